@@ -1,0 +1,20 @@
+"""kl_normal against eager PyTorch."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+from benchmarks.rows import op_rows
+from ntm_fast import ops, reference
+
+
+def run(threads: int) -> list[dict[str, Any]]:
+    rows = []
+    for shape in [(256, 50), (4096, 128)]:
+        args = [torch.randn(shape, requires_grad=i < 2) for i in range(4)]
+        rows += op_rows(
+            "kl_normal", args, {"ntm_fast": ops.kl_normal, "eager": reference.kl_normal}, threads
+        )
+    return rows

@@ -1,0 +1,67 @@
+"""Rows of a benchmark of an op: checked against the reference first, then timed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from benchmarks.timing import compare
+
+
+def forward_backward(function: Callable[..., Any], args: Sequence[Any]) -> list[Tensor]:
+    """Output and gradients of its sum to every input that requires one."""
+    output = function(*args)
+    output = output[0] if isinstance(output, tuple) else output
+    wanted = [a for a in args if isinstance(a, Tensor) and a.requires_grad]
+    return [output.detach(), *torch.autograd.grad(output.sum(), wanted)]
+
+
+def op_rows(
+    op: str,
+    args: Sequence[Any],
+    subjects: dict[str, Callable[..., Any]],
+    threads: int,
+    *,
+    elements: int | None = None,
+    tolerance: float = 1e-4,
+    budget: float = 2.0,
+    **extra: Any,
+) -> list[dict[str, Any]]:
+    """Check that all subjects agree with the first, then time forward and backward of each.
+
+    ``elements`` is what ns_per_element counts (default: those of the first argument); each row's
+    ``ratio`` is the subject's time over that of the first subject.
+    """
+    results = {name: forward_backward(f, args) for name, f in subjects.items()}
+    ours, *others = results
+    for name in others:
+        for value, truth in zip(results[ours], results[name], strict=True):
+            scale = truth.abs().max().clamp_min(1e-30)
+            error = float((value - truth).abs().max() / scale)
+            if not error <= tolerance:
+                raise AssertionError(f"{op}: {ours} differs from {name} by {error:.2g}")
+    timings = compare(
+        {name: lambda f=f: forward_backward(f, args) for name, f in subjects.items()},
+        threads=threads,
+        budget=budget,
+    )
+    tensor = next(a for a in args if isinstance(a, Tensor))
+    count = elements or tensor.numel()
+    return [
+        {
+            "op": op,
+            "subject": name,
+            "shape": "x".join(map(str, tensor.shape)),
+            "dtype": str(tensor.dtype).removeprefix("torch."),
+            "threads": threads,
+            "seconds": timing.seconds,
+            "spread": timing.spread,
+            "ns_per_element": timing.seconds / count * 1e9,
+            "ratio": timing.seconds / timings[ours].seconds,
+            **extra,
+        }
+        for name, timing in timings.items()
+    ]

@@ -1,0 +1,67 @@
+// The Python module ntm_fast._C: what was compiled in and what is in use. The ops themselves are
+// registered with torch's dispatcher when this library is loaded (csrc/<op>.cpp).
+#include <pybind11/pybind11.h>
+#include <pybind11/stl.h>
+
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include "cpu_level.h"
+
+#ifdef NTM_FAST_CUDA_ARCHITECTURES
+#include "cuda_info.h"
+#endif
+
+namespace py = pybind11;
+
+namespace {
+
+std::vector<std::string> compiled_cpu_levels() {
+#if defined(__x86_64__)
+  return {"baseline", "avx2", "avx512"};
+#else
+  return {"baseline"};
+#endif
+}
+
+#define NTM_FAST_TEXT(x) #x
+#define NTM_FAST_TEXT_OF(x) NTM_FAST_TEXT(x)
+
+std::vector<std::string> cuda_architectures() {
+  std::vector<std::string> result;
+#ifdef NTM_FAST_CUDA_ARCHITECTURES
+  std::istringstream text(NTM_FAST_TEXT_OF(NTM_FAST_CUDA_ARCHITECTURES));  // such as 80_90a
+  for (std::string name; std::getline(text, name, '_');) result.push_back(name);
+#endif
+  return result;
+}
+
+py::dict cuda_info() {
+  py::dict result;
+#ifdef NTM_FAST_CUDA_ARCHITECTURES
+  const ntm_fast::CudaInfo info = ntm_fast::cuda_info();
+  result["runtime_version"] = info.runtime_version;
+  result["driver_version"] = info.driver_version;
+  result["devices"] = info.devices;
+#endif
+  return result;
+}
+
+}  // namespace
+
+PYBIND11_MODULE(_C, m) {
+  m.doc() = "Compiled kernels of ntm_fast; the ops are in torch.ops.ntm_fast.";
+  // Throws at import if NTM_FAST_CPU names a level that cannot be had.
+  ntm_fast::cpu_level();
+  m.def("cpu_level", [] { return ntm_fast::cpu_level_name(ntm_fast::cpu_level()); },
+        "Instruction set of the kernels in use.");
+  m.def("widest_cpu_level",
+        [] { return ntm_fast::cpu_level_name(ntm_fast::widest_cpu_level()); },
+        "Widest instruction set that this machine supports.");
+  m.def("compiled_cpu_levels", &compiled_cpu_levels, "Instruction sets that were compiled in.");
+  m.def("cuda_architectures", &cuda_architectures,
+        "CUDA architectures that were compiled in; empty without CUDA.");
+  m.def("cuda_info", &cuda_info,
+        "CUDA runtime and driver versions and device count; empty without CUDA.");
+}

@@ -1,0 +1,59 @@
+#include "../kl_normal.h"
+
+#include "../math/exp_log.h"
+
+NTM_FAST_ISA_BEGIN
+
+template <class T>
+void kl_normal(const KlNormal<T>& args, int64_t first_row, int64_t last_row) {
+  // Fixed lanes: a sum that vectorises and has the same order whatever the vector width.
+  constexpr int lanes = 16;
+  for (int64_t row = first_row; row < last_row; ++row) {
+    const int64_t start = row * args.topics;
+    const T* mean = args.mean + start;
+    const T* log_variance = args.log_variance + start;
+    const T* prior_mean = args.prior_mean + start;
+    const T* prior_log_variance = args.prior_log_variance + start;
+    T sums[lanes] = {};
+    auto term = [&](int64_t k) __attribute__((always_inline)) {
+      const T difference = mean[k] - prior_mean[k];
+      const T log_ratio = log_variance[k] - prior_log_variance[k];
+      return exp(log_ratio) + difference * difference * exp(-prior_log_variance[k]) - T(1) -
+             log_ratio;
+    };
+    int64_t k = 0;
+    for (; k + lanes <= args.topics; k += lanes) {
+      NTM_FAST_SIMD for (int i = 0; i < lanes; ++i) sums[i] += term(k + i);
+    }
+    for (int i = 0; k < args.topics; ++k, ++i) sums[i] += term(k);
+    T sum = 0;
+    for (int i = 0; i < lanes; ++i) sum += sums[i];
+    args.kl[row] = T(.5) * sum;
+  }
+}
+
+template <class T>
+void kl_normal_backward(const KlNormalBackward<T>& args, int64_t first_row, int64_t last_row) {
+  for (int64_t row = first_row; row < last_row; ++row) {
+    const T grad = args.grad_kl[row];
+    const int64_t begin = row * args.topics, end = begin + args.topics;
+    NTM_FAST_SIMD for (int64_t i = begin; i < end; ++i) {
+      const T difference = args.mean[i] - args.prior_mean[i];
+      const T inverse_prior = exp(-args.prior_log_variance[i]);
+      const T ratio = exp(args.log_variance[i] - args.prior_log_variance[i]);
+      const T grad_mean = grad * difference * inverse_prior;
+      args.grad_mean[i] = grad_mean;
+      args.grad_log_variance[i] = T(.5) * grad * (ratio - T(1));
+      args.grad_prior_mean[i] = -grad_mean;
+      args.grad_prior_log_variance[i] =
+          T(.5) * grad * (T(1) - ratio - difference * difference * inverse_prior);
+    }
+  }
+}
+
+template void kl_normal(const KlNormal<float>&, int64_t, int64_t);
+template void kl_normal(const KlNormal<double>&, int64_t, int64_t);
+template void kl_normal_backward(const KlNormalBackward<float>&, int64_t, int64_t);
+template void kl_normal_backward(const KlNormalBackward<double>&, int64_t, int64_t);
+
+NTM_FAST_ISA_END

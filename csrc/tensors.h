@@ -1,0 +1,84 @@
+#pragma once
+// What the torch side of every op shares: errors, checks, dtype dispatch, fixed-block threading.
+// Only the stable ABI of torch is used, so that one binary runs on any torch from 2.10 on.
+
+#include <torch/csrc/stable/library.h>
+#include <torch/csrc/stable/ops.h>
+#include <torch/csrc/stable/tensor.h>
+
+#include <sstream>
+#include <stdexcept>
+#include <string>
+
+#include "cpu_level.h"
+
+namespace ntm_fast {
+
+using torch::headeronly::ScalarType;
+using torch::stable::Tensor;
+
+// Throws std::invalid_argument (ValueError in Python). Never call it inside parallel_blocks.
+template <class... Parts>
+void check(bool ok, const Parts&... parts) {
+  if (ok) return;
+  std::ostringstream message;
+  (message << ... << parts);
+  throw std::invalid_argument(message.str());
+}
+
+inline std::string shape(const Tensor& tensor) {
+  std::ostringstream text;
+  text << "[";
+  for (int64_t i = 0; i < tensor.dim(); ++i) text << (i ? ", " : "") << tensor.size(i);
+  text << "]";
+  return text.str();
+}
+
+inline void check_same_shape(const char* op, const char* name, const Tensor& tensor,
+                             const char* other_name, const Tensor& other) {
+  bool same = tensor.dim() == other.dim();
+  for (int64_t i = 0; same && i < tensor.dim(); ++i) same = tensor.size(i) == other.size(i);
+  check(same, op, ": ", name, " has shape ", shape(tensor), ", expected that of ", other_name, ", ",
+        shape(other));
+}
+
+inline void check_same_dtype(const char* op, const char* name, const Tensor& tensor,
+                             const char* other_name, const Tensor& other) {
+  check(tensor.scalar_type() == other.scalar_type(), op, ": ", name,
+        " has another dtype than ", other_name, "; expected both float32 or both float64");
+}
+
+// Calls f(float{}) or f(double{}), whichever the tensor holds.
+template <class F>
+auto dispatch_floating(const char* op, const char* name, const Tensor& tensor, F&& f) {
+  const ScalarType type = tensor.scalar_type();
+  check(type == ScalarType::Float || type == ScalarType::Double, op, ": ", name,
+        " must be float32 or float64");
+  return type == ScalarType::Double ? f(double{}) : f(float{});
+}
+
+template <class T>
+const T* data(const Tensor& tensor) {
+  return static_cast<const T*>(tensor.const_data_ptr());
+}
+
+template <class T>
+T* mutable_data(const Tensor& tensor) {
+  return static_cast<T*>(tensor.mutable_data_ptr());
+}
+
+// Runs f(begin, end) over [0, n) in blocks of a fixed size, so that what a block computes, and with
+// it every bit of the result, does not depend on the number of threads.
+template <class F>
+void parallel_blocks(int64_t n, int64_t block, const F& f) {
+  const int64_t blocks = (n + block - 1) / block;
+  if (blocks <= 1) {
+    if (n > 0) f(int64_t{0}, n);
+    return;
+  }
+  torch::stable::parallel_for(0, blocks, 1, [&](int64_t first, int64_t last) {
+    for (int64_t i = first; i < last; ++i) f(i * block, i + 1 == blocks ? n : (i + 1) * block);
+  });
+}
+
+}  // namespace ntm_fast

@@ -1,0 +1,80 @@
+"""What was compiled in and what is in use; works without the extension too."""
+
+from __future__ import annotations
+
+import platform
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import torch
+
+
+@dataclass(frozen=True)
+class BuildInfo:
+    """Answer of :func:`build_info`; ``extension_error`` tells why the kernels are missing, if so."""
+
+    version: str
+    python: str
+    torch: str
+    extension: bool
+    extension_error: str | None
+    cpu_level: str | None
+    widest_cpu_level: str | None
+    compiled_cpu_levels: tuple[str, ...]
+    cuda_architectures: tuple[str, ...]
+    cuda_runtime: str | None
+    cuda_driver: str | None
+    cuda_devices: int
+    threads: int
+
+    def as_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def _cuda_version(number: int) -> str | None:
+    return f"{number // 1000}.{number % 1000 // 10}" if number else None
+
+
+def build_info() -> BuildInfo:
+    """What the package was built with and what it uses on this machine.
+
+    Never raises: where the compiled extension cannot be loaded, ``extension`` is False and
+    ``extension_error`` says why.
+    """
+    import ntm_fast
+
+    levels: dict[str, Any] = {}
+    error: str | None = None
+    try:
+        from ntm_fast import _C
+    except (ImportError, ValueError) as problem:
+        error = str(problem)
+    else:
+        cuda = _C.cuda_info()
+        levels = {
+            "cpu_level": _C.cpu_level(),
+            "widest_cpu_level": _C.widest_cpu_level(),
+            "compiled_cpu_levels": tuple(_C.compiled_cpu_levels()),
+            "cuda_architectures": tuple(_C.cuda_architectures()),
+            "cuda_runtime": _cuda_version(cuda.get("runtime_version", 0)),
+            "cuda_driver": _cuda_version(cuda.get("driver_version", 0)),
+            "cuda_devices": cuda.get("devices", 0),
+        }
+    missing = {
+        "cpu_level": None,
+        "widest_cpu_level": None,
+        "compiled_cpu_levels": (),
+        "cuda_architectures": (),
+        "cuda_runtime": None,
+        "cuda_driver": None,
+        "cuda_devices": 0,
+    }
+    return BuildInfo(
+        version=ntm_fast.__version__,
+        python=platform.python_version(),
+        torch=torch.__version__,
+        extension=error is None,
+        extension_error=error,
+        threads=torch.get_num_threads(),
+        **{**missing, **levels},
+    )

@@ -1,0 +1,274 @@
+"""The corpus: word counts of documents in CSR form, with the words they stand for."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, SupportsIndex
+
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import ArrayLike, NDArray
+
+from ntm_fast.data import storage, validation
+from ntm_fast.data.splits import split_rows
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Corpus:
+    """Counts of words in documents, checked once and never changed afterwards.
+
+    Columns are sorted and unique within a document and zeros are not stored: repeated columns
+    are summed, unsorted ones sorted and zeros dropped on the way in, on a copy. Writeable
+    arrays are copied, read-only ones (such as memory-mapped files) kept as they are.
+
+    Parameters
+    ----------
+    indptr : int64 [D+1], document d owns the nonzeros indptr[d] to indptr[d+1] - 1
+    indices : int32 [N], word ids in [0, V)
+    counts : float32 [N], finite and >= 0; fractional weights are fine
+    vocabulary : V distinct words, one line of text each
+    labels, document_ids : one line of text for each of the D documents, optional
+
+    Raises
+    ------
+    ValueError, TypeError
+        Naming the argument, its value, its place and what was expected: also for a corpus
+        without documents or words, or one in which every document is empty.
+    """
+
+    indptr: NDArray[np.int64]
+    indices: NDArray[np.int32]
+    counts: NDArray[np.float32]
+    vocabulary: tuple[str, ...]
+    labels: tuple[str, ...] | None = None
+    document_ids: tuple[str, ...] | None = None
+
+    def __post_init__(self) -> None:
+        vocabulary = validation.checked_vocabulary(self.vocabulary, None)
+        indices, counts = np.asarray(self.indices), np.asarray(self.counts)
+        if indices.shape != counts.shape:
+            raise ValueError(
+                f"indices and counts must have one shape, got {indices.shape} and {counts.shape}"
+            )
+        indptr = validation.checked_indptr(np.asarray(self.indptr), indices.size)
+        indices = validation.checked_indices(indices, len(vocabulary))
+        counts = validation.checked_counts(counts)
+        if not validation.is_canonical(indptr, indices, counts):
+            indptr, indices, counts = _canonical(indptr, indices, counts, len(vocabulary))
+        if not indices.size:
+            raise ValueError(
+                f"every document is empty: {indptr.size - 1} documents without one count > 0, "
+                "expected at least one word in one document"
+            )
+        n_documents = indptr.size - 1
+        texts = {
+            name: None if value is None else validation.checked_strings(name, value, n_documents)
+            for name, value in (("labels", self.labels), ("document_ids", self.document_ids))
+        }
+        self._set(_own(indptr), _own(indices), _own(counts), vocabulary, **texts)
+
+    def _set(self, indptr: Any, indices: Any, counts: Any, vocabulary: Any, **texts: Any) -> None:
+        for array in (indptr, indices, counts):
+            array.flags.writeable = False
+        fields = dict(indptr=indptr, indices=indices, counts=counts, vocabulary=vocabulary, **texts)
+        for name, value in fields.items():
+            object.__setattr__(self, name, value)
+
+    @classmethod
+    def _trusted(cls, *args: Any, **kwargs: Any) -> Corpus:
+        """A corpus of arrays that already obey the rules (and may hold no word at all)."""
+        corpus = object.__new__(cls)
+        corpus._set(*args, **kwargs)
+        return corpus
+
+    # -- sizes ---------------------------------------------------------------------------------
+
+    @property
+    def n_documents(self) -> int:
+        """Number of documents D."""
+        return self.indptr.size - 1
+
+    @property
+    def n_words(self) -> int:
+        """Number of words V in the vocabulary."""
+        return len(self.vocabulary)
+
+    @property
+    def n_nonzeros(self) -> int:
+        """Number of stored counts N."""
+        return self.indices.size
+
+    @property
+    def n_tokens(self) -> float:
+        """Sum of all counts."""
+        return float(self.counts.sum(dtype=np.float64))
+
+    @property
+    def document_lengths(self) -> NDArray[np.float64]:
+        """Sum of each document's counts, float64 [D]."""
+        rows = np.repeat(np.arange(self.n_documents), np.diff(self.indptr))
+        return np.bincount(rows, weights=self.counts, minlength=self.n_documents)
+
+    def __len__(self) -> int:
+        return self.n_documents
+
+    def __repr__(self) -> str:
+        extra = "" if self.labels is None else f", {len(set(self.labels)):,} labels"
+        return (
+            f"Corpus({self.n_documents:,} documents, {self.n_words:,} words, "
+            f"{self.n_tokens:,.0f} tokens{extra})"
+        )
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Corpus):
+            return NotImplemented
+        return (
+            np.array_equal(self.indptr, other.indptr)
+            and np.array_equal(self.indices, other.indices)
+            and np.array_equal(self.counts, other.counts)
+            and self.vocabulary == other.vocabulary
+            and self.labels == other.labels
+            and self.document_ids == other.document_ids
+        )
+
+    __hash__ = None  # type: ignore[assignment]
+
+    # -- parts ---------------------------------------------------------------------------------
+
+    def __getitem__(self, rows: SupportsIndex | slice | ArrayLike) -> Corpus:
+        """The documents `rows` (a number, slice, list, int array or boolean mask) as a corpus."""
+        chosen = np.atleast_1d(np.arange(self.n_documents)[_as_rows(rows)])
+        starts = self.indptr[chosen]
+        lengths = self.indptr[chosen + 1] - starts
+        indptr = np.concatenate([[0], np.cumsum(lengths)])
+        at = np.arange(indptr[-1]) + np.repeat(starts - indptr[:-1], lengths)
+
+        def pick(values: tuple[str, ...] | None) -> tuple[str, ...] | None:
+            return None if values is None else tuple(values[row] for row in chosen.tolist())
+
+        return Corpus._trusted(
+            indptr,
+            self.indices[at],
+            self.counts[at],
+            self.vocabulary,
+            labels=pick(self.labels),
+            document_ids=pick(self.document_ids),
+        )
+
+    def with_counts(self, counts: NDArray[np.float32]) -> Corpus:
+        """The same documents with other counts [N] >= 0 at the same places; zeros are dropped."""
+        counts = validation.checked_counts(np.asarray(counts))
+        if counts.shape != self.counts.shape:
+            raise ValueError(f"counts must have shape {self.counts.shape}, got {counts.shape}")
+        keep = counts > 0
+        indptr = np.concatenate([[0], np.cumsum(keep)])[self.indptr]
+        return Corpus._trusted(
+            indptr,
+            self.indices[keep],
+            counts[keep],
+            self.vocabulary,
+            labels=self.labels,
+            document_ids=self.document_ids,
+        )
+
+    def split(
+        self, validation: float = 0.1, test: float = 0.1, seed: int = 0
+    ) -> tuple[Corpus, Corpus, Corpus]:
+        """(train, validation, test) by a random permutation of the documents, fixed by `seed`.
+
+        `validation` and `test` are fractions in [0, 1) whose sum is below 1; a fraction of 0
+        gives a corpus without documents, any other at least one. Raises ValueError where no
+        document would be left to train on.
+        """
+        train, held_out, tested = split_rows(self.n_documents, validation, test, seed)
+        return self[train], self[held_out], self[tested]
+
+    # -- other forms ---------------------------------------------------------------------------
+
+    @classmethod
+    def from_scipy(
+        cls,
+        matrix: Any,
+        vocabulary: Sequence[str] | None = None,
+        labels: Sequence[str] | None = None,
+        document_ids: Sequence[str] | None = None,
+    ) -> Corpus:
+        """A corpus of a scipy sparse matrix (or dense array) of counts [D, V].
+
+        Without a vocabulary words are named by their column: "0", "1", … The matrix is copied
+        and never changed. Raises as `Corpus` does, and TypeError for what is not a matrix.
+        """
+        if not (sp.issparse(matrix) or isinstance(matrix, np.ndarray)) or matrix.ndim != 2:
+            raise TypeError(
+                "matrix must be a scipy sparse matrix or a numpy array with 2 dimensions, got "
+                f"{type(matrix).__name__} {getattr(matrix, 'shape', '')}".rstrip()
+            )
+        if matrix.shape[0] == 0 or matrix.shape[1] == 0:
+            raise ValueError(
+                f"empty corpus: matrix has shape {matrix.shape}, "
+                "expected at least one document (row) and one word (column)"
+            )
+        if matrix.dtype.kind not in "biuf":
+            raise TypeError(f"matrix must hold real numbers, got dtype {matrix.dtype}")
+        n_words = matrix.shape[1]
+        words = map(str, range(n_words)) if vocabulary is None else vocabulary
+        checked = validation.checked_vocabulary(tuple(words), n_words)
+        csr = matrix if sp.issparse(matrix) and matrix.format == "csr" else sp.csr_array(matrix)
+        end = int(csr.indptr[-1])  # scipy allows spare room behind the last row
+        return cls(csr.indptr, csr.indices[:end], csr.data[:end], checked, labels, document_ids)  # type: ignore[arg-type]
+
+    def to_scipy(self) -> sp.csr_array:
+        """The counts as a scipy csr_array, float32 [D, V], read-only and sharing memory."""
+        matrix = sp.csr_array(
+            (self.counts, self.indices, self.indptr), shape=(self.n_documents, self.n_words)
+        )
+        matrix.has_canonical_format = True
+        return matrix
+
+    def save(self, folder: str | os.PathLike[str], *, overwrite: bool = False) -> None:
+        """Write the corpus to `folder`, whole or not at all.
+
+        Raises FileExistsError for a folder that exists unless `overwrite=True` and the folder
+        holds a corpus; OSError (disk full, no permission) leaves what was there untouched.
+        """
+        storage.save(self, folder, overwrite=overwrite)
+
+    @classmethod
+    def load(cls, folder: str | os.PathLike[str]) -> Corpus:
+        """Open the corpus saved in `folder`; arrays are memory-mapped, and checked in one pass.
+
+        Raises FileNotFoundError or ValueError naming the file that is missing or damaged.
+        """
+        return storage.load(cls, folder)
+
+
+def _as_rows(rows: Any) -> Any:
+    if isinstance(rows, slice) or hasattr(rows, "__index__"):
+        return rows
+    chosen = np.asarray(rows)
+    return chosen.astype(np.int64) if chosen.size == 0 and chosen.dtype != bool else chosen
+
+
+def _own(array: NDArray[Any]) -> NDArray[Any]:
+    return array.copy() if array.flags.writeable else array.view()
+
+
+def _canonical(
+    indptr: NDArray[np.int64],
+    indices: NDArray[np.int32],
+    counts: NDArray[np.float32],
+    n_words: int,
+) -> tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.float32]]:
+    """Sorted columns, repeats summed, zeros dropped; on a copy."""
+    matrix = sp.csr_array(
+        (counts, indices, indptr), shape=(indptr.size - 1, n_words), copy=True
+    )
+    matrix.sum_duplicates()
+    matrix.eliminate_zeros()
+    return (
+        matrix.indptr.astype(np.int64),
+        matrix.indices.astype(np.int32),
+        validation.checked_counts(matrix.data),  # a sum may leave float32's range
+    )

@@ -1,0 +1,102 @@
+"""Random splits, of documents and of the tokens within them, fixed by a seed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from ntm_fast.data.corpus import Corpus
+
+_BLOCK = 1 << 22  # tokens shuffled together
+
+
+def split_rows(
+    n_documents: int, validation: float, test: float, seed: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+    """Row numbers of (train, validation, test), each in rising order; see `Corpus.split`."""
+    for name, fraction in (("validation", validation), ("test", test)):
+        if not 0 <= fraction < 1:
+            raise ValueError(f"{name} must be a fraction in [0, 1), got {fraction}")
+    if validation + test >= 1:
+        raise ValueError(
+            f"validation + test must be below 1, got {validation} + {test}: no training documents"
+        )
+    held_out, tested = (
+        max(1, round(fraction * n_documents)) if fraction else 0 for fraction in (validation, test)
+    )
+    if held_out + tested >= n_documents:
+        raise ValueError(
+            f"{n_documents} documents are too few for validation={validation} and test={test}: "
+            "no training documents would be left"
+        )
+    order = np.random.default_rng(seed).permutation(n_documents)
+    parts = np.split(order, [held_out, held_out + tested])
+    held_out_rows, tested_rows, train_rows = (np.sort(part) for part in parts)
+    return train_rows, held_out_rows, tested_rows
+
+
+def split_tokens(corpus: Corpus, fraction: float = 0.5, seed: int = 0) -> tuple[Corpus, Corpus]:
+    """Split every document's tokens at random, for document completion.
+
+    Of a document of n tokens, floor(n·fraction + ½) go to the first corpus, drawn without
+    replacement (multivariate hypergeometric), the rest to the second. Both hold the same
+    documents in the same order, and their counts add up to the given ones (exactly below 2^24,
+    float32's whole numbers). A fractional weight c counts as floor(c) tokens; its remainder goes
+    whole to the first corpus with probability `fraction`, else to the second (so weights below
+    1 are split by words). Documents of more than 10^9 tokens are thinned binomially.
+
+    Raises ValueError unless 0 < fraction < 1, and for a count of 2^53 or more.
+    """
+    if not 0 < fraction < 1:
+        raise ValueError(f"fraction must lie between 0 and 1, got {fraction}")
+    if corpus.counts.size and corpus.counts.max() >= 2**53:
+        raise ValueError(f"counts must be below 2^53 to be split, got {corpus.counts.max()}")
+    rng = np.random.default_rng(seed)
+    whole = np.floor(corpus.counts).astype(np.int64)
+    rest = corpus.counts - whole.astype(np.float32)
+    first = _draw(corpus.indptr, whole, fraction, rng).astype(np.float32)
+    if rest.any():
+        first += np.where(rng.random(rest.size) < fraction, rest, np.float32(0))
+    return corpus.with_counts(first), corpus.with_counts(corpus.counts - first)
+
+
+def _draw(
+    indptr: NDArray[np.int64],
+    counts: NDArray[np.int64],
+    fraction: float,
+    rng: np.random.Generator,
+) -> NDArray[np.int64]:
+    """How many of each nonzero's `counts` [N] tokens are drawn, int64 [N]."""
+    drawn = np.zeros_like(counts)
+    ends = np.concatenate([[0], np.cumsum(counts)])[indptr]  # tokens before each document
+    n_documents = indptr.size - 1
+    row = 0
+    while row < n_documents:
+        # As many documents as fit into a block, at least one.
+        stop = max(int(np.searchsorted(ends, ends[row] + _BLOCK, side="right")) - 1, row + 1)
+        span = slice(int(indptr[row]), int(indptr[stop]))
+        lengths = np.diff(ends[row : stop + 1])
+        wanted = np.floor(lengths * fraction + 0.5).astype(np.int64)
+        if stop == row + 1 and lengths[0] > _BLOCK:
+            drawn[span] = _draw_long(counts[span], int(wanted[0]), fraction, rng)
+        else:
+            owner = np.repeat(np.arange(span.start, span.stop), counts[span])
+            document = np.repeat(np.arange(stop - row), lengths)
+            order = np.argsort(document + rng.random(owner.size))
+            place = np.arange(owner.size) - np.repeat(np.cumsum(lengths) - lengths, lengths)
+            chosen = owner[order[place < np.repeat(wanted, lengths)]]
+            drawn[span] = np.bincount(chosen - span.start, minlength=span.stop - span.start)
+        row = stop
+    return drawn
+
+
+def _draw_long(
+    counts: NDArray[np.int64], wanted: int, fraction: float, rng: np.random.Generator
+) -> NDArray[np.int64]:
+    """The draws of one document too long to write out token by token."""
+    if int(counts.sum()) < 10**9:  # the most that numpy's exact draw takes
+        return rng.multivariate_hypergeometric(counts, wanted)
+    return rng.binomial(counts, fraction)

@@ -1,0 +1,128 @@
+"""Perplexity, by four definitions that each have a name, because published figures mix them."""
+
+from __future__ import annotations
+
+from typing import Literal, Protocol, get_args
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from ntm_fast.data import Corpus, split_tokens
+
+from ntm_fast.metrics.topics import check_int
+
+__all__ = ["EvaluableModel", "PerplexityKind", "perplexity"]
+
+PerplexityKind = Literal["held_out_words", "per_word", "per_document", "elbo"]
+
+
+class EvaluableModel(Protocol):
+    """What a trained topic model offers to be measured, all in evaluation mode."""
+
+    def topic_proportions(self, corpus: Corpus) -> torch.Tensor:
+        """Posterior mean θ [D, K] of each document, without randomness."""
+        ...
+
+    def log_likelihood(self, theta: torch.Tensor, corpus: Corpus) -> torch.Tensor:
+        """Σ_v x_dv log p(v | θ_d) of each document [D], in nats; θ [D, K]."""
+        ...
+
+    def elbo(self, corpus: Corpus, seed: int) -> torch.Tensor:
+        """One-draw ELBO of each document [D], in nats, with running batch statistics."""
+        ...
+
+
+def perplexity(
+    model: EvaluableModel,
+    corpus: Corpus,
+    kind: PerplexityKind = "held_out_words",
+    seed: int = 0,
+) -> float:
+    """Perplexity of a corpus under a model: lower is better, V for uniform guessing.
+
+    With N_d the tokens of document d and L_d its ELBO from one draw:
+
+    ================ ===================================================================
+    `held_out_words` exp(-Σ_d log p(half two_d | θ_d) / Σ_d tokens of half two_d), θ_d from
+                     half one of the document's tokens, split at random. The honest one,
+                     and the default: words are predicted that the model has not seen.
+    `per_word`       exp(-Σ_d L_d / Σ_d N_d)
+    `per_document`   exp(-mean_d(L_d / N_d)); short documents weigh as much as long ones
+    `elbo`           mean_d L_d, nats per document: the bound itself, higher is better
+    ================ ===================================================================
+
+    Documents without words are left out; so are, for `held_out_words`, those of which either
+    half is empty (certain for a single token): there is nothing to infer θ from or to predict.
+    Sums are taken in float64. A word of probability 0 makes the perplexity infinite.
+
+    Parameters
+    ----------
+    model : EvaluableModel
+    corpus : Corpus
+        Documents not seen in training, over the model's vocabulary.
+    kind : {"held_out_words", "per_word", "per_document", "elbo"}
+    seed : int
+        Of the split into halves, or of the ELBO's draw.
+
+    Raises
+    ------
+    ValueError
+        If kind is unknown, no document is left to evaluate, or the model returns NaN or a
+        tensor of another shape.
+    """
+    if kind not in get_args(PerplexityKind):
+        raise ValueError(f"kind is {kind!r}; expected one of {', '.join(get_args(PerplexityKind))}")
+    seed = check_int("seed", seed, low=0)
+    with torch.no_grad():
+        if kind == "held_out_words":
+            return _held_out_words(model, corpus, seed)
+        tokens = corpus.document_lengths
+        corpus, tokens = _keep(corpus, tokens, tokens > 0, "every document is empty")
+        bound = _per_document("elbo", model.elbo(corpus, seed), len(tokens))
+    if kind == "elbo":
+        return float(bound.mean())
+    if kind == "per_word":
+        return _exp(-bound.sum() / tokens.sum())
+    return _exp(-np.mean(bound / tokens))
+
+
+def _held_out_words(model: EvaluableModel, corpus: Corpus, seed: int) -> float:
+    seen, unseen = split_tokens(corpus, fraction=0.5, seed=seed)
+    tokens = unseen.document_lengths
+    both = (tokens > 0) & (seen.document_lengths > 0)
+    why = "in every document one half of the tokens is empty"
+    seen, _ = _keep(seen, tokens, both, why)
+    unseen, tokens = _keep(unseen, tokens, both, why)
+    theta = model.topic_proportions(seen)
+    log_p = _per_document("log_likelihood", model.log_likelihood(theta, unseen), len(tokens))
+    return _exp(-log_p.sum() / tokens.sum())
+
+
+def _keep(
+    corpus: Corpus, tokens: npt.NDArray[np.float64], kept: npt.NDArray[np.bool_], why: str
+) -> tuple[Corpus, npt.NDArray[np.float64]]:
+    if not kept.any():
+        raise ValueError(f"corpus has no document to evaluate: {why}")
+    if kept.all():
+        return corpus, tokens
+    return corpus[np.flatnonzero(kept)], tokens[kept]
+
+
+def _per_document(name: str, value: torch.Tensor, n_documents: int) -> npt.NDArray[np.float64]:
+    if tuple(value.shape) != (n_documents,):
+        raise ValueError(
+            f"model.{name} returned shape {tuple(value.shape)}; expected ({n_documents},), "
+            "one value per document"
+        )
+    array = value.detach().cpu().to(torch.float64).numpy()
+    if np.isnan(array).any():
+        first = int(np.flatnonzero(np.isnan(array))[0])
+        raise ValueError(f"model.{name} returned NaN, first for evaluated document {first}")
+    return np.asarray(array)
+
+
+def _exp(value: float) -> float:
+    """exp that overflows to inf without a warning."""
+    with np.errstate(over="ignore"):
+        return float(np.exp(value))

@@ -1,0 +1,108 @@
+"""Top words of topics, and the check that every measure over them shares."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+__all__ = ["top_words"]
+
+
+def top_words(components: npt.ArrayLike, n: int = 10) -> npt.NDArray[np.int64]:
+    """Ids of the n heaviest words of each topic, heaviest first, ties by lower id.
+
+    Parameters
+    ----------
+    components : array [K, V]
+        Any score of word v in topic k: probabilities, weights, counts. NumPy array, nested list
+        or CPU tensor; only the order within a row matters.
+    n : int
+        Words per topic, 1 <= n <= V.
+
+    Returns
+    -------
+    int64 array [K, n]
+
+    Raises
+    ------
+    ValueError
+        If components is not two-dimensional, holds NaN, or n is out of range.
+
+    Notes
+    -----
+    O(K V) by selection, then a sort of n. In plain PyTorch
+    ``components.argsort(dim=1, descending=True, stable=True)[:, :n]``.
+    """
+    scores = as_array("components", components)
+    if scores.ndim != 2 or 0 in scores.shape:
+        raise ValueError(f"components has shape {scores.shape}; expected [K, V] with K, V >= 1")
+    if scores.dtype.kind not in "fiub":
+        raise ValueError(f"components has dtype {scores.dtype}; expected real numbers")
+    if scores.dtype.kind == "f" and np.isnan(scores).any():
+        raise ValueError("components holds NaN; expected real numbers")
+    n_words = scores.shape[1]
+    n = check_int("n", n, low=1, high=n_words)
+
+    result = np.empty((len(scores), n), dtype=np.int64)
+    for row, out in zip(scores, result, strict=True):
+        # argpartition picks any of the words tied at the boundary; take those of lowest id.
+        threshold = row[np.argpartition(row, n_words - n)[n_words - n]]
+        above = np.flatnonzero(row > threshold)
+        tied = np.flatnonzero(row == threshold)[: n - len(above)]
+        # A stable sort of the reversed ids, reversed: falling score, then rising id.
+        falling = above[::-1][np.argsort(row[above[::-1]], kind="stable")][::-1]
+        out[:] = np.concatenate((falling, tied))
+    return result
+
+
+def as_array(name: str, value: Any) -> npt.NDArray[Any]:
+    """A NumPy view of an array, a nested list or a tensor of any device."""
+    if hasattr(value, "detach"):
+        value = value.detach().cpu().numpy()
+    try:
+        return np.asarray(value)
+    except ValueError as error:
+        raise ValueError(f"{name} is not a rectangular array: {error}") from None
+
+
+def check_int(name: str, value: Any, low: int, high: int | None = None) -> int:
+    """value as an int within [low, high], else TypeError or ValueError naming it."""
+    if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, np.integer)):
+        raise TypeError(f"{name} is {value!r}; expected an int")
+    if value < low or (high is not None and value > high):
+        upper = "" if high is None else f" and <= {high}"
+        raise ValueError(f"{name} is {value}; expected >= {low}{upper}")
+    return int(value)
+
+
+def check_top_words(words: npt.ArrayLike, n: int, low: int = 1) -> npt.NDArray[Any]:
+    """The first n columns of top words as an int64 or str array [K, n], checked.
+
+    Raises ValueError if they are not [K, >= n] ids >= 0 or strings, distinct within a topic.
+    """
+    array = as_array("top_words", words)
+    if array.ndim != 2 or len(array) == 0:
+        raise ValueError(f"top_words has shape {array.shape}; expected [K, n] with K >= 1")
+    n = check_int("n", n, low=low)
+    if n > array.shape[1]:
+        raise ValueError(f"n is {n}; expected <= {array.shape[1]}, the columns of top_words")
+    array = array[:, :n]
+    if array.dtype.kind == "O" and all(isinstance(word, str) for word in array.flat):
+        array = array.astype(str)
+    if array.dtype.kind in "iu":
+        array = array.astype(np.int64)
+        if array.min() < 0:
+            raise ValueError(f"top_words holds {array.min()}; expected word ids >= 0")
+    elif array.dtype.kind != "U":
+        raise TypeError(f"top_words has dtype {array.dtype}; expected word ids or strings")
+    ordered = np.sort(array, axis=1)
+    repeats = np.argwhere(ordered[:, 1:] == ordered[:, :-1])
+    if len(repeats):
+        topic, column = repeats[0]
+        raise ValueError(
+            f"top_words[{topic}] repeats {ordered[topic, column].item()!r}; "
+            "expected distinct words within a topic"
+        )
+    return array

@@ -1,0 +1,18 @@
+"""The compiled ops. :mod:`ntm_fast.reference` has the same functions in plain PyTorch."""
+
+import torch  # noqa: F401  (its libraries must be loaded before the extension's)
+
+try:
+    from ntm_fast import _C  # noqa: F401  (loading it registers the ops)
+except ImportError as error:
+    raise ImportError(
+        "ntm_fast.ops: the compiled extension ntm_fast._C cannot be loaded"
+        f" ({error}). Build it with `pip install --no-build-isolation -e .` in the source folder,"
+        " or use ntm_fast.reference, which is plain PyTorch."
+    ) from error
+
+from ntm_fast.ops.kl_normal import kl_normal
+
+__all__ = [
+    "kl_normal",
+]

@@ -1,0 +1,64 @@
+"""How an op of the dispatcher becomes differentiable, once for all ops."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+
+Op = Any  # an OpOverload such as torch.ops.ntm_fast.kl_normal.default
+
+
+def needs_gradient(*tensors: Tensor | None) -> bool:
+    """Whether autograd would record an op on these inputs."""
+    return torch.is_grad_enabled() and any(t is not None and t.requires_grad for t in tensors)
+
+
+def widen(tensor: Tensor) -> Tensor:
+    """bfloat16 and float16 as float32, in which the kernels compute; others as they are."""
+    return tensor.float() if tensor.dtype in (torch.bfloat16, torch.float16) else tensor
+
+
+def differentiable(
+    op: Op,
+    *,
+    fake: Callable[..., Any],
+    setup_context: Callable[[Any, tuple[Any, ...], Any], None],
+    backward: Callable[..., Any],
+) -> Callable[..., Any]:
+    """Give ``op`` a fake kernel and a backward, and return the function to call it by.
+
+    The backward is used twice: by an autograd.Function with setup_context, which torch.func needs,
+    and by torch.library.register_autograd, which torch.compile and opcheck need.
+    """
+    torch.library.register_fake(op.name(), fake)
+    torch.library.register_autograd(op.name(), backward, setup_context=setup_context)
+    function = type(
+        op.name().split("::")[1],
+        (torch.autograd.Function,),
+        {
+            "forward": staticmethod(op),
+            "setup_context": staticmethod(setup_context),
+            "backward": staticmethod(backward),
+        },
+    )
+
+    def call(*args: Any) -> Any:
+        return op(*args) if torch.compiler.is_compiling() else function.apply(*args)
+
+    return call
+
+
+def once_differentiable(op: Op, *, fake: Callable[..., Any]) -> Callable[..., Any]:
+    """Give the backward ``op`` a fake kernel; differentiating what is returned raises clearly."""
+    name = op.name().split("::")[1]
+
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Any) -> None:
+        pass
+
+    def backward(ctx: Any, *gradients: Any) -> Any:
+        raise RuntimeError(f"{name} has no gradient of its own: double backward is not supported")
+
+    return differentiable(op, fake=fake, setup_context=setup_context, backward=backward)

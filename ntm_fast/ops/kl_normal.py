@@ -1,0 +1,67 @@
+"""KL divergence between diagonal Gaussians."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ntm_fast.ops._registration import differentiable, once_differentiable, widen
+
+_op = torch.ops.ntm_fast.kl_normal.default
+_backward_op = torch.ops.ntm_fast.kl_normal_backward.default
+
+
+def _fake(mean: Tensor, log_variance: Tensor, prior_mean: Tensor, prior_lv: Tensor) -> Tensor:
+    return mean.new_empty(mean.shape[0])
+
+
+def _fake_backward(grad_kl: Tensor, mean: Tensor, *others: Tensor) -> tuple[Tensor, ...]:
+    return tuple(torch.empty_like(mean, memory_format=torch.contiguous_format) for _ in range(4))
+
+
+def _setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
+    ctx.save_for_backward(*inputs)
+
+
+def _backward(ctx: Any, grad_kl: Tensor) -> tuple[Tensor, ...]:
+    return tuple(_backward_call(grad_kl, *ctx.saved_tensors))
+
+
+_call = differentiable(_op, fake=_fake, setup_context=_setup_context, backward=_backward)
+_backward_call = once_differentiable(_backward_op, fake=_fake_backward)
+
+
+def kl_normal(
+    mean: Tensor, log_variance: Tensor, prior_mean: Tensor, prior_log_variance: Tensor
+) -> Tensor:
+    """KL(N(mean, exp(log_variance)) ‖ N(prior_mean, exp(prior_log_variance))) of each row.
+
+    ½ Σ_k [exp(λ_k − λ'_k) + (μ_k − μ'_k)² exp(−λ'_k) − 1 − (λ_k − λ'_k)], with λ the log variances
+    and primes for the prior; in nats, with closed-form gradients to all four arguments. In plain
+    PyTorch: ``kl_divergence(Normal(mean, (log_variance / 2).exp()), Normal(…)).sum(-1)``.
+
+    Parameters
+    ----------
+    mean, log_variance : Tensor [..., K], float32 or float64 (half types are computed in float32)
+    prior_mean, prior_log_variance : Tensor, broadcast against the posterior's, such as [K]
+
+    Returns
+    -------
+    Tensor [...]
+
+    Raises
+    ------
+    ValueError
+        If dtypes differ. RuntimeError if the shapes do not broadcast.
+
+    Source: Kingma & Welling, "Auto-Encoding Variational Bayes", 2014, appendix B.
+    """
+    tensors = (mean, log_variance, prior_mean, prior_log_variance)
+    arguments = torch.broadcast_tensors(*map(widen, tensors))
+    shape = arguments[0].shape
+    if not shape:
+        raise ValueError("kl_normal: mean is 0-dimensional, expected [..., K]")
+    kl: Tensor = _call(*(a.reshape(-1, shape[-1]) for a in arguments))
+    return kl.reshape(shape[:-1])

@@ -1,0 +1,190 @@
+"""Builds ntm_fast._C: torch's side with torch.utils.cpp_extension, the kernels with ninja.
+
+Environment:
+    NTM_FAST_CUDA=0|1        leave the CUDA kernels out, or insist on them (default: if nvcc is found)
+    NTM_FAST_CUDA_ARCHS      architectures, "80;90a;100;120" unless given; on a machine with a GPU
+                             only its own
+    NTM_FAST_TORCH           folder of the torch package to build against
+    NTM_FAST_CACHE           where compiled CUDA objects are kept (default: ~/.cache/ntm_fast)
+    MAX_JOBS                 compilers at a time
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import platform
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from setuptools import setup
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+from _backend import find_torch  # noqa: E402
+
+try:
+    import torch  # noqa: F401
+except ImportError:  # an isolated build: use the torch of the environment outside
+    outer = find_torch()
+    if outer is None:
+        raise SystemExit("ntm_fast needs torch >= 2.10 to build: pip install torch first") from None
+    sys.path.append(str(Path(outer).parent))
+
+from torch.utils.cpp_extension import BuildExtension, CppExtension  # noqa: E402
+
+ROOT = Path(__file__).resolve().parent
+CSRC = ROOT / "csrc"
+STABLE_ABI = "0x020a000000000000"  # torch 2.10
+CPU_LEVELS = {
+    "baseline": [],
+    "avx2": ["-march=x86-64-v3"],
+    "avx512": ["-march=x86-64-v4", "-mprefer-vector-width=512"],
+}
+if platform.machine().lower() not in ("x86_64", "amd64"):
+    CPU_LEVELS = {"baseline": []}
+# No -ffast-math: NaN and infinity must travel. These let loops vectorise and change no value.
+CPU_FLAGS = (
+    "-std=c++17 -O3 -fPIC -fvisibility=hidden -fopenmp-simd -fno-math-errno"
+    " -fno-trapping-math -ffp-contract=fast -Wall -Wextra -Wno-unknown-pragmas"
+).split()
+
+
+def find_nvcc() -> Path | None:
+    """The CUDA compiler, if CUDA kernels are to be built."""
+    wanted = os.environ.get("NTM_FAST_CUDA", "auto")
+    if wanted not in ("auto", "0", "1"):
+        raise SystemExit(f"NTM_FAST_CUDA={wanted}: expected 0 or 1")
+    home = os.environ.get("CUDA_HOME") or os.environ.get("CUDA_PATH") or "/usr/local/cuda"
+    candidates = [shutil.which("nvcc"), f"{home}/bin/nvcc"]
+    nvcc = next((Path(p).resolve() for p in candidates if p and Path(p).exists()), None)
+    if wanted == "1" and nvcc is None:
+        raise SystemExit("NTM_FAST_CUDA=1, but no nvcc on the PATH or under CUDA_HOME")
+    return None if wanted == "0" else nvcc
+
+
+def cuda_architectures() -> list[str]:
+    """Those asked for, else this machine's own, else all that the kernels are written for."""
+    if chosen := os.environ.get("NTM_FAST_CUDA_ARCHS"):
+        return chosen.split(";")
+    query = ["nvidia-smi", "--query-gpu=compute_cap", "--format=csv,noheader"]
+    try:
+        found = subprocess.run(query, capture_output=True, text=True, check=True).stdout.split()
+    except (OSError, subprocess.CalledProcessError):
+        found = []
+    own = sorted({cap.replace(".", "") for cap in found if cap.replace(".", "").isdigit()})
+    return ["90a" if cap == "90" else cap for cap in own] or ["80", "90a", "100", "120"]
+
+
+def content_key(source: Path, command: list[str], compiler: Path) -> str:
+    """Hash of all that can change an object: headers, source, flags, compiler."""
+    digest = hashlib.sha256()
+    for path in [source, *sorted(CSRC.rglob("*.h")), *sorted(CSRC.rglob("*.cuh"))]:
+        digest.update(path.name.encode() + path.read_bytes())
+    version = subprocess.run([compiler, "--version"], capture_output=True, check=True).stdout
+    digest.update(" ".join(command).replace(str(ROOT), "").encode() + version)
+    return digest.hexdigest()
+
+
+class BuildKernels(BuildExtension):
+    """Compiles csrc/cpu per instruction set and csrc/cuda, then links them into the extension."""
+
+    def build_extensions(self) -> None:
+        build = Path(self.build_temp).resolve() / "kernels"
+        build.mkdir(parents=True, exist_ok=True)
+        self.rules: list[str] = []
+        objects = self.cpu_objects(build)
+        extension = self.extensions[0]
+        cached: dict[Path, Path] = {}
+        if nvcc := find_nvcc():
+            architectures = cuda_architectures()
+            cached = self.cuda_objects(build, nvcc, architectures)
+            objects += cached
+            extension.define_macros.append(
+                ("NTM_FAST_CUDA_ARCHITECTURES", "_".join(architectures))
+            )
+            extension.sources += sorted(map(str, CSRC.glob("*_cuda.cpp")))
+            library = next(
+                p.parent for p in nvcc.parent.parent.rglob("libcudart_static.a") if p.exists()
+            )
+            extension.extra_link_args += [f"-L{library}", "-lcudart_static", "-lrt", "-ldl"]
+        self.run_ninja(build)
+        for built, kept in cached.items():
+            if not kept.exists():
+                kept.parent.mkdir(parents=True, exist_ok=True)
+                partial = kept.with_suffix(f".{os.getpid()}")
+                shutil.copyfile(built, partial)
+                partial.replace(kept)
+        extension.extra_objects += [str(o) for o in objects]
+        extension.depends += [str(o) for o in objects]
+        super().build_extensions()
+
+    def cpu_objects(self, build: Path) -> list[Path]:
+        compiler = os.environ.get("CXX", "c++")
+        objects = []
+        for level, flags in CPU_LEVELS.items():
+            command = [compiler, *CPU_FLAGS, *flags, f"-DNTM_FAST_ISA={level}"]
+            for source in sorted((CSRC / "cpu").glob("*.cpp")):
+                target = build / f"{source.stem}.{level}.o"
+                self.add_rule(target, source, command)
+                objects.append(target)
+        return objects
+
+    def cuda_objects(self, build: Path, nvcc: Path, architectures: list[str]) -> dict[Path, Path]:
+        """Objects to link, each with its place in the cache; those found there are not rebuilt."""
+        flags = ["-std=c++17", "-O3", "-Xcompiler=-fPIC,-fvisibility=hidden", "-DNTM_FAST_ISA=cuda"]
+        flags += [f"-gencode=arch=compute_{a},code=sm_{a}" for a in architectures]
+        default = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+        cache = Path(os.environ.get("NTM_FAST_CACHE") or Path(default) / "ntm_fast") / "objects"
+        objects = {}
+        for source in sorted((CSRC / "cuda").glob("*.cu")):
+            target = build / f"{source.stem}.cuda.o"
+            command = [str(nvcc), *flags]
+            kept = cache / f"{source.stem}.{content_key(source, command, nvcc)[:32]}.o"
+            if kept.exists():
+                shutil.copyfile(kept, target)
+            else:
+                self.add_rule(target, source, command)
+            objects[target] = kept
+        return objects
+
+    def add_rule(self, target: Path, source: Path, command: list[str]) -> None:
+        compiler = " ".join(part.replace("$", "$$") for part in command)
+        self.rules.append(
+            f"build {escape(target)}: compile {escape(source)}\n  compiler = {compiler}\n"
+        )
+
+    def run_ninja(self, build: Path) -> None:
+        rule = (
+            "rule compile\n  command = $compiler -MD -MF $out.d -c $in -o $out\n"
+            "  depfile = $out.d\n  deps = gcc\n  description = kernel $out\n"
+        )
+        (build / "build.ninja").write_text(rule + "\n".join(self.rules))
+        jobs = os.environ.get("MAX_JOBS")
+        ninja = shutil.which("ninja") or str(Path(sys.executable).with_name("ninja"))
+        subprocess.run([ninja, *(["-j", jobs] if jobs else [])], cwd=build, check=True)
+
+
+def escape(path: Path) -> str:
+    return str(path).replace("$", "$$").replace(" ", "$ ").replace(":", "$:")
+
+
+def extension() -> CppExtension:
+    sources = [p for p in sorted(CSRC.glob("*.cpp")) if not p.stem.endswith("_cuda")]
+    import pybind11
+
+    result = CppExtension(
+        "ntm_fast._C",
+        [str(p.relative_to(ROOT)) for p in sources],
+        include_dirs=[str(CSRC), pybind11.get_include()],
+        define_macros=[("TORCH_TARGET_VERSION", STABLE_ABI)],
+        extra_compile_args=["-O2", "-fvisibility=hidden", "-Wall", "-Wextra", "-Wno-unused-parameter"],
+        extra_link_args=["-Wl,--exclude-libs,ALL"],
+    )
+    # The stable ABI needs no more of torch than these.
+    result.libraries = ["c10", "torch_cpu"]
+    return result
+
+
+setup(ext_modules=[extension()], cmdclass={"build_ext": BuildKernels})
