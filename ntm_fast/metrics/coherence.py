@@ -9,8 +9,13 @@ import numpy as np
 import numpy.typing as npt
 
 from ntm_fast.data import Corpus
-
-from ntm_fast.metrics.cooccurrence import Cooccurrence, Encoder, count_documents, count_windows, word_ids
+from ntm_fast.metrics.cooccurrence import (
+    Cooccurrence,
+    Encoder,
+    count_documents,
+    count_windows,
+    word_ids,
+)
 from ntm_fast.metrics.topics import check_int, check_top_words
 
 __all__ = ["c_v", "npmi"]

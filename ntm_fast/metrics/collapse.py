@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+import scipy.sparse
+from scipy.special import entr
 
+from ntm_fast.metrics import topics
 from ntm_fast.metrics.topics import as_array, check_int, check_top_words
-from ntm_fast.metrics.topics import top_words as best_words
 
 __all__ = ["CollapseReport", "DuplicatePair", "collapse"]
 
 Floats = npt.NDArray[np.float64]
+SILENT = 0.05  # nats: below this, θ is as good as the same for every document
 
 
 class DuplicatePair(NamedTuple):
@@ -21,8 +25,10 @@ class DuplicatePair(NamedTuple):
 
     first: int
     second: int
-    correlation: float  # of their rows of components, in [-1, 1]
-    shared_words: int  # among their top words
+    correlation: float
+    """Of their rows of components, in [-1, 1]."""
+    shared_words: int
+    """Number of top words in common."""
 
 
 @dataclass(frozen=True)
@@ -33,53 +39,84 @@ class CollapseReport:
     n_topics: int
     documents_led: tuple[int, ...]
     """Documents in which each topic is strictly the largest [K]."""
-    never_dominant: tuple[int, ...]
-    """Topics that lead no document."""
     duplicates: tuple[DuplicatePair, ...]
-    """Pairs above either threshold, most alike first."""
+    """Pairs of topics at or above either threshold, most alike first."""
     effective_topics: float
-    """exp(entropy of the corpus's mean θ), between 1 and K."""
+    """exp(entropy of the mean θ), between 1 and K."""
     topics_per_document: float
-    """exp(mean entropy of a document's θ), between 1 and `effective_topics`."""
+    """exp(mean entropy of θ), between 1 and `effective_topics`."""
     n_top_words: int
-    """Words per topic that `DuplicatePair.shared_words` is out of."""
-    kl_per_topic: tuple[float, ...] | None = None
-    """Mean KL of each topic over documents, nats [K]."""
-    inactive: tuple[int, ...] = ()
-    """Topics whose mean KL is below `kl_threshold`."""
+    """Top words per topic that `shared_words` is out of."""
+    mean_kl: tuple[float, ...] | None = None
+    """Mean KL of each topic over the documents, in nats [K]."""
     kl_threshold: float = 0.01
+    """Mean KL below which a topic counts as inactive."""
     mean_alpha: tuple[float, ...] | None = None
-    """Mean concentration of each topic over documents [K]."""
+    """Mean Dirichlet concentration of each topic over the documents [K]."""
 
     @property
-    def mutual_information(self) -> float:
-        """Nats that θ tells about which document it is of: log(effective / per document)."""
-        return float(np.log(self.effective_topics / self.topics_per_document))
+    def never_dominant(self) -> tuple[int, ...]:
+        """Topics that lead no document."""
+        return tuple(k for k, led in enumerate(self.documents_led) if led == 0)
+
+    @property
+    def inactive(self) -> tuple[int, ...]:
+        """Topics whose mean KL is below `kl_threshold`; empty if no KL was given."""
+        return tuple(k for k, kl in enumerate(self.mean_kl or ()) if kl < self.kl_threshold)
+
+    @property
+    def information(self) -> float:
+        """Nats that θ tells about its document: log(effective_topics / topics_per_document)."""
+        return max(0.0, float(np.log(self.effective_topics / self.topics_per_document)))
 
     def __str__(self) -> str:
-        return "\n".join(self.summary())
+        return self.summary()
 
-    def summary(self) -> list[str]:
-        """Plain sentences, the gravest sign first in each."""
-        k = self.n_topics
-        lines = [
-            f"{len(self.never_dominant)} of {k} topics lead none of {self.n_documents:,} documents"
-            + _listed(self.never_dominant),
-        ]
-        pairs = [f"{p.first} and {p.second}" for p in self.duplicates]
+    def summary(self) -> str:
+        """One plain sentence a line."""
+        k, idle = self.n_topics, self.never_dominant
+        documents = f"{self.n_documents:,} documents"
+        if idle:
+            lines = [f"{len(idle)} of {k} topics lead none of the {documents}: {_list(idle)}."]
+        else:
+            lines = [f"Each of the {k} topics leads at least one of the {documents}."]
+        most = int(np.argmax(self.documents_led))
+        share = self.documents_led[most] / self.n_documents
+        if k > 2 and share > 0.5:
+            lines.append(f"Topic {most} leads {share:.0%} of them.")
+        if k > 1 and self.information < SILENT:
+            lines.append(
+                "The topic proportions are nearly the same for every document "
+                f"({self.information:.3f} nats of information): the encoder ignores its input."
+            )
         lines.append(
-            f"{len(pairs)} pairs of topics are near-duplicates"
-            + _listed(pairs)
+            f"{self.effective_topics:.1f} topics are in effective use, "
+            f"{self.topics_per_document:.1f} in a typical document."
         )
-        lines.append(
-            f"The corpus uses {self.effective_topics:.1f} topics in effect, "
-            f"a document {self.topics_per_document:.1f}."
-        )
-        return lines
+        if self.duplicates:
+            pairs = [
+                f"{pair.first} and {pair.second} (correlation {pair.correlation:.2f}, "
+                f"{pair.shared_words} of {self.n_top_words} top words)"
+                for pair in self.duplicates
+            ]
+            noun = "pair of topics is" if len(pairs) == 1 else "pairs of topics are"
+            lines.append(f"{len(pairs)} {noun} nearly the same: {_list(pairs, '; ')}.")
+        else:
+            lines.append("No two topics are nearly the same.")
+        if self.mean_kl is not None:
+            lines.append(self._kl_sentence(self.mean_kl))
+        if self.mean_alpha is not None:
+            low, mean, high = _range(self.mean_alpha)
+            lines.append(f"Mean alpha is {mean:.3g} (from {low:.3g} to {high:.3g} by topic).")
+        return "\n".join(lines)
 
-
-def _listed(items: Any) -> str:
-    return str(items)
+    def _kl_sentence(self, mean_kl: tuple[float, ...]) -> str:
+        low, mean, high = _range(mean_kl)
+        text = f"Mean KL per topic is {mean:.3g} nats (from {low:.3g} to {high:.3g})"
+        if not self.inactive:
+            return f"{text}; every topic is active."
+        count = f"{len(self.inactive)} of {self.n_topics} topics"
+        return f"{text}; {count} are below {self.kl_threshold:g}: {_list(self.inactive)}."
 
 
 def collapse(
@@ -94,5 +131,141 @@ def collapse(
     overlap: float = 0.6,
     kl_threshold: float = 0.01,
 ) -> CollapseReport:
-    """x"""
-    raise NotImplementedError
+    """Look for component collapse (idle or twin topics) and posterior collapse.
+
+    Parameters
+    ----------
+    theta : array [D, K]
+        Topic proportions of documents: >= 0, each row summing to 1.
+    components : array [K, V]
+        Weight of each word in each topic, finite: probabilities or a topic's own weights.
+    kl_per_topic : array [K] or [D, K], optional
+        KL(posterior ‖ prior) by topic, in nats; averaged over documents.
+    top_words : int or str array [K, >= n], optional
+        Where topics are ranked by something else than components.
+    alpha : array [K] or [D, K], optional
+        Dirichlet concentrations, > 0; averaged over documents.
+    n : int
+        Top words that are compared.
+    correlation, overlap : float in (0, 1]
+        Two topics are near-duplicates if the Pearson correlation of their components (the cosine
+        after subtracting each row's mean, so that flat topics are not all alike) or the share of
+        their top words in common is at least this.
+    kl_threshold : float
+        Nats below which a topic counts as inactive.
+
+    Returns
+    -------
+    CollapseReport
+
+    Raises
+    ------
+    ValueError
+        If a shape or value is not as above.
+    """
+    proportions = _matrix("theta", theta, "[D, K]")
+    weights = _matrix("components", components, "[K, V]")
+    n_documents, n_topics = proportions.shape
+    if len(weights) != n_topics:
+        raise ValueError(
+            f"components has {len(weights)} rows; expected {n_topics}, theta's columns"
+        )
+    if proportions.min() < 0 or abs(proportions.sum(axis=1) - 1).max() > 1e-3:
+        raise ValueError("theta holds rows that are not proportions; expected >= 0, summing to 1")
+    for name, value in (("correlation", correlation), ("overlap", overlap)):
+        if not 0 < value <= 1:
+            raise ValueError(f"{name} is {value!r}; expected a number in (0, 1]")
+    if top_words is None:
+        n = check_int("n", n, low=1)
+        top_words = topics.top_words(weights, min(n, weights.shape[1]))
+        n = top_words.shape[1]
+    words = check_top_words(top_words, n)
+    if len(words) != n_topics:
+        raise ValueError(f"top_words has {len(words)} rows; expected {n_topics}, theta's columns")
+
+    return CollapseReport(
+        n_documents=n_documents,
+        n_topics=n_topics,
+        documents_led=_documents_led(proportions),
+        duplicates=_duplicates(weights, words, correlation, overlap),
+        effective_topics=float(np.exp(entr(proportions.mean(axis=0)).sum())),
+        topics_per_document=float(np.exp(entr(proportions).sum(axis=1).mean())),
+        n_top_words=n,
+        mean_kl=_mean_by_topic("kl_per_topic", kl_per_topic, n_topics),
+        kl_threshold=kl_threshold,
+        mean_alpha=_mean_by_topic("alpha", alpha, n_topics, positive=True),
+    )
+
+
+def _documents_led(theta: Floats) -> tuple[int, ...]:
+    """Documents in which a topic is the largest; a tie has no leader."""
+    leader = theta.argmax(axis=1)
+    clear = (theta == theta.max(axis=1, keepdims=True)).sum(axis=1) == 1
+    return tuple(np.bincount(leader[clear], minlength=theta.shape[1]).tolist())
+
+
+def _duplicates(
+    weights: Floats, words: npt.NDArray[Any], correlation: float, overlap: float
+) -> tuple[DuplicatePair, ...]:
+    n_topics, n = words.shape
+    centred = weights - weights.mean(axis=1, keepdims=True)
+    scale = np.abs(centred).max(axis=1, keepdims=True)
+    centred /= np.where(scale > 0, scale, 1)  # before squaring, which could underflow
+    norm = np.linalg.norm(centred, axis=1, keepdims=True)
+    centred /= np.where(norm > 0, norm, 1)
+    alike = np.clip(centred @ centred.T, -1, 1)
+    constant = norm[:, 0] == 0
+    alike[np.ix_(constant, constant)] = 1  # two flat topics say the same: nothing
+
+    distinct, column = np.unique(words, return_inverse=True)
+    row = np.repeat(np.arange(n_topics), n)
+    has = scipy.sparse.csr_array(
+        (np.ones(words.size, dtype=np.int64), (row, column.ravel())),
+        shape=(n_topics, len(distinct)),
+    )
+    shared = (has @ has.T).toarray()
+
+    near = np.triu((alike >= correlation) | (shared >= overlap * n), 1)
+    pairs = [
+        DuplicatePair(int(i), int(j), float(alike[i, j]), int(shared[i, j]))
+        for i, j in np.argwhere(near)
+    ]
+    return tuple(sorted(pairs, key=lambda pair: (-pair.correlation, -pair.shared_words)))
+
+
+def _matrix(name: str, value: npt.ArrayLike, shape: str) -> Floats:
+    array = as_array(name, value)
+    if array.ndim != 2 or 0 in array.shape:
+        raise ValueError(f"{name} has shape {array.shape}; expected {shape}, not empty")
+    return _finite(name, array)
+
+
+def _finite(name: str, array: npt.NDArray[Any]) -> Floats:
+    if array.dtype.kind not in "fiub" or not np.isfinite(array).all():
+        raise ValueError(f"{name} ({array.dtype}) holds a value that is not a finite number")
+    return array.astype(np.float64)
+
+
+def _mean_by_topic(
+    name: str, value: npt.ArrayLike | None, n_topics: int, positive: bool = False
+) -> tuple[float, ...] | None:
+    if value is None:
+        return None
+    array = as_array(name, value)
+    if array.ndim not in (1, 2) or array.shape[-1] != n_topics or 0 in array.shape:
+        raise ValueError(
+            f"{name} has shape {array.shape}; expected [K] or [D, K] with K = {n_topics}"
+        )
+    array = _finite(name, array)
+    if positive and array.min() <= 0:
+        raise ValueError(f"{name} holds {array.min()}; expected numbers > 0")
+    return tuple(np.atleast_2d(array).mean(axis=0).tolist())
+
+
+def _range(values: Sequence[float]) -> tuple[float, float, float]:
+    return min(values), float(np.mean(values)), max(values)
+
+
+def _list(items: Sequence[object], separator: str = ", ", most: int = 10) -> str:
+    shown = separator.join(str(item) for item in items[:most])
+    return shown if len(items) <= most else f"{shown}{separator}and {len(items) - most} more"

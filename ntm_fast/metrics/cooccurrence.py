@@ -127,7 +127,8 @@ def _present(
     order = np.lexsort((position, slot, text))
     stride = int(lengths.max()) + 1
     group = np.cumsum(
-        np.diff(slot[order], prepend=-1).astype(bool) | np.diff(text[order], prepend=-1).astype(bool)
+        np.diff(slot[order], prepend=-1).astype(bool)
+        | np.diff(text[order], prepend=-1).astype(bool)
     )
     key = group * stride
     earliest = np.searchsorted(key + position[order], key + first[order])
@@ -136,7 +137,7 @@ def _present(
     return first, np.minimum(last, n_windows[text] - 1)
 
 
-def _boolean(row: Ints, column: Ints, shape: tuple[int, int]) -> scipy.sparse.csc_array:
+def _boolean(row: Ints, column: npt.NDArray[Any], shape: tuple[int, int]) -> scipy.sparse.csc_array:
     matrix = scipy.sparse.csc_array((np.ones(len(row)), (row, column)), shape=shape)
     matrix.data[:] = 1  # repeats were summed
     return matrix
@@ -164,9 +165,7 @@ def _row_blocks(indptr: Ints) -> Iterator[tuple[int, int]]:
         first = last
 
 
-def _token_blocks(
-    texts: Iterable[Any], encode: Encoder, chunk: int
-) -> Iterator[tuple[Ints, Ints]]:
+def _token_blocks(texts: Iterable[Any], encode: Encoder, chunk: int) -> Iterator[tuple[Ints, Ints]]:
     """Blocks of (column of each token or -1, length of each text), about chunk tokens each."""
     block: list[Ints] = []
     n_tokens = 0
@@ -209,7 +208,7 @@ class Encoder:
         if ids.min() < 0:
             raise ValueError(f"texts[{number}] holds {ids.min()}; expected word ids >= 0")
         lookup = self._ids()
-        return lookup[np.minimum(ids, len(lookup) - 1)]
+        return np.asarray(lookup[np.minimum(ids, len(lookup) - 1)])
 
     def _words(self) -> dict[str, int]:
         if self.of_word is None:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Literal, Protocol, get_args
+from typing import Any, Literal, Protocol, get_args
 
 import numpy as np
 import numpy.typing as npt
 import torch
 
 from ntm_fast.data import Corpus, split_tokens
-
 from ntm_fast.metrics.topics import check_int
 
 __all__ = ["EvaluableModel", "PerplexityKind", "perplexity"]
@@ -122,7 +121,7 @@ def _per_document(name: str, value: torch.Tensor, n_documents: int) -> npt.NDArr
     return np.asarray(array)
 
 
-def _exp(value: float) -> float:
+def _exp(value: np.floating[Any]) -> float:
     """exp that overflows to inf without a warning."""
     with np.errstate(over="ignore"):
         return float(np.exp(value))
