@@ -9,4 +9,4 @@ def kl_normal(
     """See :func:`ntm_fast.ops.kl_normal`."""
     log_ratio = log_variance - prior_log_variance
     squared = (mean - prior_mean) ** 2 * (-prior_log_variance).exp()
-    return 0.5 * (log_ratio.exp() + squared - 1 - log_ratio).sum(-1)
+    return 0.5 * (log_ratio.expm1() - log_ratio + squared).sum(-1)
