@@ -73,9 +73,14 @@ def gather_rows(tensors: CorpusTensors, rows: Tensor) -> Batch:
     indptr = lengths.new_zeros(rows.numel() + 1)
     torch.cumsum(lengths, 0, out=indptr[1:])
     total = int(indptr[-1])
-    at = torch.arange(total, device=rows.device)
-    at += torch.repeat_interleave(starts - indptr[:-1], lengths, output_size=total)
-    return Batch(indptr, tensors.indices[at], tensors.counts[at])
+    # Steps of 1 within a document and a jump where one begins. repeat_interleave would do, but
+    # it wakes all threads for any size, which on busy cores costs milliseconds.
+    steps = torch.ones(total + 1, dtype=torch.int64, device=rows.device)
+    steps[0] = 0
+    offsets = starts - indptr[:-1]
+    steps.index_add_(0, indptr[:-1], torch.diff(offsets, prepend=offsets.new_zeros(1)))
+    at = torch.cumsum(steps, 0)[:total]
+    return Batch(indptr, tensors.indices.index_select(0, at), tensors.counts.index_select(0, at))
 
 
 def _view(array: NDArray[np.generic]) -> Tensor:

@@ -109,7 +109,7 @@ class Corpus:
     def document_lengths(self) -> NDArray[np.float64]:
         """Sum of each document's counts, float64 [D]."""
         rows = np.repeat(np.arange(self.n_documents), np.diff(self.indptr))
-        return np.bincount(rows, weights=self.counts, minlength=self.n_documents)
+        return np.bincount(rows, self.counts, self.n_documents).astype(np.float64, copy=False)
 
     def __len__(self) -> int:
         return self.n_documents
@@ -262,9 +262,7 @@ def _canonical(
     n_words: int,
 ) -> tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.float32]]:
     """Sorted columns, repeats summed, zeros dropped; on a copy."""
-    matrix = sp.csr_array(
-        (counts, indices, indptr), shape=(indptr.size - 1, n_words), copy=True
-    )
+    matrix = sp.csr_array((counts, indices, indptr), shape=(indptr.size - 1, n_words), copy=True)
     matrix.sum_duplicates()
     matrix.eliminate_zeros()
     return (

@@ -1,12 +1,12 @@
 """A corpus on disk: a folder of memory-mappable arrays, text files and one JSON file.
 
-    corpus.json         format, version, sizes, dtypes
-    indptr.npy          int64 [D+1]
-    indices.npy         int32 [N]
-    counts.npy          float32 [N]
-    vocabulary.txt      V lines, UTF-8
-    labels.txt          D lines, where the corpus has labels
-    document_ids.txt    D lines, where the corpus has document ids
+corpus.json         format, version, sizes, dtypes
+indptr.npy          int64 [D+1]
+indices.npy         int32 [N]
+counts.npy          float32 [N]
+vocabulary.txt      V lines, UTF-8
+labels.txt          D lines, where the corpus has labels
+document_ids.txt    D lines, where the corpus has document ids
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Checks at the door: every error names the argument, its value, its place and what was expected."""
+"""Checks at the door: errors name the argument, its value, its place and what was expected."""
 
 from __future__ import annotations
 
