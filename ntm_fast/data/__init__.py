@@ -4,4 +4,14 @@ from ntm_fast.data.batches import Batch as Batch
 from ntm_fast.data.batches import CorpusTensors as CorpusTensors
 from ntm_fast.data.batches import gather_rows as gather_rows
 from ntm_fast.data.corpus import Corpus as Corpus
+from ntm_fast.data.readers import read as read
+from ntm_fast.data.readers import read_folder as read_folder
+from ntm_fast.data.readers import read_libsvm as read_libsvm
+from ntm_fast.data.readers import read_npz as read_npz
+from ntm_fast.data.readers import read_octis as read_octis
+from ntm_fast.data.readers import read_table as read_table
+from ntm_fast.data.readers import read_text as read_text
+from ntm_fast.data.readers import read_uci as read_uci
 from ntm_fast.data.splits import split_tokens as split_tokens
+from ntm_fast.data.vectorise import read_vocabulary as read_vocabulary
+from ntm_fast.data.vectorise import vectorise as vectorise

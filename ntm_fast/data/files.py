@@ -1,0 +1,78 @@
+"""Files, plain or gzipped, read so that every error names the file and the place."""
+
+from __future__ import annotations
+
+import codecs
+import gzip
+import os
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, cast
+
+
+def existing(path: str | os.PathLike[str], *, folder: bool = False) -> Path:
+    """`path` as a Path, or FileNotFoundError / ValueError naming it."""
+    found = Path(path).expanduser()
+    if not found.exists():
+        raise FileNotFoundError(f"{found} does not exist")
+    if found.is_dir() != folder:
+        raise ValueError(
+            f"{found} is a {'file' if folder else 'folder'}, expected a "
+            f"{'folder' if folder else 'file'}"
+        )
+    return found
+
+
+def open_bytes(path: Path) -> IO[bytes]:
+    """The file opened for reading, decompressed where its name ends in .gz."""
+    if path.suffix == ".gz":
+        return cast("IO[bytes]", gzip.open(path, "rb"))
+    return path.open("rb")
+
+
+def lines(path: Path, encoding: str = "utf-8", errors: str = "strict") -> Iterator[tuple[int, str]]:
+    """(line number from 1, line with its end) of a file in an ASCII-like encoding.
+
+    Raises ValueError for an empty file, for bytes that `encoding` cannot decode (naming line
+    and byte; `errors="replace"` reads on) and for a damaged .gz.
+    """
+    existing(path)
+    number, offset = 0, 0
+    try:
+        with open_bytes(path) as file:
+            for number, raw in enumerate(file, 1):
+                if number == 1:
+                    raw = raw.removeprefix(codecs.BOM_UTF8)
+                try:
+                    yield number, raw.decode(encoding, errors)
+                except UnicodeDecodeError as error:
+                    raise ValueError(
+                        f"{path}: cannot decode byte 0x{raw[error.start]:02x} on line {number} "
+                        f"(byte {offset + error.start} of the file) as {encoding}: pass the right "
+                        'encoding=, or errors="replace" to read on'
+                    ) from None
+                offset += len(raw)
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise ValueError(f"{path} is damaged or truncated after line {number}: {error}") from error
+    if number == 0:
+        raise ValueError(f"{path} is empty")
+
+
+def whole_text(path: Path, encoding: str = "utf-8", errors: str = "strict") -> str:
+    """The text of a file; an empty file is an empty text. Raises as `lines` does otherwise."""
+    if path.stat().st_size == 0:
+        return ""
+    return "".join(line for _, line in lines(path, encoding, errors))
+
+
+@contextmanager
+def named(path: Path) -> Iterator[None]:
+    """Put the path in front of a ValueError that does not name it yet."""
+    try:
+        yield
+    except ValueError as error:
+        if str(path) in str(error):
+            raise
+        raise ValueError(f"{path}: {error}") from error

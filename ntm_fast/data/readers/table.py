@@ -1,0 +1,149 @@
+"""Tables: a column of CSV, TSV, JSON lines or Parquet."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ntm_fast.data.corpus import Corpus
+from ntm_fast.data.files import existing, lines, named
+from ntm_fast.data.vectorise import TextOptions, vectorise
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+Row = tuple[str, dict[str, Any]]  # where it stands, its values
+
+
+def read_table(
+    path: str | os.PathLike[str],
+    column: str,
+    label_column: str | None = None,
+    *,
+    id_column: str | None = None,
+    encoding: str = "utf-8",
+    errors: str = "strict",
+    **options: Unpack[TextOptions],
+) -> Corpus:
+    """A corpus of the texts in one column of a table, one document a row.
+
+    The name tells the format: .csv, .tsv, .jsonl or .ndjson (each also with .gz), .parquet
+    (needs pyarrow). CSV and TSV start with a line of column names. Missing texts (null) are
+    empty documents. `options` are those of `vectorise`.
+
+    Raises FileNotFoundError; ValueError naming file, line and column for a missing column or a
+    text that is not a string; ImportError for Parquet without pyarrow.
+    """
+    file = existing(path)
+    columns = [name for name in (column, label_column, id_column) if name is not None]
+    labels: list[str] = []
+    ids: list[str] = []
+
+    def texts() -> Iterator[str]:
+        for place, row in _rows(file, columns, encoding, errors):
+            for name in columns:
+                if name not in row:
+                    raise ValueError(f"{place}: no column {name!r}, found {_names(row)}")
+            text = row[column]
+            if not isinstance(text, str | None):
+                raise ValueError(f"{place}: column {column!r} must be text, got {text!r}")
+            if label_column is not None:
+                labels.append(_line(row[label_column]))
+            if id_column is not None:
+                ids.append(_line(row[id_column]))
+            yield text or ""
+
+    with named(file):
+        # The lists fill while the texts are read, so they are handed over as they grow.
+        return vectorise(
+            texts(),
+            labels=labels if label_column is not None else None,
+            document_ids=ids if id_column is not None else None,
+            **options,
+        )
+
+
+def _rows(path: Path, columns: list[str], encoding: str, errors: str) -> Iterator[Row]:
+    kind = Path(path.name.removesuffix(".gz")).suffix.lower()
+    if kind in (".jsonl", ".ndjson"):
+        return _json_rows(path, encoding, errors)
+    if kind in (".csv", ".tsv"):
+        return _csv_rows(path, "\t" if kind == ".tsv" else ",", encoding, errors)
+    if kind == ".parquet":
+        return _parquet_rows(path, columns)
+    raise ValueError(
+        f"{path}: cannot tell the table's format by {kind!r}, "
+        "expected .csv, .tsv, .jsonl, .ndjson or .parquet"
+    )
+
+
+def _csv_rows(path: Path, delimiter: str, encoding: str, errors: str) -> Iterator[Row]:
+    limit = csv.field_size_limit(min(sys.maxsize, 2**31 - 1))  # whole books fit into a field
+    try:
+        reader = csv.DictReader(
+            (line for _, line in lines(path, encoding, errors)),
+            delimiter=delimiter,
+            strict=True,
+            restval="",
+        )
+        while True:
+            try:
+                row = next(reader)
+            except StopIteration:
+                return
+            except csv.Error as error:
+                raise ValueError(f"{path}, line {reader.line_num}: {error}") from None
+            place = f"{path}, line {reader.line_num}"
+            if None in row:
+                raise ValueError(
+                    f"{place}: more fields than the {len(reader.fieldnames or ())} column names"
+                )
+            yield place, row
+    finally:
+        csv.field_size_limit(limit)
+
+
+def _json_rows(path: Path, encoding: str, errors: str) -> Iterator[Row]:
+    for number, line in lines(path, encoding, errors):
+        if not line.strip():
+            continue
+        place = f"{path}, line {number}"
+        try:
+            row = json.loads(line)
+        except ValueError as error:
+            raise ValueError(f"{place}: not JSON: {error}") from None
+        if not isinstance(row, dict):
+            raise ValueError(f"{place}: expected a JSON object, got {type(row).__name__}")
+        yield place, row
+
+
+def _parquet_rows(path: Path, columns: list[str]) -> Iterator[Row]:
+    try:
+        from pyarrow import ArrowInvalid, parquet
+    except ImportError as error:
+        raise ImportError(f"{path}: reading Parquet needs pyarrow: pip install pyarrow") from error
+    try:
+        table = parquet.ParquetFile(path)
+    except (ArrowInvalid, OSError) as error:
+        raise ValueError(f"{path} is no readable Parquet file: {error}") from None
+    found = [name for name in columns if name in table.schema_arrow.names]
+    if len(found) < len(columns):
+        found = list(table.schema_arrow.names)  # to name them in the error
+    number = 0
+    for batch in table.iter_batches(columns=found):
+        for row in batch.to_pylist():
+            number += 1
+            yield f"{path}, row {number}", row
+
+
+def _names(row: dict[str, Any]) -> str:
+    return ", ".join(repr(name) for name in row) or "none"
+
+
+def _line(value: Any) -> str:
+    return "" if value is None else " ".join(str(value).split())
