@@ -1,7 +1,8 @@
 """Builds ntm_fast._C: torch's side with torch.utils.cpp_extension, the kernels with ninja.
 
 Environment:
-    NTM_FAST_CUDA=0|1        leave the CUDA kernels out, or insist on them (default: if nvcc is found)
+    NTM_FAST_CUDA=0|1        leave the CUDA kernels out, or insist on them (default: if nvcc is
+                             found)
     NTM_FAST_CUDA_ARCHS      architectures, "80;90a;100;120" unless given; on a machine with a GPU
                              only its own
     NTM_FAST_TORCH           folder of the torch package to build against
@@ -17,12 +18,13 @@ import platform
 import shutil
 import subprocess
 import sys
+import sysconfig
 from pathlib import Path
 
 from setuptools import setup
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
-from _backend import find_torch  # noqa: E402
+from _backend import find_torch
 
 try:
     import torch  # noqa: F401
@@ -32,7 +34,7 @@ except ImportError:  # an isolated build: use the torch of the environment outsi
         raise SystemExit("ntm_fast needs torch >= 2.10 to build: pip install torch first") from None
     sys.path.append(str(Path(outer).parent))
 
-from torch.utils.cpp_extension import BuildExtension, CppExtension  # noqa: E402
+from torch.utils.cpp_extension import BuildExtension, CppExtension
 
 ROOT = Path(__file__).resolve().parent
 CSRC = ROOT / "csrc"
@@ -45,10 +47,19 @@ CPU_LEVELS = {
 if platform.machine().lower() not in ("x86_64", "amd64"):
     CPU_LEVELS = {"baseline": []}
 # No -ffast-math: NaN and infinity must travel. These let loops vectorise and change no value.
-CPU_FLAGS = (
-    "-std=c++17 -O3 -fPIC -fvisibility=hidden -fopenmp-simd -fno-math-errno"
-    " -fno-trapping-math -ffp-contract=fast -Wall -Wextra -Wno-unknown-pragmas"
-).split()
+CPU_FLAGS = [
+    "-std=c++17",
+    "-O3",
+    "-fPIC",
+    "-fvisibility=hidden",
+    "-fopenmp-simd",
+    "-fno-math-errno",
+    "-fno-trapping-math",
+    "-ffp-contract=fast",
+    "-Wall",
+    "-Wextra",
+    "-Wno-unknown-pragmas",
+]
 
 
 def find_nvcc() -> Path | None:
@@ -90,6 +101,12 @@ def content_key(source: Path, command: list[str], compiler: Path) -> str:
 class BuildKernels(BuildExtension):
     """Compiles csrc/cpu per instruction set and csrc/cuda, then links them into the extension."""
 
+    def finalize_options(self) -> None:
+        super().finalize_options()
+        if getattr(self, "editable_mode", False):  # whose default is a temporary folder: not cached
+            name = f"temp.{sysconfig.get_platform()}-{sys.implementation.cache_tag}"
+            self.build_temp = str(ROOT / "build" / name)
+
     def build_extensions(self) -> None:
         build = Path(self.build_temp).resolve() / "kernels"
         build.mkdir(parents=True, exist_ok=True)
@@ -101,14 +118,14 @@ class BuildKernels(BuildExtension):
             architectures = cuda_architectures()
             cached = self.cuda_objects(build, nvcc, architectures)
             objects += cached
-            extension.define_macros.append(
-                ("NTM_FAST_CUDA_ARCHITECTURES", "_".join(architectures))
-            )
+            extension.define_macros.append(("NTM_FAST_CUDA_ARCHITECTURES", "_".join(architectures)))
             extension.sources += sorted(map(str, CSRC.glob("*_cuda.cpp")))
-            library = next(
-                p.parent for p in nvcc.parent.parent.rglob("libcudart_static.a") if p.exists()
-            )
-            extension.extra_link_args += [f"-L{library}", "-lcudart_static", "-lrt", "-ldl"]
+            runtime = next(nvcc.parent.parent.rglob("libcudart_static.a"), None)
+            if runtime is None:
+                raise SystemExit(
+                    f"{nvcc} has no libcudart_static.a beside it; NTM_FAST_CUDA=0 does without"
+                )
+            extension.extra_link_args += [f"-L{runtime.parent}", "-lcudart_static", "-lrt", "-ldl"]
         self.run_ninja(build)
         for built, kept in cached.items():
             if not kept.exists():
@@ -179,7 +196,13 @@ def extension() -> CppExtension:
         [str(p.relative_to(ROOT)) for p in sources],
         include_dirs=[str(CSRC), pybind11.get_include()],
         define_macros=[("TORCH_TARGET_VERSION", STABLE_ABI)],
-        extra_compile_args=["-O2", "-fvisibility=hidden", "-Wall", "-Wextra", "-Wno-unused-parameter"],
+        extra_compile_args=[
+            "-O2",
+            "-fvisibility=hidden",
+            "-Wall",
+            "-Wextra",
+            "-Wno-unused-parameter",
+        ],
         extra_link_args=["-Wl,--exclude-libs,ALL"],
     )
     # The stable ABI needs no more of torch than these.

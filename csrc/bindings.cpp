@@ -54,11 +54,12 @@ PYBIND11_MODULE(_C, m) {
   m.doc() = "Compiled kernels of ntm_fast; the ops are in torch.ops.ntm_fast.";
   // Throws at import if NTM_FAST_CPU names a level that cannot be had.
   ntm_fast::cpu_level();
-  m.def("cpu_level", [] { return ntm_fast::cpu_level_name(ntm_fast::cpu_level()); },
-        "Instruction set of the kernels in use.");
-  m.def("widest_cpu_level",
-        [] { return ntm_fast::cpu_level_name(ntm_fast::widest_cpu_level()); },
-        "Widest instruction set that this machine supports.");
+  m.def(
+      "cpu_level", [] { return ntm_fast::cpu_level_name(ntm_fast::cpu_level()); },
+      "Instruction set of the kernels in use.");
+  m.def(
+      "widest_cpu_level", [] { return ntm_fast::cpu_level_name(ntm_fast::widest_cpu_level()); },
+      "Widest instruction set that this machine supports.");
   m.def("compiled_cpu_levels", &compiled_cpu_levels, "Instruction sets that were compiled in.");
   m.def("cuda_architectures", &cuda_architectures,
         "CUDA architectures that were compiled in; empty without CUDA.");

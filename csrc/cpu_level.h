@@ -21,16 +21,23 @@ const char* cpu_level_name(CpuLevel level);
 // Calls the copy of the level in use: NTM_FAST_CPU_CALL(kernel<float>)(arguments).
 #if defined(__x86_64__)
 #define NTM_FAST_CPU_DECLARE(...) \
-  namespace baseline { __VA_ARGS__; } \
-  namespace avx2 { __VA_ARGS__; } \
-  namespace avx512 { __VA_ARGS__; }
-#define NTM_FAST_CPU_CALL(...)                                             \
-  (::ntm_fast::cpu_level() == ::ntm_fast::CpuLevel::avx512                 \
-       ? &::ntm_fast::avx512::__VA_ARGS__                                  \
-       : ::ntm_fast::cpu_level() == ::ntm_fast::CpuLevel::avx2             \
-             ? &::ntm_fast::avx2::__VA_ARGS__                              \
-             : &::ntm_fast::baseline::__VA_ARGS__)
+  namespace baseline {            \
+  __VA_ARGS__;                    \
+  }                               \
+  namespace avx2 {                \
+  __VA_ARGS__;                    \
+  }                               \
+  namespace avx512 {              \
+  __VA_ARGS__;                    \
+  }
+#define NTM_FAST_CPU_CALL(...)                                                                \
+  (::ntm_fast::cpu_level() == ::ntm_fast::CpuLevel::avx512 ? &::ntm_fast::avx512::__VA_ARGS__ \
+   : ::ntm_fast::cpu_level() == ::ntm_fast::CpuLevel::avx2 ? &::ntm_fast::avx2::__VA_ARGS__   \
+                                                           : &::ntm_fast::baseline::__VA_ARGS__)
 #else
-#define NTM_FAST_CPU_DECLARE(...) namespace baseline { __VA_ARGS__; }
+#define NTM_FAST_CPU_DECLARE(...) \
+  namespace baseline {            \
+  __VA_ARGS__;                    \
+  }
 #define NTM_FAST_CPU_CALL(...) (&::ntm_fast::baseline::__VA_ARGS__)
 #endif

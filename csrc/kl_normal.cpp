@@ -59,11 +59,10 @@ std::tuple<Tensor, Tensor, Tensor, Tensor> kl_normal_backward(const Tensor& grad
                gpm = torch::stable::empty_like(m), gpv = torch::stable::empty_like(m);
   dispatch_floating(op, "mean", mean, [&](auto zero) {
     using T = decltype(zero);
-    const KlNormalBackward<T> args{
-        data<T>(g),           data<T>(m),           data<T>(v),
-        data<T>(pm),          data<T>(pv),          mutable_data<T>(gm),
-        mutable_data<T>(gv),  mutable_data<T>(gpm), mutable_data<T>(gpv),
-        mean.size(1)};
+    const KlNormalBackward<T> args{data<T>(g),          data<T>(m),           data<T>(v),
+                                   data<T>(pm),         data<T>(pv),          mutable_data<T>(gm),
+                                   mutable_data<T>(gv), mutable_data<T>(gpm), mutable_data<T>(gpv),
+                                   mean.size(1)};
     const auto kernel = NTM_FAST_CPU_CALL(kl_normal_backward<T>);
     parallel_blocks(mean.size(0), rows_per_block,
                     [&](int64_t first, int64_t last) { kernel(args, first, last); });

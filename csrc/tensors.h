@@ -44,8 +44,8 @@ inline void check_same_shape(const char* op, const char* name, const Tensor& ten
 
 inline void check_same_dtype(const char* op, const char* name, const Tensor& tensor,
                              const char* other_name, const Tensor& other) {
-  check(tensor.scalar_type() == other.scalar_type(), op, ": ", name,
-        " has another dtype than ", other_name, "; expected both float32 or both float64");
+  check(tensor.scalar_type() == other.scalar_type(), op, ": ", name, " has another dtype than ",
+        other_name, "; expected both float32 or both float64");
 }
 
 // Calls f(float{}) or f(double{}), whichever the tensor holds.

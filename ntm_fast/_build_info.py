@@ -11,7 +11,7 @@ import torch
 
 @dataclass(frozen=True)
 class BuildInfo:
-    """Answer of :func:`build_info`; ``extension_error`` tells why the kernels are missing, if so."""
+    """Answer of :func:`build_info`; ``extension_error`` tells why kernels are missing, if so."""
 
     version: str
     python: str

@@ -2,7 +2,7 @@ import pytest
 import torch
 from hypothesis import HealthCheck, settings
 
-# Derandomised, so that a run can be repeated; `--hypothesis-seed=…` and a larger profile dig deeper.
+# Derandomised, so that a run can be repeated; `--hypothesis-profile=thorough` digs deeper.
 settings.register_profile(
     "default",
     max_examples=30,

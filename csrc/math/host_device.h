@@ -21,8 +21,12 @@
 #endif
 
 // Wrap kernels and math: NTM_FAST_ISA_BEGIN ... NTM_FAST_ISA_END.
-#define NTM_FAST_ISA_BEGIN namespace ntm_fast { namespace NTM_FAST_ISA {
-#define NTM_FAST_ISA_END } }
+#define NTM_FAST_ISA_BEGIN \
+  namespace ntm_fast {     \
+  namespace NTM_FAST_ISA {
+#define NTM_FAST_ISA_END \
+  }                      \
+  }
 
 // Vectorised loop over independent elements (no reduction is reordered: that needs our own lanes).
 #define NTM_FAST_SIMD _Pragma("omp simd")

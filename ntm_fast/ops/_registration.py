@@ -35,7 +35,7 @@ def differentiable(
     """
     torch.library.register_fake(op.name(), fake)
     torch.library.register_autograd(op.name(), backward, setup_context=setup_context)
-    function = type(
+    function: Any = type(
         op.name().split("::")[1],
         (torch.autograd.Function,),
         {

@@ -59,7 +59,7 @@ def kl_normal(
     Source: Kingma & Welling, "Auto-Encoding Variational Bayes", 2014, appendix B.
     """
     tensors = (mean, log_variance, prior_mean, prior_log_variance)
-    arguments = torch.broadcast_tensors(*map(widen, tensors))
+    arguments: tuple[Tensor, ...] = torch.broadcast_tensors(*map(widen, tensors))
     shape = arguments[0].shape
     if not shape:
         raise ValueError("kl_normal: mean is 0-dimensional, expected [..., K]")

@@ -46,7 +46,8 @@ def test_every_instruction_set(level: str) -> None:
     code = """
 import torch
 from ntm_fast import ops, reference
-args = [torch.linspace(-3, 3, 5 * 33, dtype=torch.float64).reshape(5, 33) * s for s in (1, -.3, .5, .2)]
+grid = torch.linspace(-3, 3, 5 * 33, dtype=torch.float64).reshape(5, 33)
+args = [grid * s for s in (1, -.3, .5, .2)]
 print((ops.kl_normal(*args) / reference.kl_normal(*args) - 1).abs().max().item())
 """
     assert float(run_at_level(level, code)) < 1e-14
@@ -79,6 +80,8 @@ def test_bad_input() -> None:
 
 def test_double_backward_raises() -> None:
     args = inputs()
-    (gradient,) = torch.autograd.grad(ops.kl_normal(*args).square().sum(), args[0], create_graph=True)
+    (gradient,) = torch.autograd.grad(
+        ops.kl_normal(*args).square().sum(), args[0], create_graph=True
+    )
     with pytest.raises(RuntimeError, match="double backward is not supported"):
         gradient.sum().backward()
