@@ -9,8 +9,7 @@ def kl_gamma(
 ) -> Tensor:
     """See :func:`ntm_fast.ops.kl_gamma`."""
     rate, prior_alpha, prior_rate = (
-        torch.as_tensor(x, dtype=alpha.dtype, device=alpha.device)
-        for x in (rate, prior_alpha, prior_rate)
+        torch.as_tensor(x).to(alpha) for x in (rate, prior_alpha, prior_rate)
     )
     shape = (alpha - prior_alpha) * alpha.digamma() - alpha.lgamma() + prior_alpha.lgamma()
     scale = prior_alpha * (rate.log() - prior_rate.log()) + alpha * (prior_rate / rate - 1)
