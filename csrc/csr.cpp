@@ -1,0 +1,192 @@
+#include "csr.h"
+
+#include <algorithm>
+#include <limits>
+#include <utility>
+
+namespace ntm_fast {
+
+namespace {
+
+constexpr int64_t index_limit = std::numeric_limits<int32_t>::max();
+
+bool is_integer(const Tensor& tensor) {
+  return tensor.scalar_type() == ScalarType::Int || tensor.scalar_type() == ScalarType::Long;
+}
+
+bool is_real(const Tensor& tensor) {
+  switch (tensor.scalar_type()) {
+    case ScalarType::Byte:
+    case ScalarType::Char:
+    case ScalarType::Short:
+    case ScalarType::Int:
+    case ScalarType::Long:
+    case ScalarType::Half:
+    case ScalarType::BFloat16:
+    case ScalarType::Float:
+    case ScalarType::Double: return true;
+    default: return false;
+  }
+}
+
+void check_vector(const char* op, const char* name, const Tensor& tensor, bool type_ok,
+                  const char* types) {
+  check(type_ok, op, ": ", name, " must be ", types);
+if (tensor.dim() != 1) check(false, op, ": ", name, " has shape ", shape(tensor), ", expected 1-D");
+}
+
+// Whether all of values[0..n) pass, in a loop without branches; the caller looks for the culprit.
+template <class Value, class Good>
+bool all_of(const Value* values, int64_t n, const Good& good) {
+  bool ok = true;
+  for (int64_t i = 0; i < n; ++i) ok &= good(values[i]);
+  return ok;
+}
+
+template <class Value, class Good>
+void check_values(const char* op, const char* name, const Value* values, int64_t n,
+                  const Good& good, const std::string& expectation) {
+  if (all_of(values, n, good)) return;
+  const int64_t bad = std::find_if_not(values, values + n, good) - values;
+  check(false, op, ": ", name, "[", bad, "] is ", values[bad], ", expected ", expectation);
+}
+
+template <class Index>
+void check_indptr(const char* op, const Index* indptr, int64_t size, int64_t nonzeros) {
+  check(indptr[0] == 0, op, ": indptr[0] is ", indptr[0], ", expected 0");
+  for (int64_t d = 1; d < size; ++d) {
+    check(indptr[d] >= indptr[d - 1], op, ": indptr[", d, "] is ", indptr[d],
+          ", expected at least indptr[", d - 1, "], ", indptr[d - 1]);
+  }
+  check(indptr[size - 1] == nonzeros, op, ": indptr[", size - 1, "] is ", indptr[size - 1],
+        ", expected the number of indices, ", nonzeros);
+}
+
+template <class Index>
+void check_indices(const char* op, const Index* indices, int64_t n, int64_t words) {
+  const auto in_range = [words](Index i) { return i >= 0 && i < words; };
+  check_values(op, "indices", indices, n, in_range, "0 <= index < " + std::to_string(words));
+}
+
+}  // namespace
+
+template <class T>
+CsrBatch<T>::CsrBatch(const char* op, const Tensor& indptr, const Tensor& indices,
+                      const Tensor& counts, int64_t words) {
+  check_vector(op, "indptr", indptr, is_integer(indptr), "int32 or int64");
+  check_vector(op, "indices", indices, is_integer(indices), "int32 or int64");
+  check_vector(op, "counts", counts, is_real(counts), "of a real dtype");
+  const int64_t size = indptr.size(0), n = indices.size(0);
+  check(size > 0, op, ": indptr is empty, expected [B + 1] elements");
+  check(counts.size(0) == n, op, ": counts has ", counts.size(0), " elements, expected ", n,
+        ", as many as indices");
+  check(n <= index_limit && words <= index_limit && size <= index_limit, op, ": ", n, " nonzeros, ",
+        words, " words and ", size - 1, " documents, expected less than 2^31 each");
+
+  indptr_ = contiguous(indptr);
+  if (indptr.scalar_type() == ScalarType::Int) {
+    check_indptr(op, data<int32_t>(indptr_), size, n);
+    wide_indptr_.reset(new int64_t[size]);
+    std::copy_n(data<int32_t>(indptr_), size, wide_indptr_.get());
+  } else {
+    check_indptr(op, data<int64_t>(indptr_), size, n);
+  }
+
+  indices_ = contiguous(indices);
+  if (indices.scalar_type() == ScalarType::Long) {
+    check_indices(op, data<int64_t>(indices_), n, words);
+    narrow_indices_.reset(new int32_t[n]);
+    std::copy_n(data<int64_t>(indices_), n, narrow_indices_.get());
+  } else {
+    check_indices(op, data<int32_t>(indices_), n, words);
+  }
+
+  const ScalarType type = sizeof(T) == 4 ? ScalarType::Float : ScalarType::Double;
+  counts_ = contiguous(counts.scalar_type() == type ? counts : torch::stable::to(counts, type));
+  const auto countable = [](T x) { return x >= 0 && x <= std::numeric_limits<T>::max(); };
+  check_values(op, "counts", data<T>(counts_), n, countable, "a finite number >= 0");
+
+  view_ = {wide_indptr_ ? wide_indptr_.get() : data<int64_t>(indptr_),
+           narrow_indices_ ? narrow_indices_.get() : data<int32_t>(indices_),
+           data<T>(counts_),
+           size - 1,
+           words,
+           n};
+}
+
+template <class T>
+WordOrdered<T>::WordOrdered(const Csr<T>& batch)
+    : batch_words_(batch.words),
+      words_(new int32_t[batch.nonzeros]),
+      documents_(new int32_t[batch.nonzeros]),
+      positions_(new int32_t[batch.nonzeros]),
+      counts_(new T[batch.nonzeros]) {
+  const int64_t n = batch.nonzeros;
+  int bits = 0;
+  while ((int64_t{1} << bits) < batch.words) ++bits;
+  const int passes = (bits + 10) / 11;  // at most 2^11 buckets: their heads fit in the L1 cache
+  const int digit = passes ? (bits + passes - 1) / passes : 0;
+
+  // Least significant digit first; the last pass lands in words_ and positions_.
+  std::unique_ptr<int32_t[]> spare_words(new int32_t[n]), spare_positions(new int32_t[n]);
+  int32_t *from_words = words_.get(), *to_words = spare_words.get();
+  int32_t *from_positions = positions_.get(), *to_positions = spare_positions.get();
+  if (passes % 2) std::swap(from_words, to_words), std::swap(from_positions, to_positions);
+  for (int64_t i = 0; i < n; ++i) from_words[i] = batch.indices[i], from_positions[i] = int32_t(i);
+  std::vector<int32_t> heads;
+  for (int pass = 0; pass < passes; ++pass) {
+    const int shift = pass * digit;
+    const int32_t mask = (int32_t{1} << digit) - 1;
+    heads.assign(size_t(mask) + 2, 0);
+    for (int64_t i = 0; i < n; ++i) ++heads[(from_words[i] >> shift & mask) + 1];
+    for (int32_t b = 0; b < mask; ++b) heads[b + 1] += heads[b];
+    for (int64_t i = 0; i < n; ++i) {
+      const int32_t place = heads[from_words[i] >> shift & mask]++;
+      to_words[place] = from_words[i];
+      to_positions[place] = from_positions[i];
+    }
+    std::swap(from_words, to_words);
+    std::swap(from_positions, to_positions);
+  }
+
+  int32_t* document_of = spare_words.get();
+  for (int64_t d = 0; d < batch.documents; ++d) {
+    std::fill(document_of + batch.indptr[d], document_of + batch.indptr[d + 1], int32_t(d));
+  }
+  for (int64_t i = 0; i < n; ++i) {
+    documents_[i] = document_of[positions_[i]];
+    counts_[i] = batch.counts[positions_[i]];
+    if (i == 0 || words_[i] != words_[i - 1]) {
+      distinct_.push_back(words_[i]);
+      starts_.push_back(i);
+    }
+  }
+  starts_.push_back(n);
+  view_ = {distinct_.data(),
+           starts_.data(),
+           words_.get(),
+           documents_.get(),
+           positions_.get(),
+           counts_.get(),
+           int64_t(distinct_.size()),
+           n};
+}
+
+template <class T>
+std::vector<int64_t> WordOrdered<T>::tile_starts(int64_t tile) const {
+  std::vector<int64_t> result{0};
+  const int32_t* const end = words_.get() + view_.nonzeros;
+  for (int64_t word = tile; word < batch_words_; word += tile) {
+    const int32_t* from = words_.get() + result.back();
+    result.push_back(std::lower_bound(from, end, word) - words_.get());
+  }
+  result.push_back(view_.nonzeros);
+  return result;
+}
+
+template class CsrBatch<float>;
+template class CsrBatch<double>;
+template class WordOrdered<float>;
+template class WordOrdered<double>;
+
+}  // namespace ntm_fast
