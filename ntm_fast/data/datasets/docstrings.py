@@ -1,0 +1,253 @@
+"""The corpus that every Python installation holds: its own docstrings."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import importlib.util
+import json
+import os
+import platform
+import re
+import subprocess
+import sys
+import sysconfig
+import warnings
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from pathlib import Path
+from typing import NamedTuple
+
+import joblib
+from rich.console import Console
+from rich.progress import Progress
+
+from ntm_fast.data.corpus import Corpus
+from ntm_fast.data.datasets import extract
+from ntm_fast.data.datasets.prose import prose
+from ntm_fast.data.datasets.stop_words import STOP_WORDS
+from ntm_fast.data.vectorise import TOKEN_PATTERN, vectorise
+
+PACKAGES = ("python", "torch", "numpy")
+
+_SKIPPED_FOLDERS = {
+    "__pycache__", "_vendor", "idlelib", "lib2to3", "site-packages", "test", "testing", "tests",
+    "turtledemo",
+}  # fmt: skip
+_VERSION = 1  # raise it when the same sources would give another corpus
+
+
+class _Settings(NamedTuple):
+    """What decides the corpus, besides the installed versions."""
+
+    packages: tuple[str, ...]
+    documents_per_label: int
+    words_per_document: int
+    min_df: int
+    max_df: float
+    max_features: int
+
+
+def docstrings(
+    *,
+    packages: Sequence[str] = PACKAGES,
+    documents_per_label: int = 600,
+    words_per_document: int = 8,
+    min_df: int = 4,
+    max_df: float = 0.1,
+    max_features: int = 10_000,
+    n_jobs: int | None = None,
+    progress: bool = True,
+    cache: bool = True,
+) -> Corpus:
+    """The docstrings of the Python installation itself: about 12,000 documents, 10,000 words.
+
+    The sources of the standard library ("python") and of the installed `packages` are parsed,
+    never imported; docstrings attached by add_docstr and add_newdoc calls count too. One
+    document is the prose of one docstring (no code, mathematics or names of parameters); its id
+    is the qualified name, its label the second-level module ("torch.nn"; "asyncio" in the
+    standard library). The counts follow the installed versions.
+
+    Parameters
+    ----------
+    packages : "python" and names of installed packages
+    documents_per_label : the longest so many of each label are kept
+    words_per_document : docstrings with fewer kept words are left out
+    min_df, max_df, max_features : as in `vectorise`
+    n_jobs : worker processes; None: one for each core. The corpus is the same for any number
+    progress : show a progress bar on standard error, when it is a terminal
+    cache : keep the corpus under `cache_folder()`, keyed by versions and settings
+
+    Raises
+    ------
+    ModuleNotFoundError
+        For a package that is not installed.
+    ValueError
+        Where the settings leave no document or word.
+    """
+    settings = _Settings(
+        tuple(packages), documents_per_label, words_per_document, min_df, max_df, max_features
+    )
+    roots = {package: _root(package) for package in settings.packages}
+    folder = cache_folder() / f"docstrings-{_key(settings)}"
+    if cache and folder.exists():
+        try:
+            return Corpus.load(folder)
+        except (OSError, ValueError):
+            pass  # damaged: it is built and written again
+    corpus = _build(roots, settings, n_jobs or joblib.cpu_count(), progress)
+    if cache:
+        try:
+            corpus.save(folder, overwrite=True)
+        except OSError as error:
+            warnings.warn(f"cannot cache the docstrings in {folder}: {error}", stacklevel=2)
+    return corpus
+
+
+def cache_folder() -> Path:
+    """$NTM_FAST_CACHE, else $XDG_CACHE_HOME/ntm_fast, else ~/.cache/ntm_fast."""
+    own = os.environ.get("NTM_FAST_CACHE")
+    if own:
+        return Path(own).expanduser()
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache", "ntm_fast")
+
+
+def _root(package: str) -> Path:
+    if package == "python":
+        return Path(sysconfig.get_path("stdlib"))
+    spec = importlib.util.find_spec(package) if package.isidentifier() else None
+    if spec is None or not spec.submodule_search_locations:
+        raise ModuleNotFoundError(
+            f'packages holds {package!r}: expected "python" or the name of an installed package'
+        )
+    return Path(next(iter(spec.submodule_search_locations)))
+
+
+def _key(settings: _Settings) -> str:
+    versions = {"python": platform.python_version()}
+    for package in settings.packages:
+        if package != "python":
+            try:
+                versions[package] = importlib.metadata.version(package)
+            except importlib.metadata.PackageNotFoundError:
+                versions[package] = "?"
+    facts = json.dumps([_VERSION, versions, settings], sort_keys=True)
+    return hashlib.sha256(facts.encode()).hexdigest()[:16]
+
+
+def _build(roots: dict[str, Path], settings: _Settings, n_jobs: int, progress: bool) -> Corpus:
+    sources = [
+        (package, file.relative_to(root), file)
+        for package, root in roots.items()
+        for file in _python_files(root)
+    ]
+    found = _extract([file for *_, file in sources], n_jobs, progress)
+    by_label: dict[str, dict[str, str]] = defaultdict(dict)
+    seen: set[str] = set()
+    for (package, place, _), pairs in zip(sources, found, strict=True):
+        module = _module(package, place)
+        for name, text in pairs:
+            words = " ".join(text.split())
+            if words not in seen:
+                seen.add(words)
+                full = name if name.startswith(f"{package}.") else f"{module}.{name}".rstrip(".")
+                by_label[_label(package, place)].setdefault(full, text)
+    return _count(by_label, settings)
+
+
+def _python_files(root: Path) -> Iterator[Path]:
+    for folder, subfolders, names in os.walk(root):
+        subfolders[:] = sorted(set(subfolders) - _SKIPPED_FOLDERS)
+        yield from (Path(folder, name) for name in sorted(names) if name.endswith(".py"))
+
+
+def _module(package: str, place: Path) -> str:
+    parts = [*place.parent.parts, *([] if place.stem == "__init__" else [place.stem])]
+    return ".".join(parts if package == "python" else [package, *parts])
+
+
+def _label(package: str, place: Path) -> str:
+    """ "torch.nn" for torch/nn/functional.py, "asyncio" for asyncio/events.py in the library."""
+    first = place.parts[0].removesuffix(".py")
+    if package == "python":
+        return first
+    # Private modules such as torch/_torch_docs.py document the package itself.
+    return package if len(place.parts) == 1 and first.startswith("_") else f"{package}.{first}"
+
+
+def _extract(files: list[Path], n_jobs: int, progress: bool) -> list[list[extract.Docstring]]:
+    """The docstrings of each file, in order.
+
+    Workers are plain scripts on one chunk of files each: nothing is forked from a process that
+    may hold threads, and none of them loads torch.
+    """
+    chunks = _chunks(files)
+    found: dict[int, list[list[extract.Docstring]]] = {}
+    bar = Progress(
+        *Progress.get_default_columns(), console=Console(stderr=True), disable=not progress
+    )
+    with bar, ThreadPoolExecutor(max(1, n_jobs)) as pool:
+        task = bar.add_task("Reading docstrings", total=len(files))
+        work = _here if n_jobs == 1 or not sys.executable else _elsewhere
+        futures = {pool.submit(work, chunk): at for at, chunk in enumerate(chunks)}
+        for future in as_completed(futures):
+            found[futures[future]] = future.result()
+            bar.advance(task, len(chunks[futures[future]]))
+    return [pairs for at in range(len(chunks)) for pairs in found[at]]
+
+
+def _chunks(files: list[Path], size: int = 3_000_000) -> list[list[str]]:
+    """Runs of files of about `size` bytes together."""
+    chunks: list[list[str]] = [[]]
+    held = 0
+    for file in files:
+        held += file.stat().st_size
+        chunks[-1].append(str(file))
+        if held >= size:
+            chunks.append([])
+            held = 0
+    return [chunk for chunk in chunks if chunk]
+
+
+def _here(files: list[str]) -> list[list[extract.Docstring]]:
+    return [extract.docstrings_of(file) for file in files]
+
+
+def _elsewhere(files: list[str]) -> list[list[extract.Docstring]]:
+    done = subprocess.run(
+        [sys.executable, "-I", "-S", extract.__file__],
+        input=json.dumps(files).encode(),
+        capture_output=True,
+        check=True,
+    )
+    return [[(name, text) for name, text in pairs] for pairs in json.loads(done.stdout)]
+
+
+def _count(by_label: dict[str, dict[str, str]], settings: _Settings) -> Corpus:
+    word = re.compile(TOKEN_PATTERN)
+    chosen: list[tuple[str, str, str]] = []
+    for label, documents in by_label.items():
+        candidates = []
+        for name, text in documents.items():
+            clean = prose(text)
+            length = sum(token not in STOP_WORDS for token in word.findall(clean.lower()))
+            if length >= settings.words_per_document:
+                candidates.append((length, name, clean))
+        candidates.sort(key=lambda candidate: (-candidate[0], candidate[1]))
+        chosen += [
+            (label, name, text)
+            for _, name, text in sorted(
+                candidates[: settings.documents_per_label], key=lambda c: c[1]
+            )
+        ]
+    corpus = vectorise(
+        [text for *_, text in chosen],
+        labels=[label for label, *_ in chosen],
+        document_ids=[name for _, name, _ in chosen],
+        min_df=settings.min_df,
+        max_df=settings.max_df,
+        max_features=settings.max_features,
+        stop_words=STOP_WORDS,
+    )
+    return corpus[corpus.document_lengths >= settings.words_per_document]
