@@ -199,9 +199,11 @@ def _pseudo_documents(corpus: Corpus) -> Iterator[npt.NDArray[Any]]:
 
 
 def _check_texts(texts: Any) -> Iterable[Any]:
-    if isinstance(texts, (str, bytes)) or not isinstance(texts, Iterable) or hasattr(texts, "nnz"):
+    """texts, unless they are a string or a matrix of counts, whose rows would pass for ids."""
+    matrix = getattr(texts, "ndim", 1) != 1
+    if matrix or isinstance(texts, (str, bytes)) or not isinstance(texts, Iterable):
         raise TypeError(
             f"corpus is a {type(texts).__name__}; expected a Corpus (Corpus.from_scipy makes one "
-            "of a sparse matrix) or an iterable of tokenised texts"
+            "of a matrix of counts) or an iterable of tokenised texts"
         )
     return texts

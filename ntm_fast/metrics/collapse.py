@@ -77,7 +77,8 @@ class CollapseReport:
         k, idle = self.n_topics, self.never_dominant
         documents = f"{self.n_documents:,} documents"
         if idle:
-            lines = [f"{len(idle)} of {k} topics lead none of the {documents}: {_list(idle)}."]
+            verb = "leads" if len(idle) == 1 else "lead"
+            lines = [f"{len(idle)} of {k} topics {verb} none of the {documents}: {_list(idle)}."]
         else:
             lines = [f"Each of the {k} topics leads at least one of the {documents}."]
         most = int(np.argmax(self.documents_led))
@@ -115,8 +116,8 @@ class CollapseReport:
         text = f"Mean KL per topic is {mean:.3g} nats (from {low:.3g} to {high:.3g})"
         if not self.inactive:
             return f"{text}; every topic is active."
-        count = f"{len(self.inactive)} of {self.n_topics} topics"
-        return f"{text}; {count} are below {self.kl_threshold:g}: {_list(self.inactive)}."
+        count = f"{len(self.inactive)} of {self.n_topics} below {self.kl_threshold:g}"
+        return f"{text}; {count}: {_list(self.inactive)}."
 
 
 def collapse(
@@ -225,7 +226,8 @@ def _duplicates(
     )
     shared = (has @ has.T).toarray()
 
-    near = np.triu((alike >= correlation) | (shared >= overlap * n), 1)
+    slack = 1e-9  # so that rounding does not decide at a threshold
+    near = np.triu((alike >= correlation - slack) | (shared >= overlap * n - slack), 1)
     pairs = [
         DuplicatePair(int(i), int(j), float(alike[i, j]), int(shared[i, j]))
         for i, j in np.argwhere(near)

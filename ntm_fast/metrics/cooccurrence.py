@@ -10,6 +10,7 @@ import numpy.typing as npt
 import scipy.sparse
 
 from ntm_fast.data import Corpus
+from ntm_fast.metrics.topics import as_array
 
 __all__ = ["Cooccurrence", "count_documents", "count_windows"]
 
@@ -192,18 +193,21 @@ class Encoder:
         self.of_id: Ints | None = None
 
     def __call__(self, text: Any, number: int) -> Ints:
-        if isinstance(text, (str, bytes)):
-            raise TypeError(f"texts[{number}] is a string; expected its tokens, as text.split()")
-        if len(text) == 0:
+        if isinstance(text, (str, bytes)) or not isinstance(text, Iterable):
+            raise TypeError(
+                f"texts[{number}] is {text!r:.40}; expected its tokens: strings or word ids"
+            )
+        tokens = text if isinstance(text, (list, tuple, np.ndarray)) else list(text)
+        if len(tokens) == 0:
             return np.empty(0, dtype=np.int64)
-        if isinstance(text[0], str):
+        if isinstance(tokens[0], str):
             table = self._words()
-            return np.fromiter((table.get(token, -1) for token in text), np.int64, len(text))
-        ids = np.asarray(text)
+            return np.fromiter((table.get(token, -1) for token in tokens), np.int64, len(tokens))
+        ids = as_array(f"texts[{number}]", tokens)
         if ids.ndim != 1 or ids.dtype.kind not in "iu":
             raise TypeError(
                 f"texts[{number}] is an array of {ids.dtype} of shape {ids.shape}; "
-                "expected a list of strings or an array [L] of word ids"
+                "expected its tokens: strings or word ids"
             )
         if ids.min() < 0:
             raise ValueError(f"texts[{number}] holds {ids.min()}; expected word ids >= 0")
