@@ -32,7 +32,8 @@ bool is_real(const Tensor& tensor) {
 void check_vector(const char* op, const char* name, const Tensor& tensor, bool type_ok,
                   const char* types) {
   check(type_ok, op, ": ", name, " must be ", types);
-if (tensor.dim() != 1) check(false, op, ": ", name, " has shape ", shape(tensor), ", expected 1-D");
+  if (tensor.dim() != 1)
+    check(false, op, ": ", name, " has shape ", shape(tensor), ", expected 1-D");
 }
 
 // Whether all of values[0..n) pass, in a loop without branches; the caller looks for the culprit.
