@@ -81,4 +81,11 @@ void parallel_blocks(int64_t n, int64_t block, const F& f) {
   });
 }
 
+// Number of this thread inside parallel_blocks, below torch::stable::get_num_threads().
+inline int64_t thread_index() {
+  uint32_t index = 0;
+  STABLE_TORCH_ERROR_CODE_CHECK(torch_get_thread_idx(&index));
+  return index;
+}
+
 }  // namespace ntm_fast

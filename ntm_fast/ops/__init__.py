@@ -11,8 +11,10 @@ except ImportError as error:
         " or use ntm_fast.reference, which is plain PyTorch."
     ) from error
 
+from ntm_fast.ops.bow_product_log_likelihood import bow_product_log_likelihood
 from ntm_fast.ops.kl_normal import kl_normal
 
 __all__ = [
+    "bow_product_log_likelihood",
     "kl_normal",
 ]

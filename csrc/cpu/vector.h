@@ -1,0 +1,51 @@
+#pragma once
+// One vector register of floats or doubles, as wide as the instruction set has them, through the
+// vector extensions of gcc and clang: arithmetic on it compiles to single instructions.
+
+#include <stdint.h>
+
+#include "../math/host_device.h"
+
+NTM_FAST_ISA_BEGIN
+
+#if defined(__AVX512F__)
+constexpr int vector_bytes = 64;
+constexpr int vector_registers = 32;
+#elif defined(__AVX__)
+constexpr int vector_bytes = 32;
+constexpr int vector_registers = 16;
+#else
+constexpr int vector_bytes = 16;
+constexpr int vector_registers = 16;
+#endif
+
+template <class T>
+struct Vector {
+  typedef T type __attribute__((vector_size(vector_bytes)));
+  static constexpr int width = vector_bytes / sizeof(T);
+};
+
+template <class T>
+NTM_FAST_INLINE typename Vector<T>::type load(const T* from) {
+  typename Vector<T>::type v;
+  __builtin_memcpy(&v, from, sizeof v);
+  return v;
+}
+
+template <class T>
+NTM_FAST_INLINE void store(T* to, typename Vector<T>::type v) {
+  __builtin_memcpy(to, &v, sizeof v);
+}
+
+// Sum of the lanes by halves, in the same order on every call.
+template <class T>
+NTM_FAST_INLINE T sum_lanes(typename Vector<T>::type v) {
+  T lanes[Vector<T>::width];
+  store(lanes, v);
+  for (int half = Vector<T>::width / 2; half > 0; half /= 2) {
+    for (int i = 0; i < half; ++i) lanes[i] += lanes[i + half];
+  }
+  return lanes[0];
+}
+
+NTM_FAST_ISA_END
