@@ -1,0 +1,111 @@
+"""What was built: symbols of the kernels, build_info, and life without the extension."""
+
+import os
+import re
+import subprocess
+import sys
+import sysconfig
+from pathlib import Path
+
+import pytest
+import torch
+
+import ntm_fast
+from tests.levels import LEVELS, machine_levels
+
+ROOT = Path(__file__).resolve().parents[1]
+BUILD = f"temp.{sysconfig.get_platform()}-{sys.implementation.cache_tag}"
+KERNELS = ROOT / "build" / BUILD / "kernels"
+WITHOUT_EXTENSION = """
+import sys
+
+class Blocker:
+    def find_spec(self, name, path=None, target=None):
+        if name == "ntm_fast._C":
+            raise ImportError("No module named 'ntm_fast._C'", name=name)
+
+sys.meta_path.insert(0, Blocker())
+"""
+
+
+def mergeable_symbols(built: Path, level: str) -> list[str]:
+    """Symbols that the linker may merge with those of an object for another instruction set.
+
+    Weak ones (W, V, and u for unique) outside the level's own namespace: whichever copy the linker
+    kept would run at every level, and an AVX-512 copy would crash a machine without it.
+    """
+    lines = subprocess.run(["nm", "-C", built], capture_output=True, text=True, check=True).stdout
+    symbols = re.findall(r"^[0-9a-f ]*\b([WVu]) (.+)$", lines, re.MULTILINE)
+    return [name for _, name in symbols if f"ntm_fast::{level}::" not in name]
+
+
+def test_kernels_share_no_symbols_between_instruction_sets() -> None:
+    if not KERNELS.is_dir():
+        pytest.skip(f"{KERNELS} is absent: not built in this folder")
+    for source in (ROOT / "csrc" / "cpu").glob("*.cpp"):
+        for level in ntm_fast.build_info().compiled_cpu_levels:
+            built = KERNELS / f"{source.stem}.{level}.o"
+            assert built.is_file()
+            assert not mergeable_symbols(built, level), built.name
+
+
+def test_a_shared_symbol_is_found(tmp_path: Path) -> None:
+    source = tmp_path / "merged.cpp"
+    source.write_text(
+        "template <class T> __attribute__((noinline)) T twice(T x) { return x + x; }\n"
+        "namespace ntm_fast { namespace avx2 {\n"
+        "template <class T> T thrice(T x) { return twice(x) + x; }\n"
+        "template float thrice(float);\n}}\n"
+    )
+    built = tmp_path / "merged.o"
+    subprocess.run([os.environ.get("CXX", "c++"), "-O2", "-c", source, "-o", built], check=True)
+    assert mergeable_symbols(built, "avx2") == ["float twice<float>(float)"]
+    assert len(mergeable_symbols(built, "avx512")) == 2
+
+
+def test_build_info() -> None:
+    info = ntm_fast.build_info()
+    assert info.extension
+    assert info.extension_error is None
+    assert info.version == ntm_fast.__version__
+    assert info.torch == torch.__version__
+    assert info.threads == torch.get_num_threads()
+    assert info.cpu_level in info.compiled_cpu_levels
+    assert info.widest_cpu_level in LEVELS
+    assert set(info.as_dict()) == set(info.__dataclass_fields__)
+
+
+def python(code: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+    )
+
+
+@pytest.mark.parametrize("level", machine_levels())
+def test_level_is_forced(level: str) -> None:
+    done = python("import ntm_fast; print(ntm_fast.build_info().cpu_level)", NTM_FAST_CPU=level)
+    assert done.stdout.split() == [level]
+
+
+def test_wrong_level_is_refused() -> None:
+    done = python("import ntm_fast.ops", NTM_FAST_CPU="sse9")
+    assert done.returncode == 1
+    assert "NTM_FAST_CPU=sse9: expected baseline, avx2 or avx512" in done.stderr
+    done = python("import ntm_fast; print(ntm_fast.build_info())", NTM_FAST_CPU="sse9")
+    assert "NTM_FAST_CPU=sse9: expected baseline" in done.stdout
+
+
+def test_without_the_extension() -> None:
+    code = WITHOUT_EXTENSION + "import ntm_fast, ntm_fast.reference, ntm_fast.data\n"
+    done = python(code + "print(ntm_fast.build_info().extension)")
+    assert done.stdout.split() == ["False"], done.stderr
+    done = python(code + "import ntm_fast.ops")
+    (line,) = (
+        line for line in done.stderr.splitlines() if line.startswith("ImportError: ntm_fast")
+    )
+    assert "pip install --no-build-isolation -e ." in line
+    assert "ntm_fast.reference" in line

@@ -1,0 +1,169 @@
+"""The rules of the house: who may import whom, and what files and names an op has."""
+
+import ast
+import inspect
+import re
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import torch
+
+from ntm_fast import ops, reference
+
+ROOT = Path(__file__).resolve().parents[1]
+PACKAGE = ROOT / "ntm_fast"
+
+# What each part may import of the others. cli → report, estimator → training → models → ops → _C.
+ALLOWED = {
+    "_build_info": {"_C"},
+    "__init__": {"_build_info", "estimator", "data", "ops", "reference", "metrics"},
+    "__main__": {"cli"},
+    "cli": {"report", "estimator", "training", "models", "metrics", "data", "_build_info"},
+    "estimator": {"training", "models", "metrics", "data", "ops"},
+    "training": {"models", "data", "ops", "_build_info"},
+    "models": {"ops", "reference", "data"},
+    "metrics": {"data", "ops"},
+    "report": {"data"},
+    "ops": {"_C"},
+    "reference": set(),
+    "data": set(),
+}
+STRANGERS = [("models/posteriors", "models/decoders"), ("models/decoders", "models/posteriors")]
+
+
+def part(path: Path) -> str:
+    return path.relative_to(PACKAGE).with_suffix("").parts[0]
+
+
+def modules() -> list[Path]:
+    return sorted(PACKAGE.rglob("*.py"))
+
+
+def imports(path: Path) -> Iterator[str]:
+    """Full names of all that a file imports, also inside functions."""
+    package = ["ntm_fast", *path.relative_to(PACKAGE).parts[:-1]]
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = package[: len(package) - node.level + 1] if node.level else []
+            name = ".".join([*base, *([node.module] if node.module else [])])
+            yield from (f"{name}.{alias.name}" for alias in node.names)
+
+
+@pytest.mark.parametrize("path", modules(), ids=lambda p: str(p.relative_to(PACKAGE)))
+def test_imports_run_one_way(path: Path) -> None:
+    own = part(path)
+    assert own in ALLOWED, f"ntm_fast/{own} is not in the design: add it here and to ALLOWED"
+    for name in imports(path):
+        top, *rest = name.split(".")
+        if top == "ntm_fast" and rest and rest[0] != own:
+            allowed = {*ALLOWED[own], "__version__", "build_info"}
+            assert rest[0] in allowed, f"{own} may not import {name}"
+    if own == "reference":
+        outside = {name.split(".")[0] for name in imports(path)}
+        assert outside <= {"__future__", "collections", "math", "typing", "torch", "ntm_fast"}
+
+
+@pytest.mark.parametrize(("folder", "stranger"), STRANGERS)
+def test_strangers(folder: str, stranger: str) -> None:
+    for path in (PACKAGE / folder).rglob("*.py"):
+        name = "ntm_fast." + stranger.replace("/", ".")
+        assert not [i for i in imports(path) if i.startswith(name)], f"{path} imports {stranger}"
+
+
+def is_compiled(op: str) -> bool:
+    return hasattr(torch.ops.ntm_fast, op)
+
+
+@pytest.mark.parametrize("op", ops.__all__)
+def test_an_op_has_its_files(op: str) -> None:
+    expected = [f"ntm_fast/ops/{op}.py", f"ntm_fast/reference/{op}.py"]
+    expected += [f"tests/ops/test_{op}.py", f"benchmarks/ops/bench_{op}.py"]
+    if is_compiled(op):
+        expected += [f"csrc/{op}.h", f"csrc/{op}.cpp", f"csrc/cpu/{op}.cpp"]
+    assert not [name for name in expected if not (ROOT / name).is_file()]
+
+
+@pytest.mark.parametrize("op", ops.__all__)
+def test_op_and_reference_have_one_signature(op: str) -> None:
+    def parameters(function: object) -> list[tuple[str, object, object]]:
+        values = inspect.signature(function).parameters.values()  # type: ignore[arg-type]
+        return [(p.name, p.kind, p.default) for p in values]
+
+    assert parameters(getattr(ops, op)) == parameters(getattr(reference, op))
+
+
+def test_ops_and_reference_have_the_same_names() -> None:
+    assert sorted(ops.__all__) == sorted(reference.__all__)
+
+
+@pytest.mark.parametrize("op", list(filter(is_compiled, ops.__all__)))
+def test_schema_names_its_arguments_as_python_does(op: str) -> None:
+    python = list(inspect.signature(getattr(ops, op)).parameters)
+    schema = [a.name for a in getattr(torch.ops.ntm_fast, op).default._schema.arguments]
+    assert schema[0] == python[0]
+    assert [n for n in schema if n in python] == [n for n in python if n in schema]
+
+
+@pytest.mark.parametrize("path", modules(), ids=lambda p: str(p.relative_to(PACKAGE)))
+def test_public_names_have_docstrings(path: Path) -> None:
+    tree = ast.parse(path.read_text())
+    definitions = (ast.FunctionDef, ast.ClassDef, ast.AsyncFunctionDef)
+    public = [n for n in tree.body if isinstance(n, definitions) and not n.name.startswith("_")]
+    assert not [n.name for n in public if not ast.get_docstring(n)]
+    assert ast.get_docstring(tree) or not tree.body, "the module says not what it is"
+
+
+SYSTEM_HEADERS = {"stdint.h", "stddef.h", "string.h", "math.h", "cmath", "limits", "type_traits"}
+SYSTEM_HEADERS |= {"immintrin.h", "cuda_runtime_api.h", "cuda_runtime.h", "cuda_bf16.h", "mma.h"}
+
+
+def included(source: Path, seen: set[Path]) -> Iterator[tuple[Path, str]]:
+    """System headers that a C++ file includes, itself or through the project's own headers."""
+    seen.add(source)
+    for kind, name in re.findall(r'^\s*#\s*include\s*([<"])([^>"]+)', source.read_text(), re.M):
+        local = next((p for p in (source.parent / name, ROOT / "csrc" / name) if p.exists()), None)
+        if kind == '"' and local:
+            yield from () if local.resolve() in seen else included(local.resolve(), seen)
+        else:
+            yield source, name
+
+
+@pytest.mark.parametrize("folder", ["cpu", "math", "cuda"])
+def test_kernels_include_neither_torch_nor_containers(folder: str) -> None:
+    for source in (ROOT / "csrc" / folder).iterdir():
+        for where, header in included(source.resolve(), set()):
+            assert header in SYSTEM_HEADERS, f"{where} includes {header} (through {source.name})"
+
+
+def test_torch_is_included_through_its_stable_interface() -> None:
+    for source in [*(ROOT / "csrc").rglob("*.cpp"), *(ROOT / "csrc").rglob("*.h")]:
+        for name in re.findall(
+            r"#\s*include\s*[<\"]((?:torch|ATen|c10)/[^>\"]+)", source.read_text()
+        ):
+            stable = (
+                "torch/csrc/stable/",
+                "torch/headeronly/",
+                "torch/csrc/inductor/aoti_torch/c/",
+            )
+            assert name.startswith(stable), f"{source} includes {name}"
+
+
+def tracked_files() -> list[Path]:
+    git = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True)
+    if git.returncode:
+        pytest.skip("not a git checkout")
+    return [ROOT / name for name in git.stdout.split("\0") if name and (ROOT / name).is_file()]
+
+
+def test_no_paths_of_one_machine() -> None:
+    pattern = re.compile(rb"/(wor[k]|roo[t]|hom[e])/\w|/tm[p]/[a-z]")
+    found = {
+        str(path.relative_to(ROOT)): match.group().decode()
+        for path in tracked_files()
+        if (match := pattern.search(path.read_bytes()))
+    }
+    assert not found
