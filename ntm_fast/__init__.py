@@ -1,7 +1,43 @@
 """Fast training of VAE topic models: C++/CUDA kernels for PyTorch and trainers on top."""
 
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from ntm_fast._build_info import build_info
+
+if TYPE_CHECKING:
+    from ntm_fast.data import Corpus
+    from ntm_fast.estimator import LDAVAE, NVLDA, DirichletVAE, NeuralTopicModel, ProdLDA
 
 __version__ = "0.1.0"
 
-__all__ = ["__version__", "build_info"]
+__all__ = [
+    "LDAVAE",
+    "NVLDA",
+    "Corpus",
+    "DirichletVAE",
+    "NeuralTopicModel",
+    "ProdLDA",
+    "__version__",
+    "build_info",
+]
+
+# Imported at first use: `import ntm_fast` is quick, and works without the compiled extension.
+_HOMES = {
+    "Corpus": "ntm_fast.data",
+    "DirichletVAE": "ntm_fast.estimator",
+    "LDAVAE": "ntm_fast.estimator",
+    "NVLDA": "ntm_fast.estimator",
+    "NeuralTopicModel": "ntm_fast.estimator",
+    "ProdLDA": "ntm_fast.estimator",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOMES:
+        return getattr(import_module(_HOMES[name]), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(set(globals()) | set(_HOMES))

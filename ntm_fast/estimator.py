@@ -1,0 +1,367 @@
+"""Topic models with scikit-learn's interface."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, ClassVar, TypeVar
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from ntm_fast import metrics
+from ntm_fast.data import Corpus
+from ntm_fast.metrics.perplexity import PerplexityKind
+from ntm_fast.models import TopicModel
+from ntm_fast.models.backend import choose_device
+from ntm_fast.models.storage import load_model, save_model
+from ntm_fast.training import RECIPES, Epoch, Recipe, Trainer, TrainingInterrupted
+
+E = TypeVar("E", bound="_TopicEstimator")
+EpochCallback = Callable[[Epoch], "bool | None"]
+
+
+class _TopicEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):  # type: ignore[misc]
+    """What all the estimators share; None for a parameter means the recipe's value."""
+
+    _recipe: ClassVar[Recipe]
+    _ops: ClassVar[Any] = None  # the module that computes; None is ntm_fast.ops
+
+    def __init__(
+        self,
+        n_topics: int = 50,
+        *,
+        prior: float | None = None,
+        hidden: tuple[int, ...] | None = None,
+        epochs: int | None = None,
+        batch_size: int | None = None,
+        learning_rate: float | None = None,
+        validation: float | None = None,
+        patience: int | None = None,
+        options: dict[str, Any] | None = None,
+        checkpoint: str | os.PathLike[str] | None = None,
+        random_state: Any = None,
+        device: str = "auto",
+        verbose: int | bool = 0,
+    ) -> None:
+        self.n_topics = n_topics
+        self.prior = prior
+        self.hidden = hidden
+        self.epochs = epochs
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.validation = validation
+        self.patience = patience
+        self.options = options
+        self.checkpoint = checkpoint
+        self.random_state = random_state
+        self.device = device
+        self.verbose = verbose
+
+    # -- fitting --------------------------------------------------------------------------------
+
+    def fit(
+        self: E,
+        X: Any,
+        y: Any = None,
+        *,
+        vocabulary: Sequence[str] | None = None,
+        resume_from: str | os.PathLike[str] | None = None,
+        callback: EpochCallback | None = None,
+    ) -> E:
+        """Learn topics.
+
+        Parameters
+        ----------
+        X : scipy sparse matrix, array [D, V] or Corpus
+            Counts of words in documents, >= 0; fractional weights are fine.
+        y : ignored
+        vocabulary : V words, for a matrix without names of columns
+        resume_from : checkpoint of an earlier fit, which is continued bit for bit
+        callback : called with each :class:`ntm_fast.training.Epoch`; True stops the training
+        """
+        recipe = self._settings()
+        corpus = self._corpus(X, vocabulary, reset=True)
+        seed = self._seed()
+        train, held_out = corpus, None
+        if recipe.training.validation > 0 and len(corpus) > 1:
+            train, held_out, _ = corpus.split(recipe.training.validation, 0.0, seed)
+            if not train.n_nonzeros or not held_out.n_nonzeros:
+                train, held_out = corpus, None
+        model = self._new_model(corpus, recipe, seed)
+        trainer = self._new_trainer(model, recipe, seed, callback)
+        if resume_from is not None:
+            trainer.resume(resume_from)
+        self.__dict__.pop("_trainer", None)
+        try:
+            trainer.fit(train, held_out)
+        except TrainingInterrupted:
+            self._finish(trainer)  # what was learned so far can be used
+            raise
+        return self._finish(trainer)
+
+    def partial_fit(
+        self: E, X: Any, y: Any = None, *, vocabulary: Sequence[str] | None = None
+    ) -> E:
+        """One pass over documents, without validation; continues a fitted model."""
+        fitted = hasattr(self, "model_")
+        corpus = self._corpus(X, vocabulary, reset=not fitted)
+        if not hasattr(self, "_trainer"):
+            seed = self._seed()
+            model = self.model_ if fitted else self._new_model(corpus, self._settings(), seed)
+            self._trainer = self._new_trainer(model, self._settings(), seed, None)
+        self._trainer.fit(corpus, epochs=self._trainer.state.epoch + 1)
+        return self._finish(self._trainer)
+
+    def _seed(self) -> int:
+        return int(check_random_state(self.random_state).randint(2**31 - 1))
+
+    def _settings(self) -> Recipe:
+        named = (
+            "prior",
+            "hidden",
+            "epochs",
+            "batch_size",
+            "learning_rate",
+            "validation",
+            "patience",
+            "posterior",
+            "decoder",
+        )
+        given = {name: getattr(self, name, None) for name in named}
+        chosen = {name: value for name, value in given.items() if value is not None}
+        return self._recipe.changed(n_topics=self.n_topics, **chosen, **(self.options or {}))
+
+    def _new_model(self, corpus: Corpus, recipe: Recipe, seed: int) -> TopicModel:
+        device = choose_device(self.device)
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            model = TopicModel(corpus.n_words, recipe.model, ops=self._ops)
+        return model.to(device)
+
+    def _new_trainer(
+        self, model: TopicModel, recipe: Recipe, seed: int, callback: EpochCallback | None
+    ) -> Trainer:
+        return Trainer(
+            model,
+            recipe.training,
+            seed=seed,
+            progress=bool(self.verbose),
+            callback=callback,
+            checkpoint=self.checkpoint,
+        )
+
+    def _finish(self: E, trainer: Trainer) -> E:
+        self.model_ = trainer.model.eval()
+        self.history_ = trainer.history
+        self.n_epochs_ = trainer.state.epoch
+        self._read_topics()
+        return self
+
+    def _read_topics(self) -> None:
+        self.components_ = self.model_.topic_weights().cpu().numpy()
+        self._n_features_out = len(self.components_)
+
+    def _corpus(
+        self, X: Any, vocabulary: Sequence[str] | None = None, *, reset: bool = False
+    ) -> Corpus:
+        if isinstance(X, Corpus):
+            corpus = X
+            if reset:
+                self.n_features_in_ = corpus.n_words
+                self.vocabulary_ = corpus.vocabulary
+            elif corpus.n_words != self.n_features_in_:
+                raise ValueError(
+                    f"X has a vocabulary of {corpus.n_words} words, but {type(self).__name__} is"
+                    f" expecting {self.n_features_in_}, as in fit"
+                )
+            return corpus
+        X = validate_data(
+            self,
+            X,
+            accept_sparse="csr",
+            dtype=[np.float64, np.float32],
+            ensure_non_negative=True,
+            reset=reset,
+        )
+        if reset:
+            names = getattr(self, "feature_names_in_", None) if vocabulary is None else vocabulary
+            corpus = Corpus.from_scipy(X, names)
+            self.vocabulary_ = corpus.vocabulary
+            return corpus
+        return Corpus.from_scipy(X, self.vocabulary_)
+
+    # -- use ------------------------------------------------------------------------------------
+
+    def transform(self, X: Any) -> NDArray[Any]:
+        """Topic proportions θ [D, K]: the posterior's mean, rows sum to 1."""
+        check_is_fitted(self, "model_")
+        theta = self.model_.topic_proportions(self._corpus(X)).cpu().numpy()
+        dtype = getattr(X, "dtype", None)
+        return np.asarray(theta, dtype=np.float32 if dtype == np.float32 else np.float64)
+
+    def score(self, X: Any, y: Any = None) -> float:
+        """Mean ELBO per word of text, in nats (one draw): higher is better."""
+        return -float(np.log(self.perplexity(X, kind="per_word")))
+
+    def perplexity(self, X: Any, kind: PerplexityKind = "held_out_words", seed: int = 0) -> float:
+        """Perplexity of documents; see :func:`ntm_fast.metrics.perplexity`."""
+        check_is_fitted(self, "model_")
+        return metrics.perplexity(self.model_, self._corpus(X), kind, seed)
+
+    def word_probabilities(self, theta: ArrayLike) -> NDArray[np.float32]:
+        """p(v | θ) [D, V] for topic proportions θ [D, K]."""
+        check_is_fitted(self, "model_")
+        values = torch.as_tensor(np.asarray(theta))
+        return np.asarray(self.model_.word_probabilities(values).cpu().numpy())
+
+    def top_words(self, n: int = 10) -> list[list[str]]:
+        """The n words that stand for each topic, best first."""
+        check_is_fitted(self, "model_")
+        ids = metrics.top_words(self.components_, n)
+        return [[self.vocabulary_[word] for word in topic] for topic in ids]
+
+    # -- disk -----------------------------------------------------------------------------------
+
+    def save(self, folder: str | os.PathLike[str], *, overwrite: bool = False) -> None:
+        """Write the fitted model to a folder, whole or not at all.
+
+        Raises FileExistsError for a folder that exists, unless `overwrite=True` and the folder
+        holds a model.
+        """
+        check_is_fitted(self, "model_")
+        extra = {
+            "estimator": type(self).__name__,
+            "parameters": {name: _plain(value) for name, value in self.get_params().items()},
+            "named_columns": hasattr(self, "feature_names_in_"),
+            "history": [asdict(epoch) for epoch in self.history_],
+        }
+        save_model(self.model_, folder, self.vocabulary_, extra=extra, overwrite=overwrite)
+
+    @classmethod
+    def load(cls: type[E], folder: str | os.PathLike[str]) -> E:
+        """The fitted estimator saved in a folder, of the class that it was saved from.
+
+        Raises FileNotFoundError, or ValueError naming what is damaged or foreign, or that the
+        folder holds another estimator than a `cls` (`NeuralTopicModel.load` opens all).
+        """
+        model, vocabulary, metadata = load_model(folder, ops=cls._ops)
+        name = metadata.get("estimator")
+        known = {
+            kind.__name__: kind for kind in (NeuralTopicModel, ProdLDA, NVLDA, DirichletVAE, LDAVAE)
+        }
+        if name not in known:
+            raise ValueError(f"{folder} holds a model of unknown estimator {name!r}")
+        if (
+            cls.__name__ in known
+            and not issubclass(known[name], cls)
+            and cls is not NeuralTopicModel
+        ):
+            raise ValueError(f"{folder} holds a {name}; expected a {cls.__name__}")
+        kind = cls if cls.__name__ not in known else known[name]
+        loaded = kind(**metadata["parameters"])
+        loaded.model_ = model.to(choose_device(loaded.device))
+        loaded.vocabulary_ = vocabulary
+        loaded.n_features_in_ = len(vocabulary)
+        if metadata["named_columns"]:
+            loaded.feature_names_in_ = np.asarray(vocabulary, dtype=object)
+        loaded.history_ = [Epoch(**epoch) for epoch in metadata["history"]]
+        loaded.n_epochs_ = len(loaded.history_)
+        loaded._read_topics()
+        return loaded
+
+    def __getstate__(self) -> dict[str, Any]:
+        state = dict(super().__getstate__())
+        state.pop("_trainer", None)  # it holds a generator, which cannot be pickled
+        return state
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        tags.input_tags.positive_only = True
+        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
+        return tags
+
+
+def _plain(value: Any) -> Any:
+    """A parameter as JSON can hold it."""
+    if isinstance(value, Path):
+        return str(value)
+    if isinstance(value, np.generic):
+        return value.item()
+    if isinstance(value, np.random.RandomState):
+        return None
+    return value
+
+
+class NeuralTopicModel(_TopicEstimator):
+    """A topic model of any posterior and decoder."""
+
+    _recipe = RECIPES["ProdLDA"]
+
+    def __init__(
+        self,
+        n_topics: int = 50,
+        *,
+        posterior: str = "logistic-normal",
+        decoder: str = "product",
+        prior: float | None = None,
+        hidden: tuple[int, ...] | None = None,
+        epochs: int | None = None,
+        batch_size: int | None = None,
+        learning_rate: float | None = None,
+        validation: float | None = None,
+        patience: int | None = None,
+        options: dict[str, Any] | None = None,
+        checkpoint: str | os.PathLike[str] | None = None,
+        random_state: Any = None,
+        device: str = "auto",
+        verbose: int | bool = 0,
+    ) -> None:
+        super().__init__(
+            n_topics,
+            prior=prior,
+            hidden=hidden,
+            epochs=epochs,
+            batch_size=batch_size,
+            learning_rate=learning_rate,
+            validation=validation,
+            patience=patience,
+            options=options,
+            checkpoint=checkpoint,
+            random_state=random_state,
+            device=device,
+            verbose=verbose,
+        )
+        self.posterior = posterior
+        self.decoder = decoder
+
+
+class ProdLDA(_TopicEstimator):
+    """ProdLDA: logistic-normal posterior, product of experts, batch normalisation."""
+
+    _recipe = RECIPES["ProdLDA"]
+
+
+class NVLDA(_TopicEstimator):
+    """NVLDA: logistic-normal posterior, mixture of topics."""
+
+    _recipe = RECIPES["NVLDA"]
+
+
+class DirichletVAE(_TopicEstimator):
+    """Dirichlet VAE: implicit Dirichlet posterior, product of experts, batch normalisation."""
+
+    _recipe = RECIPES["DirichletVAE"]
+
+
+class LDAVAE(_TopicEstimator):
+    """LDA as a VAE: implicit Dirichlet posterior, mixture of topics."""
+
+    _recipe = RECIPES["LDAVAE"]

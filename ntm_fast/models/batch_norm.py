@@ -1,0 +1,80 @@
+"""Batch normalisation whose running statistics are right from the first step."""
+
+from __future__ import annotations
+
+import math
+from typing import cast
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+
+class RunningMoments(nn.Module):
+    """Running mean and variance [n] of batch statistics, bias-corrected as Adam's moments are.
+
+    Both start at 0 and move by `momentum` a step; what evaluation reads is divided by
+    1 − (1 − momentum)^steps. Without that a momentum of 1e-3 keeps 94.5 % of the initial 0 and 1
+    after 57 steps. Before the first step: mean 0, variance 1.
+    """
+
+    mean: Tensor
+    variance: Tensor
+    steps: Tensor
+
+    def __init__(self, n: int, momentum: float) -> None:
+        super().__init__()
+        self.momentum = momentum
+        self.register_buffer("mean", torch.zeros(n))
+        self.register_buffer("variance", torch.zeros(n))
+        self.register_buffer("steps", torch.zeros((), dtype=torch.int64))
+
+    def update(self, mean: Tensor, variance: Tensor, n_documents: int) -> None:
+        """Take in a batch of n_documents > 1: its mean [n] and biased variance [n]."""
+        self.mean.lerp_(mean.detach(), self.momentum)
+        unbiased = variance.detach() * (n_documents / (n_documents - 1))
+        self.variance.lerp_(unbiased, self.momentum)
+        self.steps.add_(1)
+
+    def corrected(self) -> tuple[Tensor, Tensor]:
+        """(mean [n], variance [n]) to evaluate with."""
+        if self.momentum == 1:
+            share = (self.steps > 0).to(self.mean)
+        else:
+            share = -torch.expm1(self.steps.to(torch.float64) * math.log1p(-self.momentum))
+            share = share.to(self.mean)
+        some = share > 0
+        safe = torch.where(some, share, 1)
+        mean = torch.where(some, self.mean / safe, 0)
+        variance = torch.where(some, self.variance / safe, 1)
+        return mean, variance
+
+
+class BatchNorm(nn.Module):
+    """Batch normalisation of [B, n] with a learned shift and no scale.
+
+    As ``torch.nn.BatchNorm1d`` with its weight frozen at 1, but for the bias-corrected running
+    statistics, and for a batch of one document, which is normalised by them in training too.
+    """
+
+    def __init__(self, n: int, *, momentum: float, eps: float) -> None:
+        super().__init__()
+        self.eps = eps
+        self.shift = nn.Parameter(torch.zeros(n))
+        self.running = RunningMoments(n, momentum)
+
+    def forward(self, x: Tensor) -> Tensor:
+        if self.training and x.shape[0] > 1:
+            running = self.running
+            running.steps.add_(1)
+            return F.batch_norm(
+                x, running.mean, running.variance, None, self.shift, True, running.momentum,
+                self.eps,
+            )  # fmt: skip
+        mean, variance = self.running.corrected()
+        return F.batch_norm(x, mean, variance, None, self.shift, False, 0.0, self.eps)
+
+
+def maybe_batch_norm(n: int, enabled: bool, *, momentum: float, eps: float) -> nn.Module:
+    """A BatchNorm of n, or what passes its input on."""
+    return BatchNorm(n, momentum=momentum, eps=eps) if enabled else cast(nn.Module, nn.Identity())

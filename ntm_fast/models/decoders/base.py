@@ -1,0 +1,52 @@
+"""What every decoder offers, and the table of their names."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import torch
+from torch import Tensor
+
+from ntm_fast.data import Batch
+from ntm_fast.models.backend import Ops, OpsModule
+from ntm_fast.models.settings import ModelSettings
+
+
+class Decoder(OpsModule):
+    """p(x | θ) for bags of words x."""
+
+    def __init__(self, n_words: int, settings: ModelSettings, ops: Ops) -> None:
+        super().__init__(ops)
+        self.n_words, self.n_topics = n_words, settings.n_topics
+
+    def drop_topics(self, theta: Tensor, p: float, masks: torch.Generator | None) -> Tensor:
+        """θ [B, K] with topics dropped with probability p, as this decoder can take it."""
+        raise NotImplementedError
+
+    @abstractmethod
+    def forward(self, theta: Tensor, batch: Batch) -> Tensor:
+        """Σ_v x_dv log p(v | θ_d) of each document [B], in nats."""
+
+    @abstractmethod
+    def word_probabilities(self, theta: Tensor) -> Tensor:
+        """p(v | θ_d) [B, V], in evaluation mode."""
+
+    @abstractmethod
+    def topic_weights(self) -> Tensor:
+        """Each topic as a distribution over words [K, V], by which its words are ranked."""
+
+
+DECODERS: dict[str, type[Decoder]] = {}
+D = TypeVar("D", bound=type[Any])
+
+
+def register(name: str) -> Callable[[D], D]:
+    """Decorator that makes a decoder available as ``decoder=name``."""
+
+    def add(cls: D) -> D:
+        DECODERS[name] = cls
+        return cls
+
+    return add

@@ -1,0 +1,69 @@
+"""The inference network: from sparse counts to a hidden vector of each document."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from itertools import pairwise
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from ntm_fast.data import Batch
+from ntm_fast.models.backend import Ops, OpsModule
+from ntm_fast.models.randomness import dropout
+
+ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {"softplus": F.softplus, "relu": F.relu}
+INPUTS = ("counts", "log1p", "normalised")
+
+
+class Encoder(OpsModule):
+    """Dense layers on bags of words, the first of them on the nonzeros alone.
+
+    Parameters
+    ----------
+    n_words : V
+    sizes : width of each layer, at least one; the last is the width H of the output
+    activation : "softplus" or "relu", after every layer
+    dropout : probability of dropping an element of the output
+    inputs : "counts" as they are, "log1p" of them, or "normalised" to sum to 1 in each document
+    """
+
+    def __init__(
+        self,
+        n_words: int,
+        sizes: Sequence[int],
+        *,
+        activation: str,
+        dropout: float,
+        inputs: str,
+        ops: Ops,
+    ) -> None:
+        super().__init__(ops)
+        self.activation, self.dropout, self.inputs = activation, dropout, inputs
+        self.weight = nn.Parameter(torch.empty(n_words, sizes[0]))  # word-major: rows are gathered
+        self.bias = nn.Parameter(torch.zeros(sizes[0]))
+        bound = 1 / math.sqrt(n_words)
+        nn.init.uniform_(self.weight, -bound, bound)
+        self.layers = nn.ModuleList(nn.Linear(before, after) for before, after in pairwise(sizes))
+
+    def forward(self, batch: Batch, masks: torch.Generator | None = None) -> Tensor:
+        """Hidden vectors [B, H]; `masks` gives the dropout, None means no dropout."""
+        activate = ACTIVATIONS[self.activation]
+        counts = batch.counts.log1p() if self.inputs == "log1p" else batch.counts
+        hidden = self.ops.bow_linear(batch.indptr, batch.indices, counts, self.weight)
+        if self.inputs == "normalised":
+            hidden = hidden / document_lengths(batch)[:, None].to(hidden)
+        hidden = activate(hidden + self.bias)
+        for layer in self.layers:
+            hidden = activate(layer(hidden))
+        return dropout(hidden, self.dropout, masks)
+
+
+def document_lengths(batch: Batch) -> Tensor:
+    """Sum of each document's counts [B], 1 for an empty document."""
+    totals = torch.cat((batch.counts.new_zeros(1, dtype=torch.float64), batch.counts.double()))
+    ends = totals.cumsum(0)[batch.indptr]
+    lengths = ends.diff()
+    return torch.where(lengths > 0, lengths, 1)

@@ -1,0 +1,166 @@
+"""A topic model: encoder, posterior and decoder, its loss and its evaluation."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from ntm_fast.data import Batch, Corpus, CorpusTensors
+from ntm_fast.models.backend import resolve
+from ntm_fast.models.decoders import DECODERS
+from ntm_fast.models.encoder import Encoder
+from ntm_fast.models.posteriors import POSTERIORS
+from ntm_fast.models.randomness import dropout_generator
+from ntm_fast.models.settings import ModelSettings
+
+EVALUATION_BATCH = 1024  # documents evaluated together
+
+
+class Loss(NamedTuple):
+    """Means over the documents of a batch, in nats: loss = kl_weight · kl − log_likelihood."""
+
+    loss: Tensor
+    log_likelihood: Tensor
+    kl: Tensor
+
+
+class TopicModel(nn.Module):
+    """q(θ | x) and p(x | θ), trained on the ELBO by :class:`ntm_fast.training.Trainer`.
+
+    Parameters
+    ----------
+    n_words : V
+    settings : ModelSettings
+    ops : module
+        Computes the likelihoods and draws: :mod:`ntm_fast.ops` (default), or
+        :mod:`ntm_fast.reference`, the same functions in plain PyTorch.
+    """
+
+    def __init__(
+        self, n_words: int, settings: ModelSettings | None = None, *, ops: Any = None
+    ) -> None:
+        super().__init__()
+        settings = ModelSettings() if settings is None else settings
+        backend = resolve(ops)
+        self.n_words, self.settings = n_words, settings
+        self.encoder = Encoder(
+            n_words,
+            settings.hidden,
+            activation=settings.activation,
+            dropout=settings.encoder_dropout,
+            inputs=settings.inputs,
+            ops=backend,
+        )
+        width = settings.hidden[-1]
+        self.posterior = POSTERIORS[settings.posterior](width, settings, backend)
+        self.decoder = DECODERS[settings.decoder](n_words, settings, backend)
+
+    @property
+    def device(self) -> torch.device:
+        """Where the parameters are."""
+        return self.encoder.weight.device
+
+    def loss(self, batch: Batch, seed: Tensor, kl_weight: float = 1.0, n_samples: int = 1) -> Loss:
+        """−ELBO of a batch, averaged over its documents: what training minimises.
+
+        E_q[log p(x | θ)] is estimated by `n_samples` reparameterised draws. A function of
+        parameters, batch and the 0-dim int64 `seed` alone: dropout comes from the seed too.
+
+        Source: Kingma & Welling, "Auto-Encoding Variational Bayes", 2014.
+        """
+        masks = dropout_generator(seed, self.device) if self.training else None
+        q = self.posterior(self.encoder(batch, masks))
+        kl = self.posterior.kl(q).mean()
+        drop = self.settings.topic_dropout
+        likelihoods = []
+        for draw in range(n_samples):
+            theta = self.posterior.sample(q, seed + draw if draw else seed)
+            theta = self.decoder.drop_topics(theta, drop, masks)
+            likelihoods.append(self.decoder(theta, batch).mean())
+        mean = likelihoods[0] if n_samples == 1 else torch.stack(likelihoods).mean()
+        return Loss(kl_weight * kl - mean, mean, kl)
+
+    # -- evaluation: no dropout, running statistics ---------------------------------------------
+
+    @torch.no_grad()
+    def topic_proportions(self, corpus: Corpus) -> Tensor:
+        """Posterior mean θ [D, K] of each document, without randomness."""
+
+        return self._evaluate(
+            corpus, lambda batch, rows: self.posterior.mean(self.posterior(self.encoder(batch)))
+        )
+
+    @torch.no_grad()
+    def log_likelihood(self, theta: Tensor, corpus: Corpus) -> Tensor:
+        """Σ_v x_dv log p(v | θ_d) of each document [D], in nats; θ [D, K]."""
+        if tuple(theta.shape) != (len(corpus), self.settings.n_topics):
+            expected = (len(corpus), self.settings.n_topics)
+            raise ValueError(f"theta has shape {tuple(theta.shape)}; expected {expected}")
+        theta = theta.to(self.encoder.weight)
+
+        def likelihood(batch: Batch, rows: slice) -> Tensor:
+            value: Tensor = self.decoder(theta[rows], batch)
+            return value
+
+        return self._evaluate(corpus, likelihood)
+
+    @torch.no_grad()
+    def elbo(self, corpus: Corpus, seed: int = 0) -> Tensor:
+        """log p(x | θ) − KL(q ‖ prior) of each document [D], in nats, at one draw of θ."""
+        source = torch.Generator().manual_seed(seed)
+
+        def bound(batch: Batch, rows: slice) -> Tensor:
+            q = self.posterior(self.encoder(batch))
+            theta = self.posterior.sample(q, draw_seeds(source, 1)[0])
+            likelihood: Tensor = self.decoder(theta, batch)
+            return likelihood - self.posterior.kl(q)
+
+        return self._evaluate(corpus, bound)
+
+    @torch.no_grad()
+    def word_probabilities(self, theta: Tensor) -> Tensor:
+        """p(v | θ_d) [D, V] for θ [D, K]."""
+        return self.decoder.word_probabilities(theta.to(self.encoder.weight))
+
+    @torch.no_grad()
+    def topic_weights(self) -> Tensor:
+        """Each topic as a distribution over words [K, V]; see the decoder."""
+        return self.decoder.topic_weights()
+
+    def _evaluate(self, corpus: Corpus, value: Callable[[Batch, slice], Tensor]) -> Tensor:
+        if corpus.n_words != self.n_words:
+            raise ValueError(
+                f"corpus has a vocabulary of {corpus.n_words} words; expected {self.n_words}, "
+                "as in training"
+            )
+        with evaluating(self):
+            parts = [value(batch, rows) for batch, rows in in_chunks(corpus, self.device)]
+        return torch.cat(parts)
+
+
+def draw_seeds(source: torch.Generator, n: int) -> Tensor:
+    """n seeds for samplers, int64 [n] on the CPU."""
+    return torch.randint(2**63 - 1, (n,), generator=source)
+
+
+def in_chunks(corpus: Corpus, device: torch.device) -> Iterator[tuple[Batch, slice]]:
+    """The documents in order, a batch of EVALUATION_BATCH at a time."""
+    tensors = CorpusTensors(corpus)
+    for start in range(0, len(corpus), EVALUATION_BATCH):
+        rows = slice(start, min(start + EVALUATION_BATCH, len(corpus)))
+        yield tensors.batch(torch.arange(rows.start, rows.stop)).to(device), rows
+
+
+@contextmanager
+def evaluating(module: nn.Module) -> Iterator[None]:
+    """Evaluation mode within the block."""
+    training = module.training
+    module.eval()
+    try:
+        yield
+    finally:
+        module.train(training)

@@ -1,0 +1,162 @@
+"""The whole state of a training run in one safetensors file, written atomically."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import tempfile
+import warnings
+from dataclasses import asdict, fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import safetensors
+import safetensors.torch
+import torch
+from torch import Tensor
+
+import ntm_fast
+from ntm_fast.data import Corpus
+
+if TYPE_CHECKING:
+    from ntm_fast.training.trainer import Trainer
+
+FORMAT = "ntm_fast checkpoint"
+VERSION = 1
+MAY_CHANGE = ("epochs", "patience")  # settings that a resumed run may have otherwise
+
+
+def save(trainer: Trainer, path: Path, corpus: Corpus) -> None:
+    """Write weights, best weights, optimiser, generator and position to `path`, or nothing."""
+    tensors = {f"model.{name}": value for name, value in trainer.model.state_dict().items()}
+    for name, value in (trainer.best_weights or {}).items():
+        tensors[f"best.{name}"] = value
+    for index, values in trainer.optimiser.state_dict()["state"].items():
+        for name, value in values.items():
+            tensors[f"optimiser.{index}.{name}"] = value
+    tensors["generator"] = trainer.generator.get_state()
+    metadata = {
+        "format": FORMAT,
+        "version": VERSION,
+        "state": asdict(trainer.state),
+        "history": [asdict(epoch) for epoch in trainer.history],
+        "model": asdict(trainer.model.settings),
+        "training": asdict(trainer.settings),
+        "corpus": digest(corpus),
+        "environment": environment(trainer.model.device),
+    }
+    data = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    os.close(handle)
+    try:
+        safetensors.torch.save_file(data, temporary, {"ntm_fast": json.dumps(metadata)})
+        os.replace(temporary, path)
+    except BaseException:
+        os.unlink(temporary)
+        raise
+
+
+def load(trainer: Trainer, path: Path) -> None:
+    """Put the state saved at `path` into `trainer`; see `Trainer.resume`."""
+    from ntm_fast.training.trainer import Epoch, State
+
+    tensors, metadata = _read(path)
+    _check_settings(trainer, metadata, path)
+    _warn_of_environment(metadata["environment"], environment(trainer.model.device))
+    weights = _part(tensors, "model.")
+    try:
+        trainer.model.load_state_dict(weights)
+    except RuntimeError as error:
+        raise ValueError(f"{path} is of another model: {error}") from None
+    trainer.best_weights = _part(tensors, "best.") or None
+    state: dict[int, dict[str, Tensor]] = {}
+    for name, value in _part(tensors, "optimiser.").items():
+        index, key = name.split(".")
+        state.setdefault(int(index), {})[key] = value
+    groups = trainer.optimiser.state_dict()["param_groups"]
+    trainer.optimiser.load_state_dict({"state": state, "param_groups": groups})
+    trainer.generator.set_state(tensors["generator"])
+    trainer.state = State(**metadata["state"])
+    trainer.state.finished = False  # patience may have been raised
+    trainer.history = [Epoch(**epoch) for epoch in metadata["history"]]
+    trainer.resumed_from = {"path": path, "corpus": metadata["corpus"]}
+
+
+def check_corpus(trainer: Trainer, corpus: Corpus) -> None:
+    """Raise ValueError if a resumed run is continued on other documents."""
+    if trainer.resumed_from is None:
+        return
+    if trainer.resumed_from["corpus"] != digest(corpus):
+        raise ValueError(
+            f"corpus ({corpus!r}) is not the one that {trainer.resumed_from['path']} was made with"
+        )
+
+
+def digest(corpus: Corpus) -> str:
+    """Hash of the documents and the vocabulary."""
+    state = hashlib.blake2b(digest_size=16)
+    for array in (corpus.indptr, corpus.indices, corpus.counts):
+        state.update(array.data)
+    state.update("\n".join(corpus.vocabulary).encode())
+    return state.hexdigest()
+
+
+def environment(device: torch.device) -> dict[str, Any]:
+    """What the last bits of a run depend on besides its seed."""
+    info = ntm_fast.build_info()
+    return {
+        "device": device.type,
+        "threads": torch.get_num_threads(),
+        "cpu_level": info.cpu_level,
+        "torch": torch.__version__,
+        "ntm_fast": ntm_fast.__version__,
+    }
+
+
+def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    if not path.is_file():
+        raise FileNotFoundError(f"{path} does not exist: no checkpoint to resume from")
+    try:
+        with safetensors.safe_open(path, "pt") as file:
+            text = (file.metadata() or {}).get("ntm_fast")
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except safetensors.SafetensorError as error:
+        raise ValueError(f"{path} is damaged or not a checkpoint: {error}") from None
+    metadata = json.loads(text) if text else {}
+    if metadata.get("format") != FORMAT:
+        raise ValueError(f"{path} is not a checkpoint of ntm_fast")
+    if metadata["version"] != VERSION:
+        raise ValueError(f"{path} has version {metadata['version']}, this release reads {VERSION}")
+    return tensors, metadata
+
+
+def _part(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    return {
+        name.removeprefix(prefix): value
+        for name, value in tensors.items()
+        if name.startswith(prefix)
+    }
+
+
+def _check_settings(trainer: Trainer, metadata: dict[str, Any], path: Path) -> None:
+    for kind, settings in (("model", trainer.model.settings), ("training", trainer.settings)):
+        saved = metadata[kind]
+        for field in fields(settings):
+            now = getattr(settings, field.name)
+            was = saved.get(field.name)
+            was = tuple(was) if isinstance(was, list) else was
+            if was != now and field.name not in MAY_CHANGE:
+                raise ValueError(f"{field.name} is {now!r}; expected {was!r}, as in {path}")
+
+
+def _warn_of_environment(saved: dict[str, Any], now: dict[str, Any]) -> None:
+    changed = [
+        f"{name} {saved.get(name)} → {now[name]}" for name in now if saved.get(name) != now[name]
+    ]
+    if changed:
+        warnings.warn(
+            f"the run continues, but not bit for bit as it would have: {', '.join(changed)}",
+            stacklevel=4,
+        )

@@ -1,0 +1,40 @@
+"""What defines a training run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class TrainingSettings:
+    """Optimiser, schedule and stopping rule; defaults are ProdLDA's.
+
+    Attributes
+    ----------
+    epochs : passes over the training documents, at most
+    batch_size : documents a step (AEVB's M)
+    n_samples : draws of θ a document and step (AEVB's L)
+    learning_rate, betas, weight_decay : Adam's
+    kl_weight : final weight of the KL term; 1 for a VAE, others for a β-VAE
+    kl_schedule : "constant", "linear" (0 to kl_weight over `warm_up` epochs) or "cyclic" (that
+        rise over the first half of each of `warm_up` epochs, again and again)
+    warm_up : epochs, see kl_schedule
+    validation : share of the documents held out to decide when to stop, 0 for none
+    patience : epochs without a better validation ELBO before training stops, None for never;
+        with validation documents the best epoch's weights are kept in either case
+    precision : of float32 matrix products: "highest", "high" or "medium", as in
+        `torch.set_float32_matmul_precision`
+    """
+
+    epochs: int = 100
+    batch_size: int = 200
+    n_samples: int = 1
+    learning_rate: float = 2e-3
+    betas: tuple[float, float] = (0.99, 0.999)
+    weight_decay: float = 0.0
+    kl_weight: float = 1.0
+    kl_schedule: str = "constant"
+    warm_up: int = 0
+    validation: float = 0.1
+    patience: int | None = 20
+    precision: str = "highest"

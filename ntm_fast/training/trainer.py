@@ -1,0 +1,255 @@
+"""The training loop."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ntm_fast.data import Corpus, CorpusTensors
+from ntm_fast.models import Loss, TopicModel
+from ntm_fast.models.topic_model import draw_seeds
+from ntm_fast.training import checkpoints
+from ntm_fast.training.diagnosis import NotFiniteError, first_not_finite
+from ntm_fast.training.interrupt import Interrupt
+from ntm_fast.training.precision import matmul_precision
+from ntm_fast.training.progress import Bar
+from ntm_fast.training.schedules import kl_weight
+from ntm_fast.training.settings import TrainingSettings
+
+READ_EVERY = 50  # steps between looks at the loss on a GPU, each of which waits for it
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """What an epoch came to: means per training document in nats, and its speed."""
+
+    epoch: int
+    elbo: float
+    log_likelihood: float
+    kl: float
+    kl_weight: float
+    validation_elbo: float | None
+    documents_per_second: float
+
+
+class TrainingInterrupted(KeyboardInterrupt):
+    """Ctrl-C ended the training after a whole step; `checkpoint` is the file to resume from."""
+
+    def __init__(self, checkpoint: Path | None) -> None:
+        where = "without a checkpoint" if checkpoint is None else f"saved to {checkpoint}"
+        super().__init__(f"training interrupted, {where}")
+        self.checkpoint = checkpoint
+
+
+@dataclass
+class State:
+    """Where a run is; with weights, optimiser and generator, all that a checkpoint holds."""
+
+    epoch: int = 0  # epochs finished
+    step: int = 0  # steps taken in the epoch that follows
+    log_likelihood: float = 0.0  # sums over the documents of those steps
+    kl: float = 0.0
+    documents: int = 0
+    best: float | None = None  # validation ELBO
+    best_epoch: int | None = None
+    finished: bool = False
+
+
+class Trainer:
+    """Auto-encoding variational Bayes: Adam on the ELBO of random minibatches.
+
+    Every random number of a run hangs on `seed`: the order of the documents and one sampler seed
+    a step come from one generator, so that two runs give the same bits on one machine with the
+    same number of threads.
+
+    Parameters
+    ----------
+    model : TopicModel
+    settings : TrainingSettings
+    seed : int, or None to draw it from torch's global generator
+    progress : whether to show a progress bar
+    callback : called with each :class:`Epoch`; training stops when it returns True
+    checkpoint : file to save the run's state to after each epoch and at Ctrl-C
+    """
+
+    def __init__(
+        self,
+        model: TopicModel,
+        settings: TrainingSettings,
+        *,
+        seed: int | None = None,
+        progress: bool = False,
+        callback: Callable[[Epoch], bool | None] | None = None,
+        checkpoint: str | os.PathLike[str] | None = None,
+    ) -> None:
+        self.model, self.settings = model, settings
+        self.progress, self.callback = progress, callback
+        self.checkpoint = None if checkpoint is None else Path(checkpoint)
+        self.generator = torch.Generator()
+        self.generator.manual_seed(torch.seed() if seed is None else seed)
+        self.optimiser = torch.optim.Adam(
+            model.parameters(),
+            lr=settings.learning_rate,
+            betas=settings.betas,
+            weight_decay=settings.weight_decay,
+            fused=True,
+        )
+        self.state = State()
+        self.history: list[Epoch] = []
+        self.best_weights: dict[str, Tensor] | None = None
+        self.resumed_from: dict[str, Any] | None = None
+
+    def resume(self, path: str | os.PathLike[str]) -> None:
+        """Take up the run saved at `path`; `fit` then continues it, bit for bit.
+
+        Raises FileNotFoundError, or ValueError where the file is damaged, foreign, or of another
+        model or other settings.
+        """
+        checkpoints.load(self, Path(path))
+
+    def fit(
+        self, corpus: Corpus, validation: Corpus | None = None, *, epochs: int | None = None
+    ) -> list[Epoch]:
+        """Train until `epochs` (default: the settings') are done, and return the history.
+
+        With validation documents the weights of the epoch with the best validation ELBO are
+        restored in the end, and patience may stop the run early.
+
+        Raises
+        ------
+        NotFiniteError
+            At the first loss that is not finite, naming the step and the tensor.
+        TrainingInterrupted
+            After Ctrl-C, once the step is done and the checkpoint saved.
+        """
+        end = self.settings.epochs if epochs is None else epochs
+        checkpoints.check_corpus(self, corpus)
+        data = CorpusTensors(corpus, self.model.device)
+        rows = torch.nonzero(data.indptr.diff() > 0)[:, 0].cpu()  # empty documents teach nothing
+        steps = -(-rows.numel() // self.settings.batch_size)
+        with (
+            Bar(end, steps, enabled=self.progress) as bar,
+            Interrupt() as interrupt,
+            matmul_precision(self.settings.precision),
+        ):
+            while self.state.epoch < end and not self.state.finished:
+                self._epoch(data, rows, bar, interrupt, corpus)
+                self._close_epoch(validation)
+                if self.checkpoint is not None:
+                    checkpoints.save(self, self.checkpoint, corpus)
+        self._restore_best()
+        return self.history
+
+    def _epoch(
+        self, data: CorpusTensors, rows: Tensor, bar: Bar, interrupt: Interrupt, corpus: Corpus
+    ) -> None:
+        state, size = self.state, self.settings.batch_size
+        start = self.generator.get_state()
+        order = rows[torch.randperm(rows.numel(), generator=self.generator)]
+        batches = order.to(self.model.device).split(size)
+        seeds = draw_seeds(self.generator, len(batches)).unbind()
+        read_every = 1 if self.model.device.type == "cpu" else READ_EVERY
+        pending: list[Loss] = []
+        begin, documents_before = time.perf_counter(), state.documents
+        self.model.train()
+        while state.step < len(batches):
+            step = state.step
+            batch = data.batch(batches[step])
+            weight = kl_weight(self.settings, state.epoch + step / len(batches))
+            loss = self.model.loss(batch, seeds[step], weight, self.settings.n_samples)
+            pending.append(loss)
+            if len(pending) >= read_every or step + 1 == len(batches):
+                self._read(pending, step + 1, data, batches, seeds)
+            self.optimiser.zero_grad(set_to_none=True)
+            loss.loss.backward()
+            self.optimiser.step()
+            state.step += 1
+            if not pending:
+                rate = (state.documents - documents_before) / (time.perf_counter() - begin)
+                elbo = (state.log_likelihood - state.kl) / state.documents
+                bar.show(state.epoch, state.step, elbo, rate)
+            if interrupt.requested:
+                self._read(pending, step + 1, data, batches, seeds)
+                self._stop(start, corpus)
+        self.rate = (state.documents - documents_before) / (time.perf_counter() - begin)
+
+    def _read(
+        self,
+        pending: list[Loss],
+        steps: int,
+        data: CorpusTensors,
+        batches: tuple[Tensor, ...],
+        seeds: tuple[Tensor, ...],
+    ) -> None:
+        """Add the pending losses to the epoch's sums, or stop at one that is not finite.
+
+        They are the last ones of the epoch's first `steps`.
+        """
+        if not pending:
+            return
+        values = torch.stack([torch.stack(loss) for loss in pending]).detach()
+        first = steps - len(pending)
+        finite = values.isfinite().all(1).tolist()
+        for offset, (_, log_likelihood, kl) in enumerate(values.tolist()):
+            step = first + offset
+            if not finite[offset]:
+                name = first_not_finite(self.model, data.batch(batches[step]), seeds[step])
+                raise NotFiniteError(
+                    f"the loss is not finite at epoch {self.state.epoch + 1}, step {step + 1}:"
+                    f" first in {name}. A lower learning_rate may help"
+                    f" (it is {self.settings.learning_rate})"
+                )
+            n_documents = batches[step].numel()
+            self.state.log_likelihood += log_likelihood * n_documents
+            self.state.kl += kl * n_documents
+            self.state.documents += n_documents
+        pending.clear()
+
+    def _stop(self, generator_state: Tensor, corpus: Corpus) -> None:
+        if self.checkpoint is not None:
+            now = self.generator.get_state()
+            self.generator.set_state(generator_state)  # the epoch's order is drawn again
+            checkpoints.save(self, self.checkpoint, corpus)
+            self.generator.set_state(now)
+        self._restore_best()
+        raise TrainingInterrupted(self.checkpoint)
+
+    def _close_epoch(self, validation: Corpus | None) -> None:
+        state, settings = self.state, self.settings
+        score = None
+        if validation is not None:
+            score = float(self.model.elbo(validation, seed=0).double().mean())
+        record = Epoch(
+            epoch=state.epoch + 1,
+            elbo=(state.log_likelihood - state.kl) / state.documents,
+            log_likelihood=state.log_likelihood / state.documents,
+            kl=state.kl / state.documents,
+            kl_weight=kl_weight(settings, state.epoch + 1),
+            validation_elbo=score,
+            documents_per_second=self.rate,
+        )
+        self.history.append(record)
+        state.epoch, state.step = state.epoch + 1, 0
+        state.log_likelihood = state.kl = 0.0
+        state.documents = 0
+        # While the KL term is still being turned up, a better ELBO says little.
+        if score is not None and record.kl_weight == settings.kl_weight:
+            if state.best is None or score > state.best:
+                state.best, state.best_epoch = score, state.epoch
+                weights = self.model.state_dict()
+                self.best_weights = {name: value.clone() for name, value in weights.items()}
+            elif settings.patience is not None and state.best_epoch is not None:
+                state.finished = state.epoch - state.best_epoch >= settings.patience
+        if self.callback is not None and self.callback(record):
+            state.finished = True
+
+    def _restore_best(self) -> None:
+        if self.best_weights is not None:
+            self.model.load_state_dict(self.best_weights)
