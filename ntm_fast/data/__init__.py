@@ -1,5 +1,6 @@
 """Corpora: reading, checking, storing and splitting them, and batches for training."""
 
+from ntm_fast.data import datasets as datasets
 from ntm_fast.data.batches import Batch as Batch
 from ntm_fast.data.batches import CorpusTensors as CorpusTensors
 from ntm_fast.data.batches import gather_rows as gather_rows

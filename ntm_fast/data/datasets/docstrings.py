@@ -13,7 +13,7 @@ import subprocess
 import sys
 import sysconfig
 import warnings
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
@@ -29,12 +29,15 @@ from ntm_fast.data.datasets.prose import prose
 from ntm_fast.data.datasets.stop_words import STOP_WORDS
 from ntm_fast.data.vectorise import TOKEN_PATTERN, vectorise
 
-PACKAGES = ("python", "torch", "numpy")
+PACKAGES = ("python", "torch", "numpy", "scipy", "sklearn")
+"""The standard library and packages that are installed wherever this one is."""
 
 _SKIPPED_FOLDERS = {
     "__pycache__", "_vendor", "idlelib", "lib2to3", "site-packages", "test", "testing", "tests",
     "turtledemo",
 }  # fmt: skip
+_SENTENCE_END = re.compile(r"(?<=[.:;!?])\s+|\n\s*\n")
+_SHARED = 4  # a sentence that more documents hold is boilerplate
 _VERSION = 1  # raise it when the same sources would give another corpus
 
 
@@ -52,9 +55,9 @@ class _Settings(NamedTuple):
 def docstrings(
     *,
     packages: Sequence[str] = PACKAGES,
-    documents_per_label: int = 600,
+    documents_per_label: int = 300,
     words_per_document: int = 8,
-    min_df: int = 4,
+    min_df: int = 2,
     max_df: float = 0.1,
     max_features: int = 10_000,
     n_jobs: int | None = None,
@@ -148,8 +151,7 @@ def _build(roots: dict[str, Path], settings: _Settings, n_jobs: int, progress: b
     for (package, place, _), pairs in zip(sources, found, strict=True):
         module = _module(package, place)
         for name, text in pairs:
-            words = " ".join(text.split())
-            if words not in seen:
+            if (words := _plain(text)) not in seen:
                 seen.add(words)
                 full = name if name.startswith(f"{package}.") else f"{module}.{name}".rstrip(".")
                 by_label[_label(package, place)].setdefault(full, text)
@@ -211,36 +213,45 @@ def _chunks(files: list[Path], size: int = 3_000_000) -> list[list[str]]:
 
 
 def _here(files: list[str]) -> list[list[extract.Docstring]]:
-    return [extract.docstrings_of(file) for file in files]
+    return [[(name, prose(text)) for name, text in extract.docstrings_of(file)] for file in files]
 
 
 def _elsewhere(files: list[str]) -> list[list[extract.Docstring]]:
-    done = subprocess.run(
-        [sys.executable, "-I", "-S", extract.__file__],
-        input=json.dumps(files).encode(),
-        capture_output=True,
-        check=True,
-    )
+    try:
+        done = subprocess.run(
+            [sys.executable, "-I", "-S", extract.__file__],
+            input=json.dumps(files).encode(),
+            capture_output=True,
+            check=True,
+        )
+    except (OSError, subprocess.CalledProcessError):  # an interpreter embedded elsewhere
+        return _here(files)
     return [[(name, text) for name, text in pairs] for pairs in json.loads(done.stdout)]
 
 
 def _count(by_label: dict[str, dict[str, str]], settings: _Settings) -> Corpus:
+    """The longest documents of each label, without sentences that many documents share."""
+    sentences = {
+        (label, name): _SENTENCE_END.split(text)
+        for label, documents in by_label.items()
+        for name, text in documents.items()
+    }
+    shared = Counter(
+        sentence for document in sentences.values() for sentence in {*map(_plain, document)}
+    )
     word = re.compile(TOKEN_PATTERN)
-    chosen: list[tuple[str, str, str]] = []
-    for label, documents in by_label.items():
-        candidates = []
-        for name, text in documents.items():
-            clean = prose(text)
-            length = sum(token not in STOP_WORDS for token in word.findall(clean.lower()))
-            if length >= settings.words_per_document:
-                candidates.append((length, name, clean))
-        candidates.sort(key=lambda candidate: (-candidate[0], candidate[1]))
-        chosen += [
-            (label, name, text)
-            for _, name, text in sorted(
-                candidates[: settings.documents_per_label], key=lambda c: c[1]
-            )
-        ]
+    candidates: dict[str, list[tuple[int, str, str]]] = defaultdict(list)
+    for (label, name), document in sentences.items():
+        text = " ".join(part for part in document if shared[_plain(part)] <= _SHARED)
+        length = sum(token not in STOP_WORDS for token in word.findall(text.lower()))
+        if length >= settings.words_per_document:
+            candidates[label].append((-length, name, text))
+    chosen = [
+        (label, name, text)
+        for label, documents in candidates.items()
+        for _, name, text in sorted(documents)[: settings.documents_per_label]
+    ]
+    chosen.sort()
     corpus = vectorise(
         [text for *_, text in chosen],
         labels=[label for label, *_ in chosen],
@@ -251,3 +262,7 @@ def _count(by_label: dict[str, dict[str, str]], settings: _Settings) -> Corpus:
         stop_words=STOP_WORDS,
     )
     return corpus[corpus.document_lengths >= settings.words_per_document]
+
+
+def _plain(sentence: str) -> str:
+    return " ".join(sentence.split())

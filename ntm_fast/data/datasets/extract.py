@@ -1,8 +1,8 @@
 """Docstrings of Python source files, read with `ast`; nothing is imported.
 
 Stands alone (standard library only): worker processes run this file as a script, which takes a
-JSON list of paths on standard input and writes a JSON list of [qualified name, docstring] pairs
-for each path to standard output.
+JSON list of paths on standard input and writes, for each path, a JSON list of [qualified name,
+prose of the docstring] to standard output.
 """
 
 from __future__ import annotations
@@ -10,7 +10,9 @@ from __future__ import annotations
 import ast
 import inspect
 import json
+import os
 import re
+import runpy
 import sys
 import warnings
 from collections.abc import Iterator
@@ -69,7 +71,7 @@ def _attached(statement: ast.Expr | ast.Assign) -> Iterator[Docstring]:
     if not isinstance(value, ast.Call):
         return
     function = value.func
-    called = getattr(function, "attr", None) or getattr(function, "id", "")
+    called = str(getattr(function, "attr", None) or getattr(function, "id", ""))
     if not _DOC_CALL.search(called) or not value.args:
         return
     parts: list[ast.expr] = []
@@ -104,4 +106,12 @@ def _constant(node: ast.expr) -> str:
 
 
 if __name__ == "__main__":
-    json.dump([docstrings_of(path) for path in json.load(sys.stdin)], sys.stdout)
+    # By path: importing the package would load torch into every worker.
+    prose = runpy.run_path(os.path.join(os.path.dirname(__file__), "prose.py"))["prose"]
+    json.dump(
+        [
+            [(name, prose(text)) for name, text in docstrings_of(path)]
+            for path in json.load(sys.stdin)
+        ],
+        sys.stdout,
+    )
