@@ -6,8 +6,6 @@ import platform
 from dataclasses import asdict, dataclass
 from typing import Any
 
-import torch
-
 
 @dataclass(frozen=True)
 class BuildInfo:
@@ -41,6 +39,8 @@ def build_info() -> BuildInfo:
     Never raises: where the compiled extension cannot be loaded, ``extension`` is False and
     ``extension_error`` says why.
     """
+    import torch  # slow to import: not needed for `import ntm_fast`
+
     import ntm_fast
 
     levels: dict[str, Any] = {}
