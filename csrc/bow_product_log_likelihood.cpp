@@ -138,11 +138,13 @@ void merge_groups(const BowProductForward<T>& args, const BowProductPlan& plan, 
 
 // -> log likelihood [B], mean [V] without bias and biased variance [V] of the batch (empty unless
 // they were computed), log sum exp of the logits [B]
-std::tuple<Tensor, Tensor, Tensor, Tensor> forward(
-    const Tensor& hidden, const Tensor& weight, const OptionalTensor& bias, const Tensor& indptr,
-    const Tensor& indices, const Tensor& counts, bool batch_norm, const OptionalTensor& mean,
-    const OptionalTensor& var, const OptionalTensor& scale, const OptionalTensor& shift,
-    double eps) {
+std::tuple<Tensor, Tensor, Tensor, Tensor> forward(const Tensor& hidden, const Tensor& weight,
+                                                   const OptionalTensor& bias, const Tensor& indptr,
+                                                   const Tensor& indices, const Tensor& counts,
+                                                   bool batch_norm, const OptionalTensor& mean,
+                                                   const OptionalTensor& var,
+                                                   const OptionalTensor& scale,
+                                                   const OptionalTensor& shift, double eps) {
   const Arguments a = checked(hidden, weight, bias, batch_norm, mean, var, scale, shift, eps);
   const int64_t documents = hidden.size(0);
   const int64_t statistics = a.batch_statistics() ? weight.size(0) : 0;
@@ -159,14 +161,13 @@ std::tuple<Tensor, Tensor, Tensor, Tensor> forward(
     const Tensor partial =
         torch::stable::new_empty(a.hidden, {2, plan.groups, plan.padded_documents});
     const Tensor logits = torch::stable::new_empty(a.hidden, {batch.nonzeros});
-    const BowProductForward<T> args{
-        problem.in,
-        data<T>(problem.packed_hidden),
-        statistics ? mutable_data<T>(batch_mean) : nullptr,
-        statistics ? mutable_data<T>(batch_var) : nullptr,
-        mutable_data<T>(partial),
-        mutable_data<T>(partial) + plan.groups * plan.padded_documents,
-        mutable_data<T>(logits)};
+    const BowProductForward<T> args{problem.in,
+                                    data<T>(problem.packed_hidden),
+                                    statistics ? mutable_data<T>(batch_mean) : nullptr,
+                                    statistics ? mutable_data<T>(batch_var) : nullptr,
+                                    mutable_data<T>(partial),
+                                    mutable_data<T>(partial) + plan.groups * plan.padded_documents,
+                                    mutable_data<T>(logits)};
     problem.run(args, NTM_FAST_CPU_CALL(bow_product_forward<T>), plan.forward_scratch);
     std::vector<double> wide_lse(documents);
     merge_groups(args, plan, wide_lse.data());
@@ -208,9 +209,8 @@ std::tuple<Tensor, Tensor, Tensor, Tensor, Tensor> backward(
                   : torch::stable::new_empty(tensor, {0});
   };
   const Tensor grad_hidden = like(hidden_gradient, a.hidden);
-  const Tensor grad_weight = weight_gradient && documents > 0
-                                 ? torch::stable::empty_like(a.weight)
-                                 : like(weight_gradient, a.weight);
+  const Tensor grad_weight = weight_gradient && documents > 0 ? torch::stable::empty_like(a.weight)
+                                                              : like(weight_gradient, a.weight);
   const auto per_word = [&](const OptionalTensor& tensor) {
     return torch::stable::new_zeros(a.weight, {tensor ? words : 0});
   };

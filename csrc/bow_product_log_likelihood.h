@@ -6,10 +6,10 @@
 
 namespace ntm_fast {
 
-// Logits z[d, v] = (hidden_d . weight_v - center_v) * slope_v + shift_v, in tiles of words that hold
-// every document of the batch: no [documents, words] array exists. With batch statistics center and
-// slope come from the tile itself; else from bias (center = -bias, slope = 1) or from given
-// statistics (center = mean - bias, slope = scale / sqrt(var + eps)).
+// Logits z[d, v] = (hidden_d . weight_v - center_v) * slope_v + shift_v, in tiles of words that
+// hold every document of the batch: no [documents, words] array exists. With batch statistics
+// center and slope come from the tile itself; else from bias (center = -bias, slope = 1) or from
+// given statistics (center = mean - bias, slope = scale / sqrt(var + eps)).
 template <class T>
 struct BowProductInputs {
   const T* hidden;  // [documents, topics]
@@ -30,8 +30,8 @@ struct BowProductInputs {
 struct BowProductPlan {
   int64_t padded_documents;  // [documents] arrays of partial sums are this long
   int64_t tile_words, tiles, groups;
-  int64_t packed_hidden;      // elements of the packed copies of hidden
-  int64_t forward_scratch;    // elements per thread
+  int64_t packed_hidden;    // elements of the packed copies of hidden
+  int64_t forward_scratch;  // elements per thread
   int64_t backward_scratch;
 };
 
@@ -39,9 +39,9 @@ template <class T>
 struct BowProductForward {
   BowProductInputs<T> in;
   const T* packed_hidden;
-  T *batch_mean, *batch_var;            // [words], of hidden . weight without bias; or null
-  T *group_max, *group_sum;             // [groups, padded_documents]
-  T* nonzero_logits;                    // [nonzeros], as they stand in the batch
+  T *batch_mean, *batch_var;  // [words], of hidden . weight without bias; or null
+  T *group_max, *group_sum;   // [groups, padded_documents]
+  T* nonzero_logits;          // [nonzeros], as they stand in the batch
 };
 
 template <class T>
@@ -61,7 +61,8 @@ struct BowProductBackward {
 NTM_FAST_CPU_DECLARE(template <class T> BowProductPlan bow_product_plan(int64_t documents,
                                                                         int64_t topics,
                                                                         int64_t words))
-NTM_FAST_CPU_DECLARE(template <class T> void bow_product_pack(const BowProductInputs<T>&, T* packed))
+NTM_FAST_CPU_DECLARE(template <class T>
+                     void bow_product_pack(const BowProductInputs<T>&, T* packed))
 NTM_FAST_CPU_DECLARE(template <class T> void bow_product_forward(const BowProductForward<T>&,
                                                                  int64_t group, T* scratch))
 NTM_FAST_CPU_DECLARE(template <class T> void bow_product_backward(const BowProductBackward<T>&,

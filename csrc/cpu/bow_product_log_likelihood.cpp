@@ -28,7 +28,8 @@ struct Tile {
   }
 };
 
-// Per word of a tile: z = (raw - center) * slope + shift; normalised = (raw - center) * inverse_std.
+// Per word of a tile: z = (raw - center) * slope + shift; normalised = (raw - center) *
+// inverse_std.
 template <class T>
 struct Affine {
   T *center, *inverse_std, *slope, *shift;
@@ -112,8 +113,8 @@ void write_grad_weight(const Tile<T>& tile, T* grads, const T* hidden_by_topic, 
                            hidden_by_topic + first_topic * in.documents + first * topic_width,
                            depth, tile.words, out, topic_width, p > 0);
     }
-    const int64_t topics = in.topics - first_topic < topic_width ? in.topics - first_topic
-                                                                 : topic_width;
+    const int64_t topics =
+        in.topics - first_topic < topic_width ? in.topics - first_topic : topic_width;
     for (int64_t t = 0; t < tile.words; ++t) {
       T* row = grad_weight + (tile.first_word + t) * in.topics + first_topic;
       for (int64_t k = 0; k < topics; ++k) row[k] = out[t * topic_width + k];
@@ -292,7 +293,8 @@ void bow_product_backward(const BowProductBackward<T>& args, int64_t group, T* s
       if (args.grad_shift) args.grad_shift[v] = sums[t];
       if (args.grad_scale) args.grad_scale[v] = products[t];
       // Batch statistics take the mean away, and any bias with it.
-      if (args.grad_bias) args.grad_bias[v] = in.batch_statistics ? T(0) : sums[t] * affine.slope[t];
+      if (args.grad_bias)
+        args.grad_bias[v] = in.batch_statistics ? T(0) : sums[t] * affine.slope[t];
     }
     // Through the normalisation.
     if (normalise) {
@@ -326,8 +328,8 @@ void bow_product_backward(const BowProductBackward<T>& args, int64_t group, T* s
 }
 
 template <class T>
-void bow_product_merge_grad_hidden(const BowProductBackward<T>& args, T* grad_hidden,
-                                   int64_t first, int64_t last) {
+void bow_product_merge_grad_hidden(const BowProductBackward<T>& args, T* grad_hidden, int64_t first,
+                                   int64_t last) {
   const BowProductInputs<T>& in = args.in;
   const Panels<T> panels(in.documents);
   const int64_t group_size = in.topics * panels.columns();
@@ -344,11 +346,11 @@ void bow_product_merge_grad_hidden(const BowProductBackward<T>& args, T* grad_hi
   }
 }
 
-#define INSTANTIATE(T)                                                                       \
-  template BowProductPlan bow_product_plan<T>(int64_t, int64_t, int64_t);                    \
-  template void bow_product_pack(const BowProductInputs<T>&, T*);                            \
-  template void bow_product_forward(const BowProductForward<T>&, int64_t, T*);               \
-  template void bow_product_backward(const BowProductBackward<T>&, int64_t, T*);             \
+#define INSTANTIATE(T)                                                           \
+  template BowProductPlan bow_product_plan<T>(int64_t, int64_t, int64_t);        \
+  template void bow_product_pack(const BowProductInputs<T>&, T*);                \
+  template void bow_product_forward(const BowProductForward<T>&, int64_t, T*);   \
+  template void bow_product_backward(const BowProductBackward<T>&, int64_t, T*); \
   template void bow_product_merge_grad_hidden(const BowProductBackward<T>&, T*, int64_t, int64_t);
 
 INSTANTIATE(float)

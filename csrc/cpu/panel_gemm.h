@@ -9,14 +9,14 @@ NTM_FAST_ISA_BEGIN
 
 constexpr int max_panel_vectors = vector_registers == 32 ? 4 : 2;
 
-// How n columns are cut into panels: as few as possible, as even as possible.
+// How n columns are cut into panels: as few as possible, as even as possible, at least one.
 template <class T>
 struct Panels {
   static constexpr int width_of_vector = Vector<T>::width;
   int64_t vectors, count;
 
   NTM_FAST_INLINE explicit Panels(int64_t columns)
-      : vectors((columns + width_of_vector - 1) / width_of_vector),
+      : vectors(columns > 0 ? (columns + width_of_vector - 1) / width_of_vector : 1),
         count((vectors + max_panel_vectors - 1) / max_panel_vectors) {}
 
   NTM_FAST_INLINE int64_t columns() const { return vectors * width_of_vector; }  // with padding
@@ -73,7 +73,10 @@ NTM_FAST_INLINE void gemm_block(const T* a, int64_t stride, const T* b, int64_t 
 template <class T, int VECTORS, bool A_BY_COLUMN>
 NTM_FAST_INLINE void gemm_rows(const T* a, int64_t stride, const T* b, int64_t depth, int64_t rows,
                                T* c, bool accumulate) {
-  constexpr int block = VECTORS == 1 ? 8 : VECTORS == 3 ? 8 : VECTORS == 2 ? (max_panel_vectors == 4 ? 8 : 6) : 6;
+  constexpr int block = VECTORS == 1   ? 8
+                        : VECTORS == 3 ? 8
+                        : VECTORS == 2 ? (max_panel_vectors == 4 ? 8 : 6)
+                                       : 6;
   constexpr int width = VECTORS * Vector<T>::width;
   const int64_t a_step = A_BY_COLUMN ? 1 : stride;
   int64_t i = 0;

@@ -35,25 +35,35 @@ def to_dtype(inputs: Sequence[Any], dtype: torch.dtype) -> list[Any]:
     return [convert(x) for x in inputs]
 
 
-def relative_error(value: Tensor, truth: Tensor) -> float:
-    """‖value − truth‖∞ / ‖truth‖∞ in float64; 0 for empty tensors."""
+def relative_error(value: Tensor, truth: Tensor, floor: float = 1e-300) -> float:
+    """‖value − truth‖∞ / max(‖truth‖∞, floor) in float64; 0 for empty tensors."""
     if truth.numel() == 0:
         return 0.0
     difference = (value.double() - truth.double()).abs().max()
-    scale = truth.double().abs().max().clamp_min(1e-300)
+    scale = truth.double().abs().max().clamp_min(floor)
     return float(difference / scale) if difference else 0.0
 
 
-def check_float64(op: Function, reference: Function, inputs: Sequence[Any], bound: float) -> None:
-    """Value and gradients equal the reference's in float64."""
+def check_float64(
+    op: Function,
+    reference: Function,
+    inputs: Sequence[Any],
+    bound: float,
+    floor: float = 1e-300,
+) -> None:
+    """Value and gradients equal the reference's in float64, relative to at least ``floor``."""
     exact = to_dtype(inputs, torch.float64)
     for value, truth in zip(gradients(op, exact), gradients(reference, exact), strict=True):
         assert value.shape == truth.shape
-        assert relative_error(value, truth) <= bound
+        assert relative_error(value, truth, floor) <= bound
 
 
 def check_float32(
-    op: Function, reference: Function, inputs: Sequence[Any], slack: float = 4e-7
+    op: Function,
+    reference: Function,
+    inputs: Sequence[Any],
+    slack: float = 4e-7,
+    floor: float = 1e-300,
 ) -> None:
     """In float32 the op errs no more than plain PyTorch does, plus ``slack``.
 
@@ -65,7 +75,8 @@ def check_float32(
     plain, fast = gradients(reference, single), gradients(op, single)
     for value, other, truth in zip(fast, plain, truths, strict=True):
         assert value.dtype == torch.float32
-        assert relative_error(value, truth) <= 2 * relative_error(other, truth) + slack
+        error = relative_error(value, truth, floor)
+        assert error <= 2 * relative_error(other, truth, floor) + slack
 
 
 def check_compile(op: Function, inputs: Sequence[Any], backend: str = "aot_eager") -> None:

@@ -1,0 +1,269 @@
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+import torch._dynamo.utils
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import Tensor
+
+from ntm_fast import ops, reference
+from tests.levels import machine_levels, run_at_level
+from tests.memory import peak_growth
+from tests.ops import checks
+from tests.ops.strategies import CsrBatch, csr_batches
+
+MODES = ["plain", "biased", "batch", "given"]
+
+
+def problem(batch: CsrBatch, topics: int, mode: str, spread: float = 1.0) -> tuple[list[Any], dict]:
+    """Tensors (hidden, weight, bias, scale, shift, mean, var), as many as used, and the rest."""
+    documents, words = len(batch.indptr) - 1, batch.n_words
+
+    def draw(*shape: int) -> Tensor:
+        return (torch.randn(shape, dtype=torch.float64) * spread).requires_grad_()
+
+    args: list[Any] = [draw(documents, topics), draw(words, topics)]
+    if mode != "plain":
+        args.append(draw(words))
+    if mode in ("batch", "given"):
+        args += [draw(words), draw(words)]
+    if mode == "given":
+        args += [draw(words).detach(), draw(words).detach().abs() + 0.3]
+    return args, {"batch": batch, "mode": mode}
+
+
+def call(backend: Any, batch: CsrBatch, mode: str) -> Callable[..., Any]:
+    """The op as a function of the tensors of ``problem`` alone."""
+
+    def function(hidden: Tensor, weight: Tensor, *others: Tensor) -> Any:
+        bias, scale, shift, mean, var = (*others, *(None,) * (5 - len(others)))
+        return backend.bow_product_log_likelihood(
+            hidden,
+            weight,
+            bias,
+            *batch[:3],
+            batch_norm=mode in ("batch", "given"),
+            mean=mean,
+            var=var,
+            scale=scale,
+            shift=shift,
+        )
+
+    return function
+
+
+def fixed_batch(documents: int = 5, words: int = 60, length: int = 7) -> CsrBatch:
+    n = documents * length
+    return CsrBatch(
+        torch.arange(documents + 1) * length,
+        torch.randint(words, (n,)),
+        torch.randint(0, 4, (n,)).float(),
+        words,
+    )
+
+
+@given(batch=csr_batches(), topics=st.integers(1, 40), mode=st.sampled_from(MODES))
+def test_equals_reference(batch: CsrBatch, topics: int, mode: str) -> None:
+    args, how = problem(batch, topics, mode)
+    fast, plain = call(ops, **how), call(reference, **how)
+    checks.check_float64(fast, plain, args, 1e-12, floor=1.0)
+    for value, truth in zip(fast(*args)[1:], plain(*args)[1:], strict=True):
+        assert value.shape == truth.shape
+        assert checks.relative_error(value, truth, floor=1.0) <= 1e-12
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize(("documents", "words", "topics"), [(200, 700, 50), (33, 1500, 7)])
+def test_float32_errs_no_more_than_pytorch(
+    mode: str, documents: int, words: int, topics: int
+) -> None:
+    args, how = problem(fixed_batch(documents, words, 30), topics, mode)
+    checks.check_float32(call(ops, **how), call(reference, **how), args, floor=1.0)
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_gradcheck(mode: str) -> None:
+    args, how = problem(fixed_batch(words=12), 3, mode)
+    torch.autograd.gradcheck(lambda *a: call(ops, **how)(*a)[0], args)
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_contracts(mode: str) -> None:
+    args, how = problem(fixed_batch(70, 300), 20, mode)
+    function = call(ops, **how)
+    checks.check_threads(function, args)
+    checks.check_func_grad(function, args)
+    checks.check_compile(function, args)
+    hidden, weight, bias, scale, shift, mean, var = (*args, *(None,) * (7 - len(args)))
+    torch.library.opcheck(
+        torch.ops.ntm_fast.bow_product_log_likelihood.default,
+        (
+            *(hidden, weight, bias, *how["batch"][:3], mode in ("batch", "given")),
+            *(mean, var, scale, shift, 1e-3),
+        ),
+    )
+
+
+def test_compiles_with_inductor_and_other_numbers_of_nonzeros() -> None:
+    torch._dynamo.reset()
+    torch._dynamo.utils.counters.clear()
+    compiled = torch.compile(
+        lambda h, w, *batch: ops.bow_product_log_likelihood(h * 2, w, None, *batch)[0].sum(),
+        fullgraph=True,
+        dynamic=True,
+        backend="inductor",
+    )
+    weight = torch.randn(60, 4, requires_grad=True)
+    for length in (7, 9, 11):
+        batch = fixed_batch(length=length)[:3]
+        hidden = torch.randn(5, 4, requires_grad=True)
+        expected = ops.bow_product_log_likelihood(hidden * 2, weight, None, *batch)[0].sum()
+        fast = compiled(hidden, weight, *batch)
+        torch.testing.assert_close(fast, expected)
+        for one, two in zip(
+            torch.autograd.grad(fast, [hidden, weight]),
+            torch.autograd.grad(expected, [hidden, weight]),
+            strict=True,
+        ):
+            torch.testing.assert_close(one, two)
+    assert torch._dynamo.utils.counters["stats"]["unique_graphs"] == 1
+
+
+@pytest.mark.parametrize("level", machine_levels())
+def test_every_instruction_set(level: str) -> None:
+    code = """
+import torch
+import torch._dynamo.utils
+from ntm_fast import ops, reference
+from tests.ops import checks
+from tests.ops.test_bow_product_log_likelihood import call, fixed_batch, problem
+torch.manual_seed(0)
+for documents, words, topics in [(3, 5, 2), (70, 300, 33), (40, 90, 70)]:
+    args, how = problem(fixed_batch(documents, words), topics, "batch")
+    checks.check_float64(call(ops, **how), call(reference, **how), args, 1e-12, floor=1.0)
+    checks.check_float32(call(ops, **how), call(reference, **how), args, floor=1.0)
+print("ok")
+"""
+    assert run_at_level(level, code).strip() == "ok"
+
+
+def test_logits_beyond_the_range_of_exp() -> None:
+    batch = fixed_batch(4, 30)
+    args, how = problem(batch, 5, "biased", spread=40.0)
+    checks.check_float64(call(ops, **how), call(reference, **how), args, 1e-12)
+    checks.check_float32(call(ops, **how), call(reference, **how), args, floor=1.0)
+
+
+def test_minus_infinity_as_a_bias_masks_a_word() -> None:
+    batch = CsrBatch(torch.tensor([0, 2, 3]), torch.tensor([0, 1, 2]), torch.ones(3), 4)
+    args, how = problem(batch, 3, "biased")
+    with torch.no_grad():
+        args[2][3] = -torch.inf
+    checks.check_float64(
+        call(ops, **how), call(reference, **how), [*args[:2], args[2].detach()], 1e-12
+    )
+
+
+def test_not_finite_travels() -> None:
+    args, how = problem(fixed_batch(4, 30), 5, "plain")
+    with torch.no_grad():
+        args[0][1, 2] = torch.nan
+    log_likelihood = call(ops, **how)(*args)[0]
+    assert log_likelihood.isnan().tolist() == [False, True, False, False]
+
+
+def test_empty_documents_and_empty_batch() -> None:
+    weight = torch.randn(4, 3, requires_grad=True)
+    empty = (torch.zeros(3, dtype=torch.int64), torch.zeros(0, dtype=torch.int64), torch.zeros(0))
+    log_likelihood, _, _ = ops.bow_product_log_likelihood(torch.randn(2, 3), weight, None, *empty)
+    assert log_likelihood.tolist() == [0.0, 0.0]
+    log_likelihood.sum().backward()
+    assert weight.grad is not None
+    assert not weight.grad.any()
+    nothing = (torch.zeros(1, dtype=torch.int64), *empty[1:])
+    hidden = torch.randn(0, 3, requires_grad=True)
+    log_likelihood, _, _ = ops.bow_product_log_likelihood(hidden, weight, None, *nothing)
+    assert torch.autograd.grad(log_likelihood.sum(), weight)[0].eq(0).all()
+
+
+def test_frozen_inputs_cost_no_gradient() -> None:
+    args, how = problem(fixed_batch(), 3, "biased")
+    output = call(ops, **how)(args[0], args[1].detach(), args[2])[0]
+    expected = call(ops, **how)(*args)[0]
+    for i in (0, 2):
+        frozen = torch.autograd.grad(output.sum(), args[i], retain_graph=True)[0]
+        assert torch.equal(
+            frozen, torch.autograd.grad(expected.sum(), args[i], retain_graph=True)[0]
+        )
+
+
+@pytest.mark.parametrize("batch_norm", [False, True])
+def test_memory_does_not_grow_with_documents_times_words(batch_norm: bool) -> None:
+    documents, words, topics = 256, 60_000, 16
+    growth = peak_growth(
+        f"""
+import torch
+import torch._dynamo.utils
+from ntm_fast import ops
+def run(documents, words):
+    weight = torch.randn(words, {topics}, requires_grad=True)
+    hidden = torch.randn(documents, {topics}, requires_grad=True)
+    batch = (torch.arange(documents + 1) * 50, torch.randint(words, (documents * 50,)))
+    def step():
+        ll, _, _ = ops.bow_product_log_likelihood(
+            hidden, weight, None, *batch, torch.ones(documents * 50), batch_norm={batch_norm}
+        )
+        ll.sum().backward()
+    return step
+run(3, 5)()
+step = run({documents}, {words})
+""",
+        "step()",
+    )
+    gradient = words * topics * 4
+    logits = documents * words * 4
+    assert growth < gradient + 8 * 2**20 < logits / 4
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"hidden": torch.zeros(5)}, r"hidden has shape \[5\], expected \[B, K\]"),
+        (
+            {"weight": torch.zeros(60, 4)},
+            r"weight has shape \[60, 4\], expected \[V, K\] with K = 3",
+        ),
+        ({"weight": torch.zeros(60, 3).double()}, "weight has another dtype than hidden"),
+        ({"weight": torch.zeros(0, 3)}, "expected at least one word"),
+        (
+            {"hidden": torch.zeros(5, 3).int(), "weight": torch.zeros(60, 3).int()},
+            "must be float32",
+        ),
+        ({"bias": torch.zeros(59)}, r"bias has shape \[59\], expected \[V\], \[60\]"),
+        ({"hidden": torch.zeros(6, 3)}, "indptr has 6 elements, expected 7"),
+        ({"indices": torch.full((35,), 60)}, r"indices\[0\] is 60, expected 0 <= index < 60"),
+        ({"indices": torch.full((35,), -1)}, r"indices\[0\] is -1"),
+        ({"counts": torch.full((35,), torch.nan)}, r"counts\[0\] is nan"),
+        ({"counts": torch.full((35,), -1.0)}, r"counts\[0\] is -1"),
+        ({"counts": torch.ones(34)}, "counts has 34 elements, expected 35"),
+        ({"indptr": torch.tensor([0, 5, 3, 9, 20, 35])}, r"indptr\[2\] is 3"),
+        ({"indptr": torch.tensor([0, 5, 8, 9, 20, 36])}, r"indptr\[5\] is 36"),
+        ({"scale": torch.ones(60)}, "scale is given, but batch_norm is false"),
+        ({"batch_norm": True, "mean": torch.ones(60)}, "mean is given without var"),
+        ({"eps": -1.0}, "eps is -1"),
+    ],
+)
+def test_bad_input(change: dict[str, Any], message: str) -> None:
+    indptr, indices, counts, _ = fixed_batch()
+    arguments = {
+        "hidden": torch.zeros(5, 3),
+        "weight": torch.zeros(60, 3),
+        "bias": None,
+        "indptr": indptr,
+        "indices": indices,
+        "counts": counts,
+    }
+    with pytest.raises(ValueError, match=message):
+        ops.bow_product_log_likelihood(**{**arguments, **change})
