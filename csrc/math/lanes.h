@@ -1,0 +1,105 @@
+#pragma once
+// Vectors as wide as the instruction set's registers, and what lets one template serve them and
+// scalars: write select(mask, a, b) for mask ? a : b, splat<T>(c) for T(c), Scalar<T> for the type
+// of one lane. Used where loops are too long for the compiler to vectorise reliably.
+
+#include <stdint.h>
+
+#include "host_device.h"
+
+#if !defined(__CUDACC__) && defined(__x86_64__)
+#include <immintrin.h>
+#endif
+
+NTM_FAST_ISA_BEGIN
+
+template <class T>
+struct LaneTraits {
+  using Scalar = T;
+};
+
+NTM_FAST_INLINE float select(bool mask, float a, float b) { return mask ? a : b; }
+NTM_FAST_INLINE double select(bool mask, double a, double b) { return mask ? a : b; }
+
+#ifndef __CUDACC__
+
+#if defined(__AVX512F__)
+#define NTM_FAST_VECTOR_BYTES 64
+#elif defined(__AVX2__)
+#define NTM_FAST_VECTOR_BYTES 32
+#else
+#define NTM_FAST_VECTOR_BYTES 16
+#endif
+
+typedef float FloatLanes __attribute__((vector_size(NTM_FAST_VECTOR_BYTES)));
+// As many floats as there are lanes of double.
+typedef float HalfFloatLanes __attribute__((vector_size(NTM_FAST_VECTOR_BYTES / 2)));
+typedef int32_t Int32Lanes __attribute__((vector_size(NTM_FAST_VECTOR_BYTES)));
+typedef double DoubleLanes __attribute__((vector_size(NTM_FAST_VECTOR_BYTES)));
+typedef int64_t Int64Lanes __attribute__((vector_size(NTM_FAST_VECTOR_BYTES)));
+typedef uint64_t Uint64Lanes __attribute__((vector_size(NTM_FAST_VECTOR_BYTES)));
+
+constexpr int float_lanes = NTM_FAST_VECTOR_BYTES / 4;
+constexpr int double_lanes = NTM_FAST_VECTOR_BYTES / 8;
+
+template <>
+struct LaneTraits<FloatLanes> {
+  using Scalar = float;
+};
+template <>
+struct LaneTraits<DoubleLanes> {
+  using Scalar = double;
+};
+
+NTM_FAST_INLINE FloatLanes select(Int32Lanes mask, FloatLanes a, FloatLanes b) {
+  return mask ? a : b;
+}
+NTM_FAST_INLINE DoubleLanes select(Int64Lanes mask, DoubleLanes a, DoubleLanes b) {
+  return mask ? a : b;
+}
+
+template <class V, class T>
+NTM_FAST_INLINE V load(const T* from) {
+  V value;
+  __builtin_memcpy(&value, from, sizeof value);
+  return value;
+}
+NTM_FAST_INLINE DoubleLanes load_double(const double* from) { return load<DoubleLanes>(from); }
+NTM_FAST_INLINE DoubleLanes load_double(const float* from) {
+  return __builtin_convertvector(load<HalfFloatLanes>(from), DoubleLanes);
+}
+template <class V, class T>
+NTM_FAST_INLINE void store(T* to, V value) {
+  __builtin_memcpy(to, &value, sizeof value);
+}
+NTM_FAST_INLINE void store_double(double* to, DoubleLanes value) { store(to, value); }
+NTM_FAST_INLINE void store_double(float* to, DoubleLanes value) {
+  store(to, __builtin_convertvector(value, HalfFloatLanes));
+}
+
+// Bit i is set where lane i of a comparison holds.
+NTM_FAST_INLINE uint32_t mask_bits(Int64Lanes mask) {
+#if defined(__AVX512DQ__)
+  return _mm512_movepi64_mask((__m512i)mask);
+#elif defined(__AVX2__)
+  return uint32_t(_mm256_movemask_pd((__m256d)mask));
+#elif defined(__x86_64__)
+  return uint32_t(_mm_movemask_pd((__m128d)mask));
+#else
+  uint32_t bits = 0;
+  for (int i = 0; i < double_lanes; ++i) bits |= uint32_t(mask[i] & 1) << i;
+  return bits;
+#endif
+}
+
+#endif
+
+template <class T>
+using Scalar = typename LaneTraits<T>::Scalar;
+
+template <class T>
+NTM_FAST_INLINE T splat(Scalar<T> value) {
+  return T{} + value;
+}
+
+NTM_FAST_ISA_END
