@@ -1,0 +1,67 @@
+"""Runs the command line: `python -m ntm_fast`, or `ntm-fast` where the package is installed."""
+
+from __future__ import annotations
+
+import os
+import sys
+import warnings
+from collections.abc import Sequence
+from typing import Any
+
+from ntm_fast.cli import app
+
+BAD_INPUT = (
+    ValueError,
+    TypeError,
+    FileNotFoundError,
+    FileExistsError,
+    IsADirectoryError,
+    NotADirectoryError,
+    PermissionError,
+    ImportError,
+)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code.
+
+    0 on success; 2 for bad usage or bad input, with one line on standard error that says what was
+    wrong; 1 where something else failed; 130 after Ctrl-C. ``--debug`` shows the traceback.
+    """
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    debug = "--debug" in given
+    given = [argument for argument in given if argument != "--debug"]
+    warnings.showwarning = _show_warning
+    try:
+        code = app(given, prog_name="ntm-fast", standalone_mode=False)
+        sys.stdout.flush()
+        return code if isinstance(code, int) else 0
+    except BrokenPipeError:  # such as `ntm-fast topics model | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except Exception as error:
+        if debug:
+            raise
+        context = getattr(error, "ctx", None)
+        if hasattr(error, "format_message"):  # typer's own: bad usage
+            where = context.command_path if context else "ntm-fast"
+            _say(f"{where}: {error.format_message()} (see {where} --help)")
+            return int(getattr(error, "exit_code", 2))
+        if isinstance(error, BAD_INPUT):
+            _say(f"ntm-fast: {error}")
+            return 2
+        kind = "" if isinstance(error, (OSError, ArithmeticError)) else f"{type(error).__name__}: "
+        _say(f"ntm-fast: {kind}{error} (--debug shows where)")
+        return 1
+
+
+def _say(message: str) -> None:
+    print(" ".join(message.split()), file=sys.stderr)
+
+
+def _show_warning(message: Warning | str, *details: Any, **more: Any) -> None:
+    _say(f"ntm-fast: warning: {message}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,120 @@
+"""What the commands share: reading corpora and models, progress, files written whole."""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ntm_fast.data import Corpus
+
+DATASETS = ("docstrings", "newsgroups")
+
+
+def read_source(source: str, **options: Any) -> Corpus:
+    """A corpus of whatever `source` names: a path or a ready-made data set."""
+    from ntm_fast.data import datasets, read
+
+    if source in DATASETS and not Path(source).exists():
+        if options:
+            raise ValueError(f"{source} is a ready-made corpus and takes no {min(options)}")
+        return getattr(datasets, source)()  # type: ignore[no-any-return]
+    return read(source, **options)
+
+
+def load_model(model: Path) -> Any:
+    """The fitted estimator in a folder, of whichever class it is."""
+    from ntm_fast import NeuralTopicModel
+
+    return NeuralTopicModel.load(model)
+
+
+def read_in_words_of(vocabulary: tuple[str, ...], source: str) -> Corpus:
+    """Documents in a model's words: texts counted by them, other corpora's columns matched."""
+    from ntm_fast.data import Corpus
+
+    path = Path(source)
+    text = (".txt", ".text", ".csv", ".tsv", ".jsonl", ".ndjson", ".parquet")
+    saved = (path / "corpus.json").exists() or (path / "corpus.tsv").exists()
+    if path.name.removesuffix(".gz").lower().endswith(text) or (path.is_dir() and not saved):
+        return read_source(source, vocabulary=list(vocabulary))
+    found = read_source(source)
+    unnamed = found.vocabulary == tuple(map(str, range(found.n_words)))
+    if found.vocabulary == vocabulary or (unnamed and found.n_words == len(vocabulary)):
+        return found
+    place = {word: v for v, word in enumerate(found.vocabulary)}
+    shared = [(v, place[word]) for v, word in enumerate(vocabulary) if word in place]
+    if not shared:
+        raise ValueError(f"{source} has none of the model's {len(vocabulary)} words")
+    import numpy as np
+    import scipy.sparse as sp
+
+    columns, rows = np.array(shared).T
+    select = sp.csr_array(
+        (np.ones(len(shared), np.float32), (rows, columns)),
+        shape=(found.n_words, len(vocabulary)),
+    )
+    return Corpus.from_scipy(
+        found.to_scipy() @ select, vocabulary, found.labels, found.document_ids
+    )
+
+
+def use_threads(threads: int | None) -> None:
+    """Compute with so many threads; None leaves torch's choice."""
+    if threads is not None:
+        import torch
+
+        torch.set_num_threads(threads)
+
+
+def is_terminal() -> bool:
+    """Whether a person sees the output as it comes."""
+    return sys.stdout.isatty()
+
+
+def epoch_printer(epochs: int) -> Callable[[Any], None]:
+    """Says ten times in a run how it goes, where there is no terminal to show a bar on."""
+
+    def show(epoch: Any) -> None:
+        if not is_terminal() and (epoch.epoch % max(1, epochs // 10) == 0 or epoch.epoch == 1):
+            rate = f"{epoch.documents_per_second:,.0f} documents/s"
+            print(f"epoch {epoch.epoch}/{epochs}  ELBO {epoch.elbo:.2f}  {rate}", flush=True)
+
+    return show
+
+
+def document_frequency(name: str, text: str | None) -> int | float | None:
+    """A whole number counts documents, any other is a share of them, as in scikit-learn."""
+    if text is None:
+        return None
+    try:
+        return int(text) if text.lstrip("+-").isdigit() else float(text)
+    except ValueError:
+        raise ValueError(f"{name} is {text!r}; expected a number, such as 5 or 0.01") from None
+
+
+def read_stop_words(text: str) -> str | list[str] | None:
+    """What `vectorise` takes for `english`, `none` or the path of a file of words."""
+    if text in ("english", "none"):
+        return None if text == "none" else text
+    if not Path(text).is_file():
+        raise FileNotFoundError(f"--stop-words is {text!r}; expected english, none or a file")
+    return Path(text).read_text(encoding="utf-8").split()
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """A temporary sibling that takes the place of `path` when all is written."""
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}.", suffix=path.suffix)
+    os.close(handle)
+    try:
+        yield Path(name)
+        os.replace(name, path)
+    except BaseException:
+        os.unlink(name)
+        raise

@@ -1,0 +1,5 @@
+"""What a run found, as text and JSON."""
+
+from ntm_fast.report.text import facts_as_text as facts_as_text
+from ntm_fast.report.text import topics_as_json as topics_as_json
+from ntm_fast.report.text import topics_as_text as topics_as_text
