@@ -1,0 +1,181 @@
+"""The command line: what each command prints, writes and answers to bad input."""
+
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ntm_fast.__main__ import main
+
+ROOT = Path(__file__).resolve().parents[1]
+COMMANDS = ("demo", "corpus", "train", "topics", "infer", "evaluate", "info")
+SMALL = ["--topics", "3", "--epochs", "2", "--batch-size", "16", "--threads", "1"]
+FRUIT, METAL = "apple pear plum cherry grape", "iron copper zinc silver nickel"
+
+
+@pytest.fixture(scope="module")
+def text(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    random = np.random.default_rng(0)
+    path = tmp_path_factory.mktemp("text") / "documents.txt"
+    words = [(FRUIT if d % 2 else METAL).split() for d in range(60)]
+    path.write_text("".join(" ".join(random.choice(w, 8)) + "\n" for w in words))
+    return path
+
+
+@pytest.fixture(scope="module")
+def model(text: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("model") / "model"
+    assert main(["train", str(text), "--output", str(folder), *SMALL]) == 0
+    return folder
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_help_shows_an_example(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([name, "--help"]) == 0
+    assert f"Example: ntm-fast {name}" in capsys.readouterr().out
+
+
+def test_help_does_not_load_torch() -> None:
+    code = "import sys; from ntm_fast.__main__ import main; main(['train', '--help'])\n"
+    code += "assert not {'torch', 'numpy', 'sklearn'} & set(sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT, stdout=subprocess.DEVNULL)
+
+
+def test_no_command_prints_the_help(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([]) == 0
+    assert all(name in capsys.readouterr().out for name in COMMANDS[:1])
+
+
+def test_corpus(text: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "corpus"
+    stop = tmp_path / "stop.txt"
+    stop.write_text("apple\niron\n")
+    options = ["--max-df", "1.0", "--stop-words", str(stop), "--json"]
+    assert main(["corpus", str(text), *options, "--output", str(out)]) == 0
+    facts = json.loads(capsys.readouterr().out)
+    assert (facts["documents"], facts["words"]) == (60, 8)
+    assert main(["corpus", str(out)]) == 0
+    assert "60" in capsys.readouterr().out
+    assert main(["corpus", str(text), "--output", str(out)]) == 2
+    assert main(["corpus", str(text), "--output", str(out), "--overwrite"]) == 0
+
+
+def test_topics(model: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["topics", str(model), "--n", "4", "--json"]) == 0
+    topics = json.loads(capsys.readouterr().out)
+    assert [row["topic"] for row in topics] == [0, 1, 2]
+    assert all(len(row["words"]) == 4 for row in topics)
+    assert main(["topics", str(model), "--n", "4"]) == 0
+    first = capsys.readouterr().out.splitlines()[0]
+    assert first.split() == ["0", *topics[0]["words"]]
+
+
+def test_infer(model: Path, text: Path, tmp_path: Path) -> None:
+    binary, table = tmp_path / "theta.npz", tmp_path / "theta.csv"
+    saved = tmp_path / "corpus"
+    assert main(["corpus", str(text), "--output", str(saved), "--max-features", "9"]) == 0
+    assert main(["infer", str(model), str(text), "--output", str(binary)]) == 0
+    assert main(["infer", str(model), str(saved), "--output", str(table)]) == 0
+    theta = np.load(binary)["theta"]
+    assert theta.shape == (60, 3)
+    np.testing.assert_allclose(theta.sum(1), 1, atol=1e-5)
+    with open(table, newline="") as file:
+        header, *rows = csv.reader(file)
+    assert header == ["document", "topic_0", "topic_1", "topic_2"]
+    assert len(rows) == 60
+
+
+def test_evaluate(model: Path, text: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["evaluate", str(model), str(text), "--json"]) == 0
+    facts = json.loads(capsys.readouterr().out)
+    assert -1 <= facts["NPMI of the top 10 words"] <= 1
+    assert facts["perplexity, held out words"] > 1
+    assert main(["evaluate", str(model), str(text)]) == 0
+    assert "topics are in effective use" in capsys.readouterr().out
+
+
+def test_info(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["info", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["extension"] is True
+
+
+BAD = {
+    "train": "Missing argument",
+    "nonsense": "No such command",
+    "corpus {tmp}/absent.txt": "absent.txt does not exist",
+    "corpus {text} --min-df often": "--min-df is 'often'",
+    "corpus {text} --min-df 1000": "no words are left",
+    "corpus {text} --column text": "column",
+    "corpus {text} --stop-words klingon": "--stop-words is 'klingon'",
+    "corpus docstrings --min-df 3": "takes no min_df",
+    "train {tmp}/absent.txt --output {tmp}/m": "absent.txt",
+    "train {text} --output {model}": "--overwrite",
+    "train {text} --output {tmp}/m --topics 0": "--topics",
+    "train {text} --output {tmp}/m --model lda": "--model",
+    "train {text} --output {tmp}/m --learning-rate -1": "learning_rate",
+    "train {text} --output {tmp}/m --device tpu": "device is 'tpu'",
+    "train {text} --output {tmp}/m --resume": "no checkpoint to resume from",
+    "topics {tmp}": "is not a saved model",
+    "topics {model} --n 100": "100",
+    "infer {model} {text} --output {tmp}/theta.xlsx": "expected a name that ends in .npz or .csv",
+    "infer {model} {text} --output {tmp}/absent/theta.csv": "absent",
+    "evaluate {model} {tmp}/empty.txt": "empty",
+}
+
+
+@pytest.mark.parametrize("line", BAD)
+def test_bad_input(
+    line: str, text: Path, model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "empty.txt").write_text("")
+    before = sorted(tmp_path.iterdir())
+    assert main(line.format(tmp=tmp_path, text=text, model=model).split()) == 2
+    printed = capsys.readouterr().err
+    assert BAD[line] in printed
+    assert len(printed.splitlines()) == 1
+    assert sorted(tmp_path.iterdir()) == before
+
+
+def test_debug_shows_the_traceback(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError):
+        main(["topics", str(tmp_path), "--debug"])
+
+
+def test_interrupt_and_resume(text: Path, tmp_path: Path) -> None:
+    whole, broken = tmp_path / "whole", tmp_path / "broken"
+    epochs = 400
+    train = ["train", str(text), *SMALL, "--epochs", str(epochs), "--output"]
+    command = [sys.executable, "-m", "ntm_fast", *train, str(broken)]
+    run = subprocess.Popen(
+        command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+    )
+    checkpoint = tmp_path / "broken.checkpoint"
+    while not checkpoint.exists() and run.poll() is None:
+        time.sleep(0.01)
+    run.send_signal(signal.SIGINT)
+    _, printed = run.communicate(timeout=60)
+    assert run.returncode == 130, printed
+    assert f"saved to {checkpoint}; --resume continues" in printed
+    assert main([*train, str(whole)]) == 0
+    assert main([*train, str(broken)]) == 2, "a stopped run must not be lost by accident"
+    assert main([*train, str(broken), "--resume"]) == 0
+    assert not checkpoint.exists()
+    name = "model.safetensors"
+    assert (whole / name).read_bytes() == (broken / name).read_bytes()
+
+
+def test_a_closed_pipe_is_no_error(model: Path) -> None:
+    environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
+    shell = f"{sys.executable} -m ntm_fast topics {model} --json | true; echo ${{PIPESTATUS[0]}}"
+    done = subprocess.run(
+        ["bash", "-c", shell], cwd=ROOT, capture_output=True, text=True, env=environment
+    )
+    assert done.stdout.split() == ["0"]
+    assert "Traceback" not in done.stderr
