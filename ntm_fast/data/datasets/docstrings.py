@@ -25,6 +25,7 @@ from rich.progress import Progress
 
 from ntm_fast.data.corpus import Corpus
 from ntm_fast.data.datasets import extract
+from ntm_fast.data.datasets.cache import cache_folder
 from ntm_fast.data.datasets.prose import prose
 from ntm_fast.data.datasets.stop_words import STOP_WORDS
 from ntm_fast.data.vectorise import TOKEN_PATTERN, vectorise
@@ -106,14 +107,6 @@ def docstrings(
         except OSError as error:
             warnings.warn(f"cannot cache the docstrings in {folder}: {error}", stacklevel=2)
     return corpus
-
-
-def cache_folder() -> Path:
-    """$NTM_FAST_CACHE, else $XDG_CACHE_HOME/ntm_fast, else ~/.cache/ntm_fast."""
-    own = os.environ.get("NTM_FAST_CACHE")
-    if own:
-        return Path(own).expanduser()
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache", "ntm_fast")
 
 
 def _root(package: str) -> Path:

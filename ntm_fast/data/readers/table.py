@@ -97,7 +97,7 @@ def _csv_rows(path: Path, delimiter: str, encoding: str, errors: str) -> Iterato
             except StopIteration:
                 return
             except csv.Error as error:
-                raise ValueError(f"{path}, line {reader.line_num}: {error}") from None
+                raise ValueError(f"{path}, line {reader.reader.line_num}: {error}") from None
             place = f"{path}, line {reader.line_num}"
             if None in row:
                 raise ValueError(

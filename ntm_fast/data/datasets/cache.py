@@ -1,0 +1,14 @@
+"""Where corpora that were built or fetched are kept."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+
+def cache_folder() -> Path:
+    """$NTM_FAST_CACHE, else $XDG_CACHE_HOME/ntm_fast, else ~/.cache/ntm_fast."""
+    own = os.environ.get("NTM_FAST_CACHE")
+    if own:
+        return Path(own).expanduser()
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache", "ntm_fast")
