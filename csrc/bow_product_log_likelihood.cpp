@@ -257,8 +257,8 @@ std::tuple<Tensor, Tensor, Tensor, Tensor, Tensor> backward(
     problem.run(args, NTM_FAST_CPU_CALL(bow_product_backward<T>), plan.backward_scratch);
     if (!hidden_gradient) return;
     const auto merge = NTM_FAST_CPU_CALL(bow_product_merge_grad_hidden<T>);
-    parallel_blocks(documents, 16, [&](int64_t first, int64_t last) {
-      merge(args, mutable_data<T>(grad_hidden), first, last);
+    parallel_blocks(plan.document_panels, 1, [&](int64_t panel, int64_t) {
+      merge(args, mutable_data<T>(grad_hidden), panel);
     });
   });
   return {grad_hidden, grad_weight, grad_bias, grad_scale, grad_shift};

@@ -28,6 +28,7 @@ struct BowProductInputs {
 
 // How the work is cut and what scratch it needs, for elements of type T at the level in use.
 struct BowProductPlan {
+  int64_t document_panels;
   int64_t padded_documents;  // [documents] arrays of partial sums are this long
   int64_t tile_words, tiles, groups;
   int64_t packed_hidden;    // elements of the packed copies of hidden
@@ -67,8 +68,10 @@ NTM_FAST_CPU_DECLARE(template <class T> void bow_product_forward(const BowProduc
                                                                  int64_t group, T* scratch))
 NTM_FAST_CPU_DECLARE(template <class T> void bow_product_backward(const BowProductBackward<T>&,
                                                                   int64_t group, T* scratch))
-// grad_hidden [documents, topics] = sum of the groups' partial sums, for documents [first, last).
-NTM_FAST_CPU_DECLARE(template <class T> void bow_product_merge_grad_hidden(
-    const BowProductBackward<T>&, T* grad_hidden, int64_t first, int64_t last))
+// Rows of grad_hidden [documents, topics] of one panel of documents: the groups' partial sums,
+// added.
+NTM_FAST_CPU_DECLARE(template <class T>
+                     void bow_product_merge_grad_hidden(const BowProductBackward<T>&,
+                                                        T* grad_hidden, int64_t panel))
 
 }  // namespace ntm_fast

@@ -134,6 +134,7 @@ BowProductPlan bow_product_plan(int64_t documents, int64_t topics, int64_t words
   const Panels<T> panels(documents), topic_panels(topics);
   BowProductPlan plan{};
   plan.padded_documents = panels.columns();
+  plan.document_panels = panels.count;
   // A tile of logits should stay in the second-level cache, and there should be enough tiles to
   // spread over threads; multiples of 24 suit every block of rows.
   constexpr int64_t tile_bytes = 256 * 1024, unit = 24, most_groups = 32;
@@ -328,21 +329,20 @@ void bow_product_backward(const BowProductBackward<T>& args, int64_t group, T* s
 }
 
 template <class T>
-void bow_product_merge_grad_hidden(const BowProductBackward<T>& args, T* grad_hidden, int64_t first,
-                                   int64_t last) {
+void bow_product_merge_grad_hidden(const BowProductBackward<T>& args, T* grad_hidden,
+                                   int64_t panel) {
   const BowProductInputs<T>& in = args.in;
   const Panels<T> panels(in.documents);
   const int64_t group_size = in.topics * panels.columns();
-  for (int64_t d = first; d < last; ++d) {
-    const int64_t p = panels.of(d), width = panels.width(p);
-    const T* from = args.group_grad_hidden + panels.first(p) * in.topics + (d - panels.first(p));
-    for (int64_t k = 0; k < in.topics; ++k) {
-      double sum = 0;
-      for (int64_t group = 0; group < in.groups; ++group) {
-        sum += double(from[group * group_size + k * width]);
-      }
-      grad_hidden[d * in.topics + k] = T(sum);
+  const int64_t first = panels.first(panel), width = panels.width(panel);
+  const int64_t documents = in.documents - first < width ? in.documents - first : width;
+  for (int64_t k = 0; k < in.topics; ++k) {
+    const T* from = args.group_grad_hidden + first * in.topics + k * width;
+    double sums[max_panel_vectors * Vector<T>::width] = {};
+    for (int64_t group = 0; group < in.groups; ++group) {
+      NTM_FAST_SIMD for (int64_t j = 0; j < width; ++j) sums[j] += from[group * group_size + j];
     }
+    for (int64_t j = 0; j < documents; ++j) grad_hidden[(first + j) * in.topics + k] = T(sums[j]);
   }
 }
 
@@ -351,7 +351,7 @@ void bow_product_merge_grad_hidden(const BowProductBackward<T>& args, T* grad_hi
   template void bow_product_pack(const BowProductInputs<T>&, T*);                \
   template void bow_product_forward(const BowProductForward<T>&, int64_t, T*);   \
   template void bow_product_backward(const BowProductBackward<T>&, int64_t, T*); \
-  template void bow_product_merge_grad_hidden(const BowProductBackward<T>&, T*, int64_t, int64_t);
+  template void bow_product_merge_grad_hidden(const BowProductBackward<T>&, T*, int64_t);
 
 INSTANTIATE(float)
 INSTANTIATE(double)
