@@ -79,7 +79,7 @@ def _attached(statement: ast.Expr | ast.Assign) -> Iterator[Docstring]:
         parts.extend(argument.elts if isinstance(argument, ast.Tuple | ast.List) else [argument])
     strings = [text for part in parts if (text := _string(part))]
     text = max(strings, key=len, default="")
-    if len(text) > 40:
+    if " " in text.strip():  # else only names are literal
         names = [part for part in strings if part is not text]
         yield ".".join(names) or ast.unparse(value.args[0]), inspect.cleandoc(text)
 
