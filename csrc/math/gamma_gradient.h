@@ -15,52 +15,18 @@
 // Max relative error, alpha from 1e-6 to 1e10 and log x from -1e6 to far upper tails, against 25
 // digits: DoubleGrade in double 4e-15, SingleGrade in double 2e-8, SingleGrade in float 7e-7.
 
-#include "exp_log.h"
-#include "gamma_gradient_tables.h"
-#include "lanes.h"
+#include "log_lanes.h"
 
 NTM_FAST_ISA_BEGIN
-
-// beta = mantissa 2^exponent with the mantissa from sqrt(1/2) to sqrt(2).
-template <class T>
-struct Split {
-  T mantissa, exponent;
-};
-
-#ifdef __CUDACC__
-NTM_FAST_INLINE Split<float> split(float beta) {
-  int exponent;
-  const float mantissa = ::frexpf(beta * 1.41421356f, &exponent);
-  return {mantissa * 1.41421356f, float(exponent - 1)};
-}
-#else
-NTM_FAST_INLINE Split<DoubleLanes> split(DoubleLanes beta) {
-  const Int64Lanes bits = Int64Lanes(beta) - 0x3fe6a09e667f3bcd;
-  // The biased exponent goes through the mantissa of 2^52, as AVX2 cannot convert 64-bit integers.
-  const Uint64Lanes biased = Uint64Lanes(bits + 0x3ff0000000000000) >> 52;
-  return {DoubleLanes((bits & 0xfffffffffffff) + 0x3fe6a09e667f3bcd),
-          (DoubleLanes(biased | 0x4330000000000000) - 0x1p52) - 1023.};
-}
-#endif
-
-// log(1 + f) for sqrt(1/2) <= 1 + f <= sqrt(2)
-template <class Grade, class T>
-NTM_FAST_INLINE T log1p_reduced(T f) {
-  using S = Scalar<T>;
-  const T square = f * f;
-  const T cubic = square * f * (S(1) / S(3) + f * Grade::template log1p_remainder<T>(f));
-  return f + (cubic - S(.5) * square);
-}
 
 // l - log(beta) for normal positive beta. The large parts of l and of log(beta) are subtracted
 // first and exactly, so that the difference keeps its digits when both are far from 0.
 template <class Grade, class T>
 NTM_FAST_INLINE T minus_log(T l, T beta) {
   using S = Scalar<T>;
-  constexpr S high = sizeof(S) == 4 ? S(0.693359375) : S(6.93147180369123816490e-01);
-  constexpr S low = sizeof(S) == 4 ? S(-2.12194440e-4) : S(1.90821492927058770002e-10);
   const Split<T> s = split(beta);
-  return ((l - s.exponent * high) - s.exponent * low) - log1p_reduced<Grade>(s.mantissa - S(1));
+  return ((l - s.exponent * log2_high<S>) - s.exponent * log2_low<S>) -
+         log1p_reduced<Grade>(s.mantissa - S(1));
 }
 
 // exp(log_x), held within the normal range, beyond which x would change no bit of E.

@@ -20,6 +20,8 @@ struct LaneTraits {
 
 NTM_FAST_INLINE float select(bool mask, float a, float b) { return mask ? a : b; }
 NTM_FAST_INLINE double select(bool mask, double a, double b) { return mask ? a : b; }
+NTM_FAST_INLINE float square_root(float x) { return __builtin_sqrtf(x); }
+NTM_FAST_INLINE double square_root(double x) { return __builtin_sqrt(x); }
 
 #ifndef __CUDACC__
 
@@ -34,6 +36,8 @@ NTM_FAST_INLINE double select(bool mask, double a, double b) { return mask ? a :
 typedef float FloatLanes __attribute__((vector_size(NTM_FAST_VECTOR_BYTES)));
 // As many floats as there are lanes of double.
 typedef float HalfFloatLanes __attribute__((vector_size(NTM_FAST_VECTOR_BYTES / 2)));
+typedef uint32_t HalfUint32Lanes __attribute__((vector_size(NTM_FAST_VECTOR_BYTES / 2)));
+typedef uint32_t Uint32Lanes __attribute__((vector_size(NTM_FAST_VECTOR_BYTES)));
 typedef int32_t Int32Lanes __attribute__((vector_size(NTM_FAST_VECTOR_BYTES)));
 typedef double DoubleLanes __attribute__((vector_size(NTM_FAST_VECTOR_BYTES)));
 typedef int64_t Int64Lanes __attribute__((vector_size(NTM_FAST_VECTOR_BYTES)));
@@ -49,6 +53,10 @@ struct LaneTraits<FloatLanes> {
 template <>
 struct LaneTraits<DoubleLanes> {
   using Scalar = double;
+};
+template <>
+struct LaneTraits<Uint64Lanes> {
+  using Scalar = uint64_t;
 };
 
 NTM_FAST_INLINE FloatLanes select(Int32Lanes mask, FloatLanes a, FloatLanes b) {
@@ -77,7 +85,45 @@ NTM_FAST_INLINE void store_double(float* to, DoubleLanes value) {
   store(to, __builtin_convertvector(value, HalfFloatLanes));
 }
 
+NTM_FAST_INLINE FloatLanes square_root(FloatLanes x) {
+#if defined(__AVX512F__)
+  return (FloatLanes)_mm512_maskz_sqrt_ps(0xffff, (__m512)x);
+#elif defined(__AVX2__)
+  return (FloatLanes)_mm256_sqrt_ps((__m256)x);
+#elif defined(__x86_64__)
+  return (FloatLanes)_mm_sqrt_ps((__m128)x);
+#else
+  for (int i = 0; i < float_lanes; ++i) x[i] = __builtin_sqrtf(x[i]);
+  return x;
+#endif
+}
+NTM_FAST_INLINE DoubleLanes square_root(DoubleLanes x) {
+#if defined(__AVX512F__)
+  return (DoubleLanes)_mm512_maskz_sqrt_pd(0xff, (__m512d)x);
+#elif defined(__AVX2__)
+  return (DoubleLanes)_mm256_sqrt_pd((__m256d)x);
+#elif defined(__x86_64__)
+  return (DoubleLanes)_mm_sqrt_pd((__m128d)x);
+#else
+  for (int i = 0; i < double_lanes; ++i) x[i] = __builtin_sqrt(x[i]);
+  return x;
+#endif
+}
+
 // Bit i is set where lane i of a comparison holds.
+NTM_FAST_INLINE uint32_t mask_bits(Int32Lanes mask) {
+#if defined(__AVX512DQ__)
+  return _mm512_movepi32_mask((__m512i)mask);
+#elif defined(__AVX2__)
+  return uint32_t(_mm256_movemask_ps((__m256)mask));
+#elif defined(__x86_64__)
+  return uint32_t(_mm_movemask_ps((__m128)mask));
+#else
+  uint32_t bits = 0;
+  for (int i = 0; i < float_lanes; ++i) bits |= uint32_t(mask[i] & 1) << i;
+  return bits;
+#endif
+}
 NTM_FAST_INLINE uint32_t mask_bits(Int64Lanes mask) {
 #if defined(__AVX512DQ__)
   return _mm512_movepi64_mask((__m512i)mask);

@@ -1,0 +1,71 @@
+#pragma once
+// Logarithms for scalars and lanes, to the accuracy of a grade (gamma_gradient_tables.h), of normal
+// positive numbers only: no zero, infinity, NaN or denormals. exp_log.h has the general functions.
+
+#include "exp_log.h"
+#include "gamma_gradient_tables.h"
+#include "lanes.h"
+
+NTM_FAST_ISA_BEGIN
+
+// beta = mantissa * 2^exponent with the mantissa from sqrt(1/2) to sqrt(2).
+template <class T>
+struct Split {
+  T mantissa, exponent;
+};
+
+#ifdef __CUDACC__
+NTM_FAST_INLINE Split<float> split(float beta) {
+  int exponent;
+  const float mantissa = ::frexpf(beta * 1.41421356f, &exponent);
+  return {mantissa * 1.41421356f, float(exponent - 1)};
+}
+NTM_FAST_INLINE Split<double> split(double beta) {
+  int exponent;
+  const double mantissa = ::frexp(beta * 1.4142135623730951, &exponent);
+  return {mantissa * 1.4142135623730951, double(exponent - 1)};
+}
+#else
+NTM_FAST_INLINE Split<FloatLanes> split(FloatLanes beta) {
+  const Int32Lanes bits = Int32Lanes(beta) - 0x3f3504f3;
+  return {FloatLanes((bits & 0x7fffff) + 0x3f3504f3),
+          __builtin_convertvector(bits >> 23, FloatLanes)};
+}
+NTM_FAST_INLINE Split<DoubleLanes> split(DoubleLanes beta) {
+  const Int64Lanes bits = Int64Lanes(beta) - 0x3fe6a09e667f3bcd;
+  // The biased exponent goes through the mantissa of 2^52, as AVX2 cannot convert 64-bit integers.
+  const Uint64Lanes biased = Uint64Lanes(bits + 0x3ff0000000000000) >> 52;
+  return {DoubleLanes((bits & 0xfffffffffffff) + 0x3fe6a09e667f3bcd),
+          (DoubleLanes(biased | 0x4330000000000000) - 0x1p52) - 1023.};
+}
+#endif
+
+// log(1 + f) for sqrt(1/2) <= 1 + f <= sqrt(2)
+template <class Grade, class T>
+NTM_FAST_INLINE T log1p_reduced(T f) {
+  using S = Scalar<T>;
+  const T square = f * f;
+  const T cubic = square * f * (S(1) / S(3) + f * Grade::template log1p_remainder<T>(f));
+  return f + (cubic - S(.5) * square);
+}
+
+// log(2) = high + low; high has few enough digits for its products with exponents to be exact.
+template <class S>
+constexpr S log2_high = sizeof(S) == 4 ? S(0.693359375) : S(6.93147180369123816490e-01);
+template <class S>
+constexpr S log2_low = sizeof(S) == 4 ? S(-2.12194440e-4) : S(1.90821492927058770002e-10);
+
+// exponent log(2) + log(1 + f)
+template <class Grade, class T>
+NTM_FAST_INLINE T log_split(T exponent, T f) {
+  using S = Scalar<T>;
+  return exponent * log2_high<S> + (exponent * log2_low<S> + log1p_reduced<Grade>(f));
+}
+
+template <class Grade, class T>
+NTM_FAST_INLINE T log_normal(T x) {
+  const Split<T> s = split(x);
+  return log_split<Grade>(s.exponent, s.mantissa - Scalar<T>(1));
+}
+
+NTM_FAST_ISA_END
