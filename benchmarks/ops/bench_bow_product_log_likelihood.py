@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from benchmarks.corpora import zipf_batch
+from benchmarks.batches import zipf_batch
 from benchmarks.floor import sgemm_rate
 from benchmarks.rows import op_rows
 from ntm_fast import ops, reference
