@@ -1,0 +1,120 @@
+"""python -m benchmarks [name …]: checks what is measured, measures it, prints and saves rows.
+
+A name is an op, `metrics`, `floor`, `training` or `quality`; part of a name will do. Ratios are
+times over ntm_fast's own in the same run. The exit code is 1 if a check failed.
+"""
+
+from __future__ import annotations
+
+import os
+
+# Threads that wait must not spin: on busy machines that doubles what torch's CPU time seems to be.
+# Set before torch, and with it OpenMP, is loaded.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+os.environ.setdefault("GOMP_SPINCOUNT", "0")
+
+import argparse
+import importlib
+import json
+import sys
+import time
+import traceback
+from pathlib import Path
+from typing import Any
+
+FOLDER = Path(__file__).resolve().parent
+WHOLE = ("training", "quality")  # not of one op: they come last
+
+
+def discover() -> dict[str, str]:
+    """Names of the benchmarks and the modules that hold them, in the order to run."""
+    found = {"floor": "benchmarks.floor"}
+    for path in sorted(FOLDER.glob("ops/bench_*.py")):
+        found[path.stem.removeprefix("bench_")] = f"benchmarks.ops.{path.stem}"
+    for path in sorted(FOLDER.glob("bench_*.py")):
+        found[path.stem.removeprefix("bench_")] = f"benchmarks.{path.stem}"
+    present = [name for name in WHOLE if (FOLDER / f"{name}.py").exists()]
+    return found | {name: f"benchmarks.{name}" for name in present}
+
+
+def choose(wanted: list[str], known: dict[str, str]) -> list[str]:
+    """Benchmarks whose names hold one of the words wanted; all of them if none is."""
+    for word in wanted:
+        if not any(word in name for name in known):
+            raise SystemExit(f"no benchmark is called {word!r}; there are {', '.join(known)}")
+    exact = [name for name in known if name in wanted]
+    parts = [word for word in wanted if word not in known]
+    return [n for n in known if not wanted or n in exact or any(part in n for part in parts)]
+
+
+def numbers(text: str) -> list[int]:
+    try:
+        values = [int(part) for part in text.split(",")]
+    except ValueError:
+        values = [0]
+    if min(values) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r}; expected numbers >= 1 such as 1,2")
+    return values
+
+
+def arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser("python -m benchmarks", description=__doc__)
+    parser.add_argument("names", nargs="*", metavar="name", help="all of them unless named")
+    cores = len(os.sched_getaffinity(0))
+    both = [1, cores] if cores > 1 else [1]
+    parser.add_argument("--threads", type=numbers, default=both, help="such as 1,2")
+    parser.add_argument("--device", choices=["cpu"], default="cpu")
+    parser.add_argument("--output", type=Path, help="JSON lines; benchmarks/results/… unless given")
+    parser.add_argument("--quick", action="store_true", help="short runs, to see that all works")
+    parser.add_argument("--list", action="store_true", help="print the names")
+    return parser.parse_args()
+
+
+def main() -> int:
+    given = arguments()
+    if given.quick:
+        os.environ["NTM_FAST_BENCHMARK_QUICK"] = "1"
+    known = discover()
+    if given.list:
+        print("\n".join(known))
+        return 0
+    chosen = choose(given.names, known)
+
+    import torch
+    from rich.console import Console
+
+    from benchmarks import machine, table
+
+    header = machine.describe()
+    output = given.output or FOLDER / "results" / machine.file_name(header)
+    output.parent.mkdir(parents=True, exist_ok=True)
+    console = Console(width=None if sys.stdout.isatty() else 180, highlight=False)
+    console.print("  ".join(f"{name} {value}" for name, value in header.items()), soft_wrap=True)
+    failed = []
+    with open(output, "a", encoding="utf-8") as file:
+        for name in chosen:
+            rows: list[dict[str, Any]] = []
+            began = time.perf_counter()
+            for threads in given.threads:
+                torch.set_num_threads(threads)
+                torch.manual_seed(0)
+                try:
+                    rows += importlib.import_module(known[name]).run(threads)
+                except Exception as error:
+                    failed.append(name)
+                    traceback.print_exc()
+                    console.print(f"{name}, {threads} threads: FAILED: {error}", markup=False)
+                    break
+            took = time.perf_counter() - began
+            console.print(table.table(f"\n{name} ({took:.0f} s)", rows), soft_wrap=False)
+            lines = [json.dumps({"benchmark": name, **row, "machine": header}) for row in rows]
+            file.write("".join(f"{line}\n" for line in lines))
+            file.flush()
+    console.print(f"\nrows saved to {output}", soft_wrap=True)
+    if failed:
+        console.print(f"FAILED: {', '.join(failed)}", markup=False)
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
