@@ -1,16 +1,13 @@
-"""What the benchmarks measure on: real corpora where they are at hand, else draws of their sizes."""
+"""What is measured on: real corpora where they are at hand, else draws of their sizes."""
 
 from __future__ import annotations
 
 import functools
 import os
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import scipy.sparse as sp
-import torch
-from torch import Tensor
 
 from ntm_fast.data import Corpus, read_npz
 
@@ -18,21 +15,6 @@ SIZES = {  # documents, words, tokens a document
     "20ng_prodlda": (11_259, 1_995, 88),
     "arxiv_100k": (99_997, 54_397, 77),
 }
-
-
-@dataclass(frozen=True)
-class ZipfBatch:
-    """Documents whose words are drawn as in text: CSR, int64, int32 and float32."""
-
-    indptr: Tensor
-    indices: Tensor
-    counts: Tensor
-
-    def dense(self, words: int) -> Tensor:
-        """The counts as float32 [B, words]."""
-        rows = torch.repeat_interleave(torch.arange(len(self.indptr) - 1), self.indptr.diff())
-        result = torch.zeros(len(self.indptr) - 1, words)
-        return result.index_put_((rows, self.indices.long()), self.counts, accumulate=True)
 
 
 def zipf_matrix(documents: int, words: int, length: int, seed: int = 0) -> sp.csr_array:
@@ -46,16 +28,6 @@ def zipf_matrix(documents: int, words: int, length: int, seed: int = 0) -> sp.cs
     matrix = sp.coo_array((ones, (rows, columns)), shape=(documents, words)).tocsr()
     matrix.sum_duplicates()
     return matrix
-
-
-def zipf_batch(documents: int, words: int, length: int, seed: int = 0) -> ZipfBatch:
-    """A batch of `zipf_matrix`."""
-    matrix = zipf_matrix(documents, words, length, seed)
-    return ZipfBatch(
-        torch.from_numpy(matrix.indptr.astype(np.int64)),
-        torch.from_numpy(matrix.indices.astype(np.int32)),
-        torch.from_numpy(matrix.data.astype(np.float32)),
-    )
 
 
 def shared_folder(name: str) -> Path:
