@@ -15,7 +15,6 @@ from ntm_fast.models.backend import Ops, OpsModule
 from ntm_fast.models.randomness import dropout
 
 ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {"softplus": F.softplus, "relu": F.relu}
-INPUTS = ("counts", "log1p", "normalised")
 
 
 class Encoder(OpsModule):

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from ntm_fast.data import Batch, Corpus, CorpusTensors
+from ntm_fast.models import checks
 from ntm_fast.models.backend import resolve
 from ntm_fast.models.decoders import DECODERS
 from ntm_fast.models.encoder import Encoder
@@ -45,6 +46,9 @@ class TopicModel(nn.Module):
     ) -> None:
         super().__init__()
         settings = ModelSettings() if settings is None else settings
+        checks.integer("n_words", n_words, 1)
+        checks.choice("posterior", settings.posterior, POSTERIORS)
+        checks.choice("decoder", settings.decoder, DECODERS)
         backend = resolve(ops)
         self.n_words, self.settings = n_words, settings
         self.encoder = Encoder(

@@ -79,7 +79,6 @@ def load(trainer: Trainer, path: Path) -> None:
     trainer.optimiser.load_state_dict({"state": state, "param_groups": groups})
     trainer.generator.set_state(tensors["generator"])
     trainer.state = State(**metadata["state"])
-    trainer.state.finished = False  # patience may have been raised
     trainer.history = [Epoch(**epoch) for epoch in metadata["history"]]
     trainer.resumed_from = {"path": path, "corpus": metadata["corpus"]}
 

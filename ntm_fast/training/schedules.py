@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from ntm_fast.training.settings import TrainingSettings
 
-SCHEDULES = ("constant", "linear", "cyclic")
-
 
 def kl_weight(settings: TrainingSettings, epochs: float) -> float:
     """Weight after `epochs` (fractions count) of training.

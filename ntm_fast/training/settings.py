@@ -4,6 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ntm_fast.models import checks
+
+SCHEDULES = ("constant", "linear", "cyclic")
+PRECISIONS = ("highest", "high", "medium")
+
 
 @dataclass(frozen=True)
 class TrainingSettings:
@@ -38,3 +43,25 @@ class TrainingSettings:
     validation: float = 0.1
     patience: int | None = 20
     precision: str = "highest"
+
+    def __post_init__(self) -> None:
+        checks.normalise(
+            self,
+            epochs=checks.integer("epochs", self.epochs, 0),
+            batch_size=checks.integer("batch_size", self.batch_size, 1),
+            n_samples=checks.integer("n_samples", self.n_samples, 1),
+            learning_rate=checks.number("learning_rate", self.learning_rate, 0, open_ends="low"),
+            betas=checks.sequence(
+                "betas", self.betas, lambda n, v: checks.number(n, v, 0, 1, open_ends="high")
+            ),
+            weight_decay=checks.number("weight_decay", self.weight_decay, 0),
+            kl_weight=checks.number("kl_weight", self.kl_weight, 0),
+            kl_schedule=checks.choice("kl_schedule", self.kl_schedule, SCHEDULES),
+            warm_up=checks.integer("warm_up", self.warm_up, 0),
+            validation=checks.number("validation", self.validation, 0, 1, open_ends="high"),
+            precision=checks.choice("precision", self.precision, PRECISIONS),
+        )
+        if len(self.betas) != 2:
+            raise ValueError(f"betas is {self.betas}; expected two numbers")
+        if self.patience is not None:
+            checks.normalise(self, patience=checks.integer("patience", self.patience, 1))

@@ -59,7 +59,6 @@ class State:
     documents: int = 0
     best: float | None = None  # validation ELBO
     best_epoch: int | None = None
-    finished: bool = False
 
 
 class Trainer:
@@ -104,6 +103,7 @@ class Trainer:
         self.state = State()
         self.history: list[Epoch] = []
         self.best_weights: dict[str, Tensor] | None = None
+        self._stopped = False  # by the callback
         self.resumed_from: dict[str, Any] | None = None
 
     def resume(self, path: str | os.PathLike[str]) -> None:
@@ -130,6 +130,7 @@ class Trainer:
             After Ctrl-C, once the step is done and the checkpoint saved.
         """
         end = self.settings.epochs if epochs is None else epochs
+        self._stopped = False
         checkpoints.check_corpus(self, corpus)
         data = CorpusTensors(corpus, self.model.device)
         rows = torch.nonzero(data.indptr.diff() > 0)[:, 0].cpu()  # empty documents teach nothing
@@ -139,7 +140,7 @@ class Trainer:
             Interrupt() as interrupt,
             matmul_precision(self.settings.precision),
         ):
-            while self.state.epoch < end and not self.state.finished:
+            while self.state.epoch < end and not self._stopped and not self._out_of_patience():
                 self._epoch(data, rows, bar, interrupt, corpus)
                 self._close_epoch(validation)
                 if self.checkpoint is not None:
@@ -245,10 +246,11 @@ class Trainer:
                 state.best, state.best_epoch = score, state.epoch
                 weights = self.model.state_dict()
                 self.best_weights = {name: value.clone() for name, value in weights.items()}
-            elif settings.patience is not None and state.best_epoch is not None:
-                state.finished = state.epoch - state.best_epoch >= settings.patience
-        if self.callback is not None and self.callback(record):
-            state.finished = True
+        self._stopped = self.callback is not None and bool(self.callback(record))
+
+    def _out_of_patience(self) -> bool:
+        patience, best = self.settings.patience, self.state.best_epoch
+        return patience is not None and best is not None and self.state.epoch - best >= patience
 
     def _restore_best(self) -> None:
         if self.best_weights is not None:

@@ -1,0 +1,140 @@
+import math
+from pathlib import Path
+
+import pytest
+import torch
+
+from ntm_fast.data import Corpus
+from ntm_fast.models import TopicModel
+from ntm_fast.training import RECIPES, Epoch, NotFiniteError, Trainer, TrainingSettings
+from ntm_fast.training.schedules import kl_weight
+from tests.blocks import block_corpus
+
+CORPUS = block_corpus(n_documents=120)
+HELD_OUT = block_corpus(n_documents=40, seed=1)
+Weights = dict[str, torch.Tensor]
+
+
+def trainer(name: str = "ProdLDA", checkpoint: Path | None = None, **changes: object) -> Trainer:
+    options = {"n_topics": 4, "hidden": (16,), "epochs": 4, "batch_size": 32, **changes}
+    recipe = RECIPES[name].changed(**options)
+    torch.manual_seed(0)
+    model = TopicModel(40, recipe.model)
+    return Trainer(model, recipe.training, seed=5, checkpoint=checkpoint)
+
+
+def weights(of: Trainer) -> Weights:
+    return {name: value.clone() for name, value in of.model.state_dict().items()}
+
+
+def assert_equal(first: Weights, second: Weights) -> None:
+    assert first.keys() == second.keys()
+    for name, value in first.items():
+        assert value.equal(second[name]), name
+
+
+@pytest.mark.parametrize("name", list(RECIPES))
+def test_two_runs_give_the_same_bits(name: str) -> None:
+    runs = []
+    for _ in range(2):
+        run = trainer(name)
+        run.fit(CORPUS, HELD_OUT)
+        runs.append(weights(run))
+        torch.rand(3)  # the global generator plays no part
+    assert_equal(*runs)
+
+
+@pytest.mark.parametrize("name", list(RECIPES))
+def test_the_elbo_rises_and_is_recorded(name: str) -> None:
+    run = trainer(name, epochs=15, learning_rate=0.01, kl_schedule="constant", patience=None)
+    seen: list[Epoch] = []
+    run.callback = seen.append  # type: ignore[assignment]
+    history = run.fit(CORPUS, HELD_OUT)
+    assert seen == history
+    assert [epoch.epoch for epoch in history] == list(range(1, 16))
+    assert history[-1].elbo > history[0].elbo
+    assert history[-1].validation_elbo > history[0].validation_elbo
+    assert all(e.elbo == pytest.approx(e.log_likelihood - e.kl) for e in history)
+    assert all(e.documents_per_second > 0 for e in history)
+
+
+def test_best_weights_are_restored() -> None:
+    run = trainer(epochs=6)
+    kept: list[Weights] = []
+    run.callback = lambda epoch: kept.append(weights(run))  # type: ignore[func-returns-value]
+    history = run.fit(CORPUS, HELD_OUT)
+    best = max(range(6), key=lambda e: history[e].validation_elbo)
+    assert run.state.best_epoch == best + 1
+    assert_equal(weights(run), kept[best])
+
+
+def test_patience_stops_a_run_that_gets_worse() -> None:
+    run = trainer(epochs=200, patience=3, learning_rate=0.05, topic_dropout=0.0)
+    history = run.fit(CORPUS[:40], HELD_OUT)
+    assert run.state.best_epoch is not None
+    assert len(history) == run.state.best_epoch + 3 < 200
+
+
+def test_warm_up_is_over_before_epochs_are_compared() -> None:
+    run = trainer(epochs=6, kl_schedule="linear", warm_up=4)
+    run.fit(CORPUS, HELD_OUT)
+    assert run.state.best_epoch >= 4
+
+
+def test_a_callback_can_stop() -> None:
+    run = trainer()
+    run.callback = lambda epoch: epoch.epoch == 2
+    assert len(run.fit(CORPUS)) == 2
+
+
+@pytest.mark.parametrize("n_documents", [1, 33])
+def test_last_batch_of_one_document(n_documents: int) -> None:
+    run = trainer()
+    assert math.isfinite(run.fit(CORPUS[:n_documents])[-1].elbo)
+
+
+def test_empty_documents_teach_nothing() -> None:
+    rows = torch.tensor(CORPUS.to_scipy().toarray())
+    holes = torch.cat([rows[:60], torch.zeros(50, 40), rows[60:]]).numpy()
+    plain, ragged = trainer(), trainer()
+    plain.fit(CORPUS)
+    ragged.fit(Corpus.from_scipy(holes, CORPUS.vocabulary))
+    assert_equal(weights(plain), weights(ragged))
+
+
+def test_a_loss_that_is_not_finite_stops_with_its_origin() -> None:
+    run = trainer()
+    run.fit(CORPUS, epochs=1)
+    with torch.no_grad():
+        run.model.encoder.layers  # noqa: B018
+        run.model.posterior.heads.weight[2, 3] = math.nan
+    with pytest.raises(NotFiniteError, match=r"epoch 2, step 1: first in parameter .*heads.weight"):
+        run.fit(CORPUS)
+
+
+def test_a_diverging_run_names_its_step() -> None:
+    run = trainer(learning_rate=1e30, epochs=50)
+    with pytest.raises(NotFiniteError, match=r"epoch \d+, step \d+: first in .* learning_rate"):
+        run.fit(CORPUS)
+
+
+def test_schedules() -> None:
+    linear = TrainingSettings(kl_schedule="linear", warm_up=10, kl_weight=2.0)
+    assert [kl_weight(linear, e) for e in (0, 5, 10, 50)] == [0, 1, 2, 2]
+    cyclic = TrainingSettings(kl_schedule="cyclic", warm_up=10)
+    assert [kl_weight(cyclic, e) for e in (0, 2.5, 5, 9, 10, 12.5)] == [0, 0.5, 1, 1, 0, 0.5]
+    assert kl_weight(TrainingSettings(), 0) == 1
+
+
+def test_precision_is_set_for_the_run_alone() -> None:
+    run = trainer(precision="medium", epochs=1)
+    seen = []
+    run.callback = lambda epoch: seen.append(torch.get_float32_matmul_precision())  # type: ignore
+    before = torch.get_float32_matmul_precision()
+    run.fit(CORPUS)
+    assert seen == ["medium"]
+    assert torch.get_float32_matmul_precision() == before
+
+
+def test_several_draws_per_document() -> None:
+    assert math.isfinite(trainer(n_samples=3, epochs=1).fit(CORPUS)[-1].elbo)
