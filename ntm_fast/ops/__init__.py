@@ -11,10 +11,14 @@ except ImportError as error:
         " or use ntm_fast.reference, which is plain PyTorch."
     ) from error
 
+from ntm_fast.ops.bow_linear import bow_linear
+from ntm_fast.ops.bow_mixture_log_likelihood import bow_mixture_log_likelihood
 from ntm_fast.ops.bow_product_log_likelihood import bow_product_log_likelihood
 from ntm_fast.ops.kl_normal import kl_normal
 
 __all__ = [
+    "bow_linear",
+    "bow_mixture_log_likelihood",
     "bow_product_log_likelihood",
     "kl_normal",
 ]

@@ -1,0 +1,89 @@
+#include "bow_linear.h"
+
+#include <tuple>
+
+#include "csr.h"
+
+namespace ntm_fast {
+
+namespace {
+
+constexpr char op[] = "bow_linear";
+constexpr int64_t documents_per_block = 8, words_per_block = 256;
+
+void check_weight(const Tensor& weight) {
+  check(weight.dim() == 2, op, ": weight has shape ", shape(weight), ", expected [V, H]");
+}
+
+// (indptr [B+1], indices [N], counts [N], weight [V, H]) -> [B, H]
+Tensor forward(const Tensor& indptr, const Tensor& indices, const Tensor& counts,
+               const Tensor& weight) {
+  check_weight(weight);
+  const Tensor w = contiguous(weight);
+  return dispatch_floating(op, "weight", weight, [&](auto zero) {
+    using T = decltype(zero);
+    const CsrBatch<T> batch(op, indptr, indices, counts, weight.size(0));
+    const int64_t documents = batch.view().documents;
+    const Tensor output = torch::stable::new_empty(weight, {documents, weight.size(1)});
+    const BowLinear<T> args{batch.view(), data<T>(w), mutable_data<T>(output), weight.size(1)};
+    const auto kernel = NTM_FAST_CPU_CALL(bow_linear<T>);
+    parallel_blocks(documents, documents_per_block,
+                    [&](int64_t first, int64_t last) { kernel(args, first, last); });
+    return output;
+  });
+}
+
+// -> gradients of counts [N] (in weight's dtype) and weight [V, H]; empty where not wanted
+std::tuple<Tensor, Tensor> backward(const Tensor& grad_output, const Tensor& indptr,
+                                    const Tensor& indices, const Tensor& counts,
+                                    const Tensor& weight, bool want_counts, bool want_weight) {
+  check_weight(weight);
+  check_same_dtype(op, "grad_output", grad_output, "weight", weight);
+  const Tensor g = contiguous(grad_output), w = contiguous(weight);
+  const int64_t words = weight.size(0), features = weight.size(1);
+  return dispatch_floating(op, "weight", weight, [&](auto zero) {
+    using T = decltype(zero);
+    const CsrBatch<T> batch(op, indptr, indices, counts, words);
+    const int64_t documents = batch.view().documents;
+    check(grad_output.dim() == 2 && grad_output.size(0) == documents &&
+              grad_output.size(1) == features,
+          op, ": grad_output has shape ", shape(grad_output), ", expected [", documents, ", ",
+          features, "]");
+    const Tensor grad_counts =
+        torch::stable::new_empty(weight, {want_counts ? batch.view().nonzeros : 0});
+    const Tensor grad_weight =
+        torch::stable::new_empty(weight, {want_weight ? words : 0, features});
+    if (want_counts) {
+      const BowLinearCounts<T> args{batch.view(), data<T>(w), data<T>(g),
+                                    mutable_data<T>(grad_counts), features};
+      const auto kernel = NTM_FAST_CPU_CALL(bow_linear_counts<T>);
+      parallel_blocks(documents, documents_per_block,
+                      [&](int64_t first, int64_t last) { kernel(args, first, last); });
+    }
+    if (want_weight) {
+      const WordOrdered<T> ordered(batch.view());
+      const BowLinearWeight<T> args{ordered.view(), data<T>(g), mutable_data<T>(grad_weight),
+                                    features};
+      const auto kernel = NTM_FAST_CPU_CALL(bow_linear_weight<T>);
+      parallel_blocks(words, words_per_block,
+                      [&](int64_t first, int64_t last) { kernel(args, first, last); });
+    }
+    return std::tuple(grad_counts, grad_weight);
+  });
+}
+
+}  // namespace
+
+STABLE_TORCH_LIBRARY_FRAGMENT(ntm_fast, m) {
+  m.def("bow_linear(Tensor indptr, Tensor indices, Tensor counts, Tensor weight) -> Tensor");
+  m.def(
+      "bow_linear_backward(Tensor grad_output, Tensor indptr, Tensor indices, Tensor counts,"
+      " Tensor weight, bool want_counts, bool want_weight) -> (Tensor, Tensor)");
+}
+
+STABLE_TORCH_LIBRARY_IMPL(ntm_fast, CPU, m) {
+  m.impl("bow_linear", TORCH_BOX(&forward));
+  m.impl("bow_linear_backward", TORCH_BOX(&backward));
+}
+
+}  // namespace ntm_fast

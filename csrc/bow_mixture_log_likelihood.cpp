@@ -1,0 +1,190 @@
+#include "bow_mixture_log_likelihood.h"
+
+#include <atomic>
+#include <tuple>
+#include <vector>
+
+#include "csr.h"
+
+namespace ntm_fast {
+
+namespace {
+
+constexpr char op[] = "bow_mixture_log_likelihood";
+constexpr int64_t documents_per_block = 4, words_per_block = 64, places_per_block = 4096;
+constexpr int64_t padding = 16;  // row_padding of cpu/vector_rows.h
+
+void check_parameters(const Tensor& theta, const Tensor& topic_logits, const Tensor& indptr) {
+  check(theta.dim() == 2 && theta.size(1) > 0, op, ": theta has shape ", shape(theta),
+        ", expected [B, K], K > 0");
+  check(
+      topic_logits.dim() == 2 && topic_logits.size(1) == theta.size(1) && topic_logits.size(0) > 0,
+      op, ": topic_logits has shape ", shape(topic_logits), ", expected [V, ", theta.size(1),
+      "], V > 0");
+  check_same_dtype(op, "topic_logits", topic_logits, "theta", theta);
+  check(indptr.dim() == 1 && indptr.size(0) == theta.size(0) + 1, op, ": indptr has shape ",
+        shape(indptr), ", expected [", theta.size(0) + 1, "], one more than the rows of theta");
+}
+
+template <class T>
+std::vector<T> padded_rows(const T* from, int64_t rows, int64_t columns, int64_t stride) {
+  std::vector<T> result(size_t(rows * stride));
+  for (int64_t row = 0; row < rows; ++row) {
+    std::copy_n(from + row * columns, columns, result.begin() + row * stride);
+  }
+  return result;
+}
+
+// logsumexp over the words of each topic's logits, [K]
+template <class T>
+void log_norms(const Tensor& topic_logits, T* result) {
+  const int64_t words = topic_logits.size(0), topics = topic_logits.size(1);
+  const int64_t blocks = (words + mixture_words_per_block - 1) / mixture_words_per_block;
+  const std::unique_ptr<T[]> partials(new T[size_t(2 * blocks * topics)]);
+  const MixtureNorms<T> args{data<T>(topic_logits), partials.get(),
+                             partials.get() + blocks * topics, words, topics};
+  const auto kernel = NTM_FAST_CPU_CALL(mixture_norms<T>);
+  parallel_blocks(blocks, 1, [&](int64_t first, int64_t last) { kernel(args, first, last); });
+  NTM_FAST_CPU_CALL(mixture_merge_norms<T>)(args, result);
+}
+
+// -> log likelihood [B], and for the backward: its gradient to theta [B, K], counts / p [N] and
+// logsumexp of the topics' logits [K]
+std::tuple<Tensor, Tensor, Tensor, Tensor> forward(const Tensor& theta, const Tensor& topic_logits,
+                                                   const Tensor& indptr, const Tensor& indices,
+                                                   const Tensor& counts) {
+  check_parameters(theta, topic_logits, indptr);
+  const Tensor t = contiguous(theta), l = contiguous(topic_logits);
+  const int64_t documents = theta.size(0), topics = theta.size(1);
+  const int64_t stride = (topics + padding - 1) / padding * padding;
+  const Tensor log_likelihood = torch::stable::new_empty(theta, {documents}),
+               grad_theta = torch::stable::new_empty(theta, {documents, topics}),
+               ratios = torch::stable::new_empty(theta, {indices.dim() ? indices.size(0) : 0}),
+               norms = torch::stable::new_empty(theta, {topics});
+  dispatch_floating(op, "theta", theta, [&](auto zero) {
+    using T = decltype(zero);
+    const CsrBatch<T> batch(op, indptr, indices, counts, topic_logits.size(0));
+    log_norms(l, mutable_data<T>(norms));
+    const auto padded_norms = padded_rows(data<T>(norms), 1, topics, stride);
+    const Mixture<T> args{batch.view(),
+                          data<T>(t),
+                          data<T>(l),
+                          padded_norms.data(),
+                          mutable_data<T>(log_likelihood),
+                          mutable_data<T>(grad_theta),
+                          mutable_data<T>(ratios),
+                          topics,
+                          stride};
+    const auto kernel = NTM_FAST_CPU_CALL(mixture_documents<T>);
+    parallel_blocks(documents, documents_per_block, [&](int64_t first, int64_t last) {
+      const std::unique_ptr<T[]> scratch(new T[size_t(3 * stride)]);
+      kernel(args, first, last, scratch.get());
+    });
+  });
+  return {log_likelihood, grad_theta, ratios, norms};
+}
+
+// c[k] = sum_d gradient[d] theta[d, k] grad_theta[d, k], padded
+template <class T>
+std::vector<T> topic_gradients(const T* gradient, const T* theta, const T* grad_theta,
+                               int64_t documents, int64_t topics, int64_t stride) {
+  std::vector<double> sums(size_t(topics), 0.);
+  for (int64_t d = 0; d < documents; ++d) {
+    const T *row = theta + d * topics, *grad_row = grad_theta + d * topics;
+    // Where theta is 0 the topic has no share, even if its gradient overflowed.
+    for (int64_t k = 0; k < topics; ++k) {
+      sums[k] += row[k] == 0 ? 0. : double(gradient[d]) * (double(row[k]) * double(grad_row[k]));
+    }
+  }
+  std::vector<T> result(size_t(stride), T(0));
+  for (int64_t k = 0; k < topics; ++k) result[k] = T(sums[k]);
+  return result;
+}
+
+// -> gradients of theta [B, K] and topic_logits [V, K]; an empty tensor for one not wanted
+std::tuple<Tensor, Tensor> backward(const Tensor& grad_log_likelihood, const Tensor& theta,
+                                    const Tensor& topic_logits, const Tensor& indptr,
+                                    const Tensor& indices, const Tensor& counts,
+                                    const Tensor& unit_grad_theta, const Tensor& ratios,
+                                    const Tensor& norms, bool want_theta, bool want_logits) {
+  check_parameters(theta, topic_logits, indptr);
+  const int64_t documents = theta.size(0), words = topic_logits.size(0), topics = theta.size(1);
+  const int64_t stride = (topics + padding - 1) / padding * padding;
+  check(grad_log_likelihood.dim() == 1 && grad_log_likelihood.size(0) == documents, op,
+        ": grad_log_likelihood has shape ", shape(grad_log_likelihood), ", expected [", documents,
+        "]");
+  check(norms.dim() == 1 && norms.size(0) == topics, op, ": log_norms has shape ", shape(norms),
+        ", expected [", topics, "]");
+  check_same_dtype(op, "grad_log_likelihood", grad_log_likelihood, "theta", theta);
+  check_same_dtype(op, "log_norms", norms, "theta", theta);
+  check_same_dtype(op, "grad_theta", unit_grad_theta, "theta", theta);
+  check_same_dtype(op, "ratios", ratios, "theta", theta);
+  check_same_shape(op, "grad_theta", unit_grad_theta, "theta", theta);
+  check_same_shape(op, "ratios", ratios, "indices", indices);
+  const Tensor g = contiguous(grad_log_likelihood), t = contiguous(theta),
+               l = contiguous(topic_logits), unit = contiguous(unit_grad_theta),
+               r = contiguous(ratios), n = contiguous(norms);
+  const Tensor grad_theta = torch::stable::new_empty(t, {want_theta ? documents : 0, topics}),
+               grad_logits = torch::stable::new_empty(l, {want_logits ? words : 0, topics});
+  dispatch_floating(op, "theta", theta, [&](auto zero) {
+    using T = decltype(zero);
+    const T* gradient = data<T>(g);
+    if (want_theta) {
+      T* const to = mutable_data<T>(grad_theta);
+      for (int64_t i = 0; i < documents * topics; ++i) {
+        to[i] = gradient[i / topics] * data<T>(unit)[i];
+      }
+    }
+    if (!want_logits) return;
+    const CsrBatch<T> batch(op, indptr, indices, counts, words);
+    const WordOrdered<T> ordered(batch.view());
+    const WordOrder<T>& places = ordered.view();
+    const T* ratio = data<T>(r);
+    const std::unique_ptr<T[]> coefficients(new T[size_t(places.nonzeros)]);
+    bool underflown = false;
+    for (int64_t i = 0; i < places.nonzeros; ++i) {
+      const T x = ratio[places.positions[i]];
+      coefficients[i] = x < 0 ? T(0) : gradient[places.documents[i]] * x;
+      underflown |= x < 0;
+    }
+    const auto padded_theta = padded_rows(data<T>(t), documents, topics, stride);
+    const auto padded_norms = padded_rows(data<T>(n), 1, topics, stride);
+    const auto totals =
+        topic_gradients(gradient, data<T>(t), data<T>(unit), documents, topics, stride);
+    const MixtureBackward<T> args{places,
+                                  padded_theta.data(),
+                                  data<T>(l),
+                                  padded_norms.data(),
+                                  totals.data(),
+                                  gradient,
+                                  ratio,
+                                  coefficients.get(),
+                                  mutable_data<T>(grad_logits),
+                                  topics,
+                                  stride,
+                                  underflown};
+    const auto kernel = NTM_FAST_CPU_CALL(mixture_words<T>);
+    parallel_blocks(words, words_per_block,
+                    [&](int64_t first, int64_t last) { kernel(args, first, last); });
+  });
+  return {grad_theta, grad_logits};
+}
+
+}  // namespace
+
+STABLE_TORCH_LIBRARY_FRAGMENT(ntm_fast, m) {
+  m.def(
+      "bow_mixture_log_likelihood(Tensor theta, Tensor topic_logits, Tensor indptr, Tensor indices,"
+      " Tensor counts) -> (Tensor, Tensor, Tensor, Tensor)");
+  m.def(
+      "bow_mixture_log_likelihood_backward(Tensor grad_log_likelihood, Tensor theta,"
+      " Tensor topic_logits, Tensor indptr, Tensor indices, Tensor counts, Tensor grad_theta,"
+      " Tensor ratios, Tensor log_norms, bool want_theta, bool want_logits) -> (Tensor, Tensor)");
+}
+
+STABLE_TORCH_LIBRARY_IMPL(ntm_fast, CPU, m) {
+  m.impl("bow_mixture_log_likelihood", TORCH_BOX(&forward));
+  m.impl("bow_mixture_log_likelihood_backward", TORCH_BOX(&backward));
+}
+
+}  // namespace ntm_fast

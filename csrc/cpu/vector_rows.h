@@ -1,0 +1,158 @@
+#pragma once
+// Rows of any length as vector registers: parts of a register at a row's end, the exponential of a
+// register, and sums of weighted rows.
+
+#include "../csr_view.h"
+#include "vector.h"
+
+#if defined(__AVX__)
+#include <immintrin.h>
+#endif
+
+NTM_FAST_ISA_BEGIN
+
+// Buffers of rows are padded with zeros to a multiple of this, on every instruction set.
+constexpr int64_t row_padding = 16;
+NTM_FAST_INLINE int64_t padded(int64_t n) {
+  return (n + row_padding - 1) / row_padding * row_padding;
+}
+
+// The first n lanes, 0 < n <= width; the others are zero, and are not read or written.
+template <class T>
+NTM_FAST_INLINE typename Vector<T>::type load_part(const T* from, int64_t n) {
+#if defined(__AVX512F__)
+  if constexpr (sizeof(T) == 4) {
+    return (typename Vector<T>::type)_mm512_maskz_loadu_ps(__mmask16((1u << n) - 1), from);
+  } else {
+    return (typename Vector<T>::type)_mm512_maskz_loadu_pd(__mmask8((1u << n) - 1), from);
+  }
+#else
+  typename Vector<T>::type v{};
+  for (int i = 0; i < Vector<T>::width; ++i) {
+    if (i < n) v[i] = from[i];
+  }
+  return v;
+#endif
+}
+
+template <class T>
+NTM_FAST_INLINE void store_part(T* to, typename Vector<T>::type v, int64_t n) {
+#if defined(__AVX512F__)
+  if constexpr (sizeof(T) == 4) {
+    _mm512_mask_storeu_ps(to, __mmask16((1u << n) - 1), (__m512)v);
+  } else {
+    _mm512_mask_storeu_pd(to, __mmask8((1u << n) - 1), (__m512d)v);
+  }
+#else
+  for (int i = 0; i < Vector<T>::width; ++i) {
+    if (i < n) to[i] = v[i];
+  }
+#endif
+}
+
+// exp(x) for x <= 88 (709 in double), 0 below -87 (-708): no result is denormal. NaN stays NaN.
+// Relative error <= 1.2 ulp; polynomials of math/exp_log.h.
+NTM_FAST_INLINE Vector<float>::type exp_flushed(Vector<float>::type x) {
+  typedef int32_t Bits __attribute__((vector_size(vector_bytes)));
+  const auto shifted = x * 1.44269504088896341f + 0x1.8p23f;
+  const auto n = shifted - 0x1.8p23f;
+  auto r = x - n * 0.693359375f;
+  r = r - n * -2.12194440e-4f;
+  auto p = 1.9875691500e-4f * r + 1.3981999507e-3f;
+  p = p * r + 8.3334519073e-3f;
+  p = p * r + 4.1665795894e-2f;
+  p = p * r + 1.6666665459e-1f;
+  p = p * r + 5.0000001201e-1f;
+  const auto y = p * (r * r) + (r + 1.f);
+  const auto scaled = (Vector<float>::type)((Bits)y + ((Bits)shifted << 23));
+  return x < -87.f ? Vector<float>::type{} : scaled;
+}
+
+NTM_FAST_INLINE Vector<double>::type exp_flushed(Vector<double>::type x) {
+  typedef int64_t Bits __attribute__((vector_size(vector_bytes)));
+  const auto shifted = x * 1.4426950408889634074 + 0x1.8p52;
+  const auto n = shifted - 0x1.8p52;
+  auto r = x - n * 6.93147180369123816490e-01;
+  r = r - n * 1.90821492927058770002e-10;
+  auto p = (1. / 6227020800.) * r + 1. / 479001600.;
+  p = p * r + 1. / 39916800.;
+  p = p * r + 1. / 3628800.;
+  p = p * r + 1. / 362880.;
+  p = p * r + 1. / 40320.;
+  p = p * r + 1. / 5040.;
+  p = p * r + 1. / 720.;
+  p = p * r + 1. / 120.;
+  p = p * r + 1. / 24.;
+  p = p * r + 1. / 6.;
+  p = p * r + .5;
+  const auto y = p * (r * r) + r + 1.;
+  const auto scaled = (Vector<double>::type)((Bits)y + ((Bits)shifted << 52));
+  return x < -708. ? Vector<double>::type{} : scaled;
+}
+
+// sums[j] += coefficient(i) * (vector j of row(i)) for i in [begin, end); the sums stay in
+// registers. Rows are read as whole vectors, the last one, if last_lanes > 0, in part.
+template <class T, int VECTORS, class Coefficient, class Row>
+NTM_FAST_INLINE void add_rows(typename Vector<T>::type (&sums)[VECTORS], int64_t begin, int64_t end,
+                              int64_t last_lanes, const Coefficient& coefficient, const Row& row) {
+  constexpr int64_t ahead = 4, width = Vector<T>::width;
+  for (int64_t i = begin; i < end; ++i) {
+    if (i + ahead < end) {
+      const T* next = row(i + ahead);
+#pragma GCC unroll 8
+      for (int j = 0; j < VECTORS; ++j) __builtin_prefetch(next + j * width);
+    }
+    const T* from = row(i);
+    const T c = coefficient(i);
+#pragma GCC unroll 8
+    for (int j = 0; j < VECTORS; ++j) {
+      const bool part = j == VECTORS - 1 && last_lanes > 0;
+      sums[j] += c * (part ? load_part(from + j * width, last_lanes) : load(from + j * width));
+    }
+  }
+}
+
+// Place in batch.distinct of the first word that is not below ``word``.
+template <class T>
+NTM_FAST_INLINE int64_t first_distinct(const WordOrder<T>& batch, int64_t word) {
+  int64_t low = 0, high = batch.n_distinct;
+  while (low < high) {
+    const int64_t middle = (low + high) / 2;
+    if (batch.distinct[middle] < word) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
+
+// Calls f(count, first, last_lanes) for each panel of at most max_row_vectors vectors of a row of n
+// elements: count is an std::integral_constant-like value, first the panel's first element, and
+// last_lanes the lanes of the panel's last vector if it is only a part, else 0.
+constexpr int max_row_vectors = vector_registers == 32 ? 8 : 4;
+
+template <int N>
+struct Count {
+  static constexpr int value = N;
+};
+
+template <class T, class F>
+NTM_FAST_INLINE void for_panels(int64_t n, const F& f) {
+  constexpr int64_t width = Vector<T>::width, most = max_row_vectors * width;
+  int64_t first = 0;
+  for (; n - first >= most; first += most) f(Count<max_row_vectors>{}, first, int64_t{0});
+  const int64_t left = n - first, lanes = left % width;
+  switch ((left + width - 1) / width) {
+    case 1: f(Count<1>{}, first, lanes); break;
+    case 2: f(Count<2>{}, first, lanes); break;
+    case 3: f(Count<3>{}, first, lanes); break;
+    case 4: f(Count<4>{}, first, lanes); break;
+#if defined(__AVX512F__)
+    case 5: f(Count<5>{}, first, lanes); break;
+    case 6: f(Count<6>{}, first, lanes); break;
+    case 7: f(Count<7>{}, first, lanes); break;
+    case 8: f(Count<8>{}, first, lanes); break;
+#endif
+    default: break;
+  }
+}
+
+NTM_FAST_ISA_END

@@ -1,0 +1,80 @@
+"""A linear layer on sparse counts."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ntm_fast.ops._registration import differentiable, once_differentiable, widen
+
+_op = torch.ops.ntm_fast.bow_linear.default
+_backward_op = torch.ops.ntm_fast.bow_linear_backward.default
+
+
+def _fake(indptr: Tensor, indices: Tensor, counts: Tensor, weight: Tensor) -> Tensor:
+    return weight.new_empty(indptr.shape[0] - 1, weight.shape[1])
+
+
+def _fake_backward(
+    grad_output: Tensor,
+    indptr: Tensor,
+    indices: Tensor,
+    counts: Tensor,
+    weight: Tensor,
+    want_counts: bool,
+    want_weight: bool,
+) -> tuple[Tensor, Tensor]:
+    words, features = weight.shape
+    return (
+        weight.new_empty(indices.shape[0] if want_counts else 0),
+        weight.new_empty(words if want_weight else 0, features),
+    )
+
+
+def _setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
+    ctx.save_for_backward(*inputs)
+
+
+def _backward(ctx: Any, grad_output: Tensor) -> tuple[Tensor | None, ...]:
+    *_, want_counts, want_weight = ctx.needs_input_grad
+    grads = _backward_call(grad_output, *ctx.saved_tensors, want_counts, want_weight)
+    return None, None, grads[0] if want_counts else None, grads[1] if want_weight else None
+
+
+_call = differentiable(_op, fake=_fake, setup_context=_setup_context, backward=_backward)
+_backward_call = once_differentiable(_backward_op, fake=_fake_backward)
+
+
+def bow_linear(indptr: Tensor, indices: Tensor, counts: Tensor, weight: Tensor) -> Tensor:
+    """The counts of each document times ``weight``: the first layer of an encoder.
+
+    output_d = Σ_v x_dv w_v over the stored counts. Give raw counts, or log1p of them, or counts
+    divided by their sums. In plain PyTorch:
+    ``torch.sparse_csr_tensor(indptr, indices, counts) @ weight``.
+
+    Parameters
+    ----------
+    indptr, indices, counts : Tensor [B+1], [N], [N]
+        The documents' words as CSR: int32 or int64, int32 or int64, any real dtype. Repeated and
+        unsorted indices are fine, fractional counts too.
+    weight : Tensor [V, H], float32 or float64 (half types are computed in float32)
+        One row per word, the transpose of nn.Linear's.
+
+    Returns
+    -------
+    Tensor [B, H], of weight's dtype (float32 for half types)
+        Differentiable to weight (a dense gradient) and counts.
+
+    Raises
+    ------
+    ValueError
+        If shapes do not fit, indptr is not one, an index is not in [0, V), or a count is negative
+        or not finite.
+    """
+    weight = widen(weight)
+    if counts.requires_grad:
+        counts = counts.to(weight.dtype)
+    output: Tensor = _call(indptr, indices, counts, weight)
+    return output

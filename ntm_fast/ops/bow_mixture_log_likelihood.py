@@ -1,0 +1,97 @@
+"""Log-likelihood of bags of words under a mixture of topics."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ntm_fast.ops._registration import differentiable, once_differentiable, widen
+
+_op = torch.ops.ntm_fast.bow_mixture_log_likelihood.default
+_backward_op = torch.ops.ntm_fast.bow_mixture_log_likelihood_backward.default
+
+
+def _fake(
+    theta: Tensor, topic_logits: Tensor, indptr: Tensor, indices: Tensor, counts: Tensor
+) -> tuple[Tensor, ...]:
+    documents, topics = theta.shape
+    shapes = [(documents,), (documents, topics), (indices.shape[0],), (topics,)]
+    return tuple(theta.new_empty(shape) for shape in shapes)
+
+
+def _fake_backward(
+    grad: Tensor, theta: Tensor, topic_logits: Tensor, *others: Any
+) -> tuple[Tensor, Tensor]:
+    *_, want_theta, want_logits = others
+    topics = theta.shape[1]
+    return (
+        theta.new_empty(theta.shape[0] if want_theta else 0, topics),
+        theta.new_empty(topic_logits.shape[0] if want_logits else 0, topics),
+    )
+
+
+def _setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None:
+    _, *for_backward = output
+    ctx.mark_non_differentiable(*for_backward)
+    ctx.save_for_backward(*inputs, *for_backward)
+
+
+def _backward(ctx: Any, grad: Tensor, *_: Any) -> tuple[Tensor | None, ...]:
+    want_theta, want_logits = ctx.needs_input_grad[:2]
+    gradients = _backward_call(grad, *ctx.saved_tensors, want_theta, want_logits)
+    return (
+        gradients[0] if want_theta else None,
+        gradients[1] if want_logits else None,
+        None,
+        None,
+        None,
+    )
+
+
+_call = differentiable(_op, fake=_fake, setup_context=_setup_context, backward=_backward)
+_backward_call = once_differentiable(_backward_op, fake=_fake_backward)
+
+
+def bow_mixture_log_likelihood(
+    theta: Tensor, topic_logits: Tensor, indptr: Tensor, indices: Tensor, counts: Tensor
+) -> Tensor:
+    """log p(x_d | θ_d) of each document, with p(v | θ) = Σ_k θ_k β_kv and β_k = softmax(logits_k).
+
+    Σ_v x_dv log p(v | θ_d) in nats, over the stored counts only. Neither β nor anything of B × V
+    elements is formed: memory beyond inputs and gradients is O(B K + N). A word whose probability
+    underflows is computed in log space; a stored count of 0 contributes 0. In plain PyTorch, on a
+    dense ``x`` [B, V]: ``(x * (theta @ topic_logits.softmax(0).T).log()).sum(-1)``.
+
+    Parameters
+    ----------
+    theta : Tensor [B, K], float32 or float64 (half types are computed in float32)
+        Topic proportions: at least 0, each row summing to 1 (neither is checked).
+    topic_logits : Tensor [V, K], of theta's dtype
+        The softmax runs over words, down each column.
+    indptr, indices, counts : Tensor [B+1], [N], [N]
+        The documents' words as CSR: int32 or int64, int32 or int64, any real dtype. Repeated and
+        unsorted indices are fine, fractional counts too.
+
+    Returns
+    -------
+    Tensor [B]
+        Differentiable to theta and topic_logits (not to counts).
+
+    Raises
+    ------
+    ValueError
+        If shapes or dtypes do not fit, indptr is not one, an index is not in [0, V), a count is
+        negative or not finite, or counts require a gradient.
+
+    Source: Blei, Ng & Jordan, "Latent Dirichlet Allocation", 2003; the word probabilities of
+    Srivastava & Sutton, "Autoencoding Variational Inference for Topic Models", 2017, section 3.2.
+    """
+    if counts.requires_grad:
+        raise ValueError(
+            "bow_mixture_log_likelihood: counts require a gradient, which this op does not give;"
+            " expected counts.detach()"
+        )
+    result: Tensor = _call(widen(theta), widen(topic_logits), indptr, indices, counts)[0]
+    return result

@@ -1,0 +1,76 @@
+"""Checks for ops that take a CSR batch."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from tests.ops.strategies import CsrBatch
+
+
+def random_batch(
+    documents: int, length: int, n_words: int, dtype: torch.dtype = torch.float64
+) -> CsrBatch:
+    """``documents`` bags of ``length`` nonzeros each, unsorted and with repetitions."""
+    indptr = torch.arange(documents + 1) * length
+    indices = torch.randint(0, n_words, (documents * length,), dtype=torch.int32)
+    return CsrBatch(indptr, indices, torch.rand(documents * length, dtype=dtype) + 0.5, n_words)
+
+
+# indptr, indices, counts of a batch over 6 words, and what the error has to say.
+BAD_BATCHES: list[tuple[list[Any], list[Any], list[Any], str]] = [
+    ([0, 2, 3], [0, 6, 1], [1.0, 1, 1], r"indices\[1\] is 6, expected 0 <= index < 6"),
+    ([0, 2, 3], [0, 5, -1], [1.0, 1, 1], r"indices\[2\] is -1, expected 0 <= index < 6"),
+    ([0, 2, 3], [2**32 + 1, 5, 0], [1.0, 1, 1], r"indices\[0\] is 4294967297"),
+    ([1, 2, 3], [0, 5, 1], [1.0, 1, 1], r"indptr\[0\] is 1, expected 0"),
+    ([0, 4, 3], [0, 5, 1], [1.0, 1, 1], r"indptr\[2\] is 3, expected at least indptr\[1\], 4"),
+    ([0, -5, 3], [0, 5, 1], [1.0, 1, 1], r"indptr\[1\] is -5"),
+    ([0, 2, 2], [0, 5, 1], [1.0, 1, 1], r"indptr\[2\] is 2, expected the number of indices, 3"),
+    ([0, 2, 9], [0, 5, 1], [1.0, 1, 1], r"indptr\[2\] is 9, expected the number of indices, 3"),
+    ([[0, 2, 3]], [0, 5, 1], [1.0, 1, 1], r"indptr has shape \[1, 3\]"),
+    ([0.0, 2, 3], [0, 5, 1], [1.0, 1, 1], "indptr must be int32 or int64"),
+    ([0, 2, 3], [0.0, 5, 1], [1.0, 1, 1], "indices must be int32 or int64"),
+    ([0, 2, 3], [[0], [5], [1]], [1.0, 1, 1], r"indices has shape \[3, 1\], expected 1-D"),
+    ([0, 2, 3], [0, 5, 1], [1.0, 1], "counts has 2 elements, expected 3"),
+    ([0, 2, 3], [0, 5, 1], [[1.0], [1], [1]], r"counts has shape \[3, 1\]"),
+    ([0, 2, 3], [0, 5, 1], [1j, 1, 1], "counts must be of a real dtype"),
+    ([0, 2, 3], [0, 5, 1], [1.0, float("nan"), 1], r"counts\[1\] is nan, expected a finite"),
+    ([0, 2, 3], [0, 5, 1], [1.0, 1, float("inf")], r"counts\[2\] is inf, expected a finite"),
+    ([0, 2, 3], [0, 5, 1], [-2.0, 1, 1], r"counts\[0\] is -2, expected a finite number >= 0"),
+]
+
+
+def check_bad_batches(op: Callable[[Tensor, Tensor, Tensor], Any]) -> None:
+    """Each bad batch is refused by ``op(indptr, indices, counts)`` (2 documents, 6 words)."""
+    for *arrays, message in BAD_BATCHES:
+        indptr, indices, counts = map(torch.tensor, arrays)
+        with pytest.raises(ValueError, match=message):
+            op(indptr, indices, counts)
+        if not (indices.is_floating_point() or 2**32 + 1 in indices):
+            with pytest.raises(ValueError, match=message):
+                op(indptr, indices.int(), counts)
+            if not indptr.is_floating_point():
+                with pytest.raises(ValueError, match=message):
+                    op(indptr.int(), indices, counts)
+
+
+def check_dynamic_nonzeros(
+    op: Callable[..., Tensor], batches: Sequence[CsrBatch], *parameters: Tensor
+) -> None:
+    """Compiled for dynamic shapes, batches of other sizes need at most one more compilation."""
+    torch._dynamo.reset()
+    counter = torch._dynamo.testing.CompileCounterWithBackend("aot_eager")
+    compiled = torch.compile(op, fullgraph=True, backend=counter)
+    for batch in batches:
+        value, expected = compiled(*batch[:3], *parameters), op(*batch[:3], *parameters)
+        assert torch.equal(value, expected)
+        weights = torch.arange(value.numel(), dtype=value.dtype).reshape(value.shape)
+        pairs = zip(
+            torch.autograd.grad((value * weights).sum(), parameters),
+            torch.autograd.grad((expected * weights).sum(), parameters),
+            strict=True,
+        )
+        assert all(torch.equal(a, b) for a, b in pairs)
+    assert counter.frame_count <= 2

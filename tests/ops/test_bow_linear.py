@@ -1,0 +1,106 @@
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import Tensor
+
+from ntm_fast import ops, reference
+from tests.levels import machine_levels, run_at_level
+from tests.ops import checks
+from tests.ops.csr_checks import check_bad_batches, check_dynamic_nonzeros, random_batch
+from tests.ops.strategies import CsrBatch, csr_batches
+
+
+def inputs(batch: CsrBatch, features: int, grad_counts: bool = False) -> list[Tensor]:
+    weight = torch.randn(batch.n_words, features, dtype=torch.float64, requires_grad=True)
+    counts = batch.counts.clone().requires_grad_(grad_counts)
+    return [batch.indptr, batch.indices, counts, weight]
+
+
+@given(batch=csr_batches(float_counts=True), features=st.integers(1, 200), grad=st.booleans())
+def test_equals_reference(batch: CsrBatch, features: int, grad: bool) -> None:
+    args = inputs(batch, features, grad)
+    checks.check_float64(ops.bow_linear, reference.bow_linear, args, 1e-13)
+    checks.check_float32(ops.bow_linear, reference.bow_linear, args)
+
+
+@given(batch=csr_batches(), features=st.integers(0, 3))
+def test_any_counts(batch: CsrBatch, features: int) -> None:
+    args = inputs(batch, features)
+    expected = reference.bow_linear(*args)
+    assert torch.allclose(ops.bow_linear(*args), expected, rtol=1e-13, atol=1e-13)
+    single = ops.bow_linear(*args[:3], args[3].float())
+    assert single.dtype == torch.float32
+    assert torch.allclose(single, expected.float(), rtol=1e-4, atol=1e-5)
+    assert torch.equal(
+        ops.bow_linear(*args[:3], args[3].bfloat16()),
+        ops.bow_linear(*args[:3], args[3].bfloat16().float()),
+    )
+
+
+SMALL = CsrBatch(
+    torch.tensor([0, 3, 3, 5]), torch.tensor([4, 1, 4, 0, 2]), torch.tensor([1.0, 2, 0.5, 0, 3]), 6
+)
+
+
+def test_gradcheck() -> None:
+    batch = SMALL._replace(counts=SMALL.counts.double() + 1)
+    torch.autograd.gradcheck(ops.bow_linear, inputs(batch, 5, grad_counts=True))
+
+
+def large() -> CsrBatch:
+    return random_batch(100, 40, 3000)
+
+
+def test_contracts() -> None:
+    args = inputs(large(), 33, grad_counts=True)
+    checks.check_threads(ops.bow_linear, args)
+    checks.check_func_grad(ops.bow_linear, args)
+    checks.check_compile(ops.bow_linear, args)
+    for batch in (SMALL._replace(counts=SMALL.counts.double()), large()):
+        op = torch.ops.ntm_fast.bow_linear.default
+        torch.library.opcheck(op, tuple(inputs(batch, 5, grad_counts=True)))
+        torch.library.opcheck(op, tuple(inputs(batch, 5)))
+
+
+def test_compile_with_changing_nonzeros() -> None:
+    batches = [random_batch(5, length, 300) for length in (40, 7, 130, 55)]
+    weight = torch.randn(300, 5, dtype=torch.float64, requires_grad=True)
+    check_dynamic_nonzeros(ops.bow_linear, batches, weight)
+
+
+@pytest.mark.parametrize("level", machine_levels())
+def test_every_instruction_set(level: str) -> None:
+    code = """
+import torch
+from ntm_fast import ops, reference
+from tests.ops import checks
+from tests.ops.test_bow_linear import inputs, large
+for features in (1, 7, 64, 131):
+    args = inputs(large(), features, True)
+    checks.check_float64(ops.bow_linear, reference.bow_linear, args, 1e-13)
+    checks.check_float32(ops.bow_linear, reference.bow_linear, args)
+print("same")
+"""
+    assert run_at_level(level, code) == "same\n"
+
+
+def test_bad_input() -> None:
+    weight = torch.randn(6, 4)
+    check_bad_batches(lambda *batch: ops.bow_linear(*batch, weight))
+    batch = SMALL[:3]
+    with pytest.raises(ValueError, match=r"weight has shape \[6\], expected \[V, H\]"):
+        ops.bow_linear(*batch, weight[:, 0])
+    with pytest.raises(ValueError, match="weight must be float32 or float64"):
+        ops.bow_linear(*batch, weight.long())
+    with pytest.raises(ValueError, match="indptr is empty"):
+        ops.bow_linear(batch[0][:0], *batch[1:], weight)
+
+
+def test_double_backward_raises() -> None:
+    args = inputs(SMALL, 3)
+    (gradient,) = torch.autograd.grad(
+        ops.bow_linear(*args).square().sum(), args[3], create_graph=True
+    )
+    with pytest.raises(RuntimeError, match="double backward is not supported"):
+        gradient.sum().backward()
