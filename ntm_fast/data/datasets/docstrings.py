@@ -179,9 +179,9 @@ def _extract(files: list[Path], n_jobs: int, progress: bool) -> list[list[extrac
     """
     chunks = _chunks(files)
     found: dict[int, list[list[extract.Docstring]]] = {}
-    bar = Progress(
-        *Progress.get_default_columns(), console=Console(stderr=True), disable=not progress
-    )
+    console = Console(stderr=True)
+    shown = progress and console.is_terminal
+    bar = Progress(*Progress.get_default_columns(), console=console, disable=not shown)
     with bar, ThreadPoolExecutor(max(1, n_jobs)) as pool:
         task = bar.add_task("Reading docstrings", total=len(files))
         work = _here if n_jobs == 1 or not sys.executable else _elsewhere

@@ -28,7 +28,7 @@ _FIELD = re.compile(
 )
 
 _INLINE = (
-    (re.compile(r"\w+://\S+|\bwww\.\S+"), " "),
+    (re.compile(r"\b(?:https?|ftp|file|tcp)://\S+|\bwww\.\S+"), " "),
     (re.compile(r":math:`[^`]*`|\$[^$\n]*\$"), " "),
     (re.compile(r":(?:attr|param|data|envvar|option|ref):`[^`]*`"), " "),
     (re.compile(r":[\w:]+:`~?(?:[^`<]*[.])?([A-Za-z]+)(?:\(\))?`"), r"\1"),
