@@ -33,9 +33,10 @@ from ntm_fast.data.vectorise import TOKEN_PATTERN, vectorise
 PACKAGES = ("python", "torch", "numpy", "scipy", "sklearn")
 """The standard library and packages that are installed wherever this one is."""
 
+_DISTRIBUTIONS = {"sklearn": "scikit-learn"}
 _SKIPPED_FOLDERS = {
-    "__pycache__", "_vendor", "idlelib", "lib2to3", "site-packages", "test", "testing", "tests",
-    "turtledemo",
+    "__pycache__", "_vendor", "dist-packages", "idlelib", "lib2to3", "site-packages", "test",
+    "testing", "tests", "turtledemo",
 }  # fmt: skip
 _SENTENCE_END = re.compile(r"(?<=[.:;!?])\s+|\n\s*\n")
 _SHARED = 4  # a sentence that more documents hold is boilerplate
@@ -88,13 +89,15 @@ def docstrings(
     ModuleNotFoundError
         For a package that is not installed.
     ValueError
-        Where the settings leave no document or word.
+        For n_jobs below 1, and where the settings leave no document or word.
     """
+    if n_jobs is not None and n_jobs < 1:
+        raise ValueError(f"n_jobs must be at least 1 or None, got {n_jobs}")
     settings = _Settings(
         tuple(packages), documents_per_label, words_per_document, min_df, max_df, max_features
     )
     roots = {package: _root(package) for package in settings.packages}
-    folder = cache_folder() / f"docstrings-{_key(settings)}"
+    folder = cache_folder() / f"docstrings-{_key(settings, roots)}"
     if cache and folder.exists():
         try:
             return Corpus.load(folder)
@@ -120,16 +123,19 @@ def _root(package: str) -> Path:
     return Path(next(iter(spec.submodule_search_locations)))
 
 
-def _key(settings: _Settings) -> str:
-    versions = {"python": platform.python_version()}
-    for package in settings.packages:
-        if package != "python":
-            try:
-                versions[package] = importlib.metadata.version(package)
-            except importlib.metadata.PackageNotFoundError:
-                versions[package] = "?"
+def _key(settings: _Settings, roots: dict[str, Path]) -> str:
+    versions = {package: _package_version(package, root) for package, root in roots.items()}
     facts = json.dumps([_VERSION, versions, settings], sort_keys=True)
     return hashlib.sha256(facts.encode()).hexdigest()[:16]
+
+
+def _package_version(package: str, root: Path) -> str:
+    if package == "python":
+        return platform.python_version()
+    try:
+        return importlib.metadata.version(_DISTRIBUTIONS.get(package, package))
+    except importlib.metadata.PackageNotFoundError:
+        return str(root.stat().st_mtime_ns)
 
 
 def _build(roots: dict[str, Path], settings: _Settings, n_jobs: int, progress: bool) -> Corpus:
@@ -163,7 +169,7 @@ def _module(package: str, place: Path) -> str:
 
 
 def _label(package: str, place: Path) -> str:
-    """ "torch.nn" for torch/nn/functional.py, "asyncio" for asyncio/events.py in the library."""
+    """torch/nn/functional.py gives "torch.nn", asyncio/events.py in the library "asyncio"."""
     first = place.parts[0].removesuffix(".py")
     if package == "python":
         return first
@@ -186,9 +192,13 @@ def _extract(files: list[Path], n_jobs: int, progress: bool) -> list[list[extrac
         task = bar.add_task("Reading docstrings", total=len(files))
         work = _here if n_jobs == 1 or not sys.executable else _elsewhere
         futures = {pool.submit(work, chunk): at for at, chunk in enumerate(chunks)}
-        for future in as_completed(futures):
-            found[futures[future]] = future.result()
-            bar.advance(task, len(chunks[futures[future]]))
+        try:
+            for future in as_completed(futures):
+                found[futures[future]] = future.result()
+                bar.advance(task, len(chunks[futures[future]]))
+        except BaseException:  # Ctrl-C does not wait for the rest
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
     return [pairs for at in range(len(chunks)) for pairs in found[at]]
 
 

@@ -134,6 +134,8 @@ def test_labels_are_capped_and_short_documents_left_out(package: str) -> None:
 def test_a_package_that_is_not_there_is_named(name: str) -> None:
     with pytest.raises(ModuleNotFoundError, match=f"packages holds {name!r}"):
         datasets.docstrings(packages=[name])
+    with pytest.raises(ValueError, match="n_jobs must be at least 1 or None, got 0"):
+        datasets.docstrings(n_jobs=0)
 
 
 def test_real_docstrings_hold_no_boilerplate() -> None:
