@@ -71,6 +71,7 @@ struct Problem {
   WordOrdered<T> order;
   BowProductPlan plan;
   std::vector<int64_t> tile_starts;
+  std::vector<int32_t> panels;
   BowProductInputs<T> in;
   Tensor packed_hidden;
 
@@ -80,6 +81,7 @@ struct Problem {
         plan(NTM_FAST_CPU_CALL(bow_product_plan<T>)(a.hidden.size(0), a.hidden.size(1),
                                                     a.weight.size(0))),
         tile_starts(order.tile_starts(plan.tile_words)),
+        panels(2 * a.hidden.size(0)),
         packed_hidden(torch::stable::new_empty(a.hidden, {plan.packed_hidden})) {
     check(batch.view().documents == a.hidden.size(0), op, ": indptr has ",
           batch.view().documents + 1, " elements, expected ", a.hidden.size(0) + 1,
@@ -97,11 +99,14 @@ struct Problem {
           a.hidden.size(1),
           a.weight.size(0),
           order.view(),
+          panels.data(),
+          panels.data() + a.hidden.size(0),
           tile_starts.data(),
           plan.tile_words,
           plan.tiles,
           plan.groups};
-    NTM_FAST_CPU_CALL(bow_product_pack<T>)(in, mutable_data<T>(packed_hidden));
+    NTM_FAST_CPU_CALL(bow_product_pack<T>)(in, mutable_data<T>(packed_hidden), panels.data(),
+                                           panels.data() + a.hidden.size(0));
   }
 
   // Runs kernel(args, group, scratch) for every group, each thread with scratch of its own.

@@ -20,7 +20,8 @@ struct BowProductInputs {
   bool batch_statistics;
   int64_t documents, topics, words;
   WordOrder<T> nonzeros;
-  const int64_t* tile_starts;  // [tiles + 1], places of each tile's nonzeros
+  const int32_t *panel_first, *panel_width;  // [documents], of the panel that holds a document
+  const int64_t* tile_starts;                // [tiles + 1], places of each tile's nonzeros
   // Tiles of tile_words words; each group of consecutive tiles has partial sums of its own, so that
   // results do not depend on how groups are spread over threads.
   int64_t tile_words, tiles, groups;
@@ -62,8 +63,10 @@ struct BowProductBackward {
 NTM_FAST_CPU_DECLARE(template <class T> BowProductPlan bow_product_plan(int64_t documents,
                                                                         int64_t topics,
                                                                         int64_t words))
-NTM_FAST_CPU_DECLARE(template <class T>
-                     void bow_product_pack(const BowProductInputs<T>&, T* packed))
+// Copies of hidden in panels, and what panel_first and panel_width of the inputs will point to.
+NTM_FAST_CPU_DECLARE(template <class T> void bow_product_pack(const BowProductInputs<T>&, T* packed,
+                                                              int32_t* panel_first,
+                                                              int32_t* panel_width))
 NTM_FAST_CPU_DECLARE(template <class T> void bow_product_forward(const BowProductForward<T>&,
                                                                  int64_t group, T* scratch))
 NTM_FAST_CPU_DECLARE(template <class T> void bow_product_backward(const BowProductBackward<T>&,

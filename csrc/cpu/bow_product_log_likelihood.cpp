@@ -23,8 +23,8 @@ struct Tile {
     return tile + in.tile_words * panels.first(p);
   }
   NTM_FAST_INLINE T* at(T* tile, int64_t word, int64_t document) const {
-    const int64_t p = panels.of(document);
-    return panel(tile, p) + word * panels.width(p) + (document - panels.first(p));
+    const int64_t first = in.panel_first[document], width = in.panel_width[document];
+    return tile + in.tile_words * first + word * width + (document - first);
   }
 };
 
@@ -155,11 +155,16 @@ BowProductPlan bow_product_plan(int64_t documents, int64_t topics, int64_t words
 }
 
 template <class T>
-void bow_product_pack(const BowProductInputs<T>& in, T* packed) {
+void bow_product_pack(const BowProductInputs<T>& in, T* packed, int32_t* panel_first,
+                      int32_t* panel_width) {
   const Panels<T> panels(in.documents), topic_panels(in.topics);
   // Panels of documents: [topics, width]
   for (int64_t p = 0; p < panels.count; ++p) {
     const int64_t first = panels.first(p), width = panels.width(p);
+    for (int64_t d = first; d < first + width && d < in.documents; ++d) {
+      panel_first[d] = int32_t(first);
+      panel_width[d] = int32_t(width);
+    }
     for (int64_t k = 0; k < in.topics; ++k) {
       for (int64_t i = 0; i < width; ++i) {
         const int64_t d = first + i;
@@ -346,11 +351,11 @@ void bow_product_merge_grad_hidden(const BowProductBackward<T>& args, T* grad_hi
   }
 }
 
-#define INSTANTIATE(T)                                                           \
-  template BowProductPlan bow_product_plan<T>(int64_t, int64_t, int64_t);        \
-  template void bow_product_pack(const BowProductInputs<T>&, T*);                \
-  template void bow_product_forward(const BowProductForward<T>&, int64_t, T*);   \
-  template void bow_product_backward(const BowProductBackward<T>&, int64_t, T*); \
+#define INSTANTIATE(T)                                                                \
+  template BowProductPlan bow_product_plan<T>(int64_t, int64_t, int64_t);             \
+  template void bow_product_pack(const BowProductInputs<T>&, T*, int32_t*, int32_t*); \
+  template void bow_product_forward(const BowProductForward<T>&, int64_t, T*);        \
+  template void bow_product_backward(const BowProductBackward<T>&, int64_t, T*);      \
   template void bow_product_merge_grad_hidden(const BowProductBackward<T>&, T*, int64_t);
 
 INSTANTIATE(float)

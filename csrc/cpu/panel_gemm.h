@@ -25,13 +25,6 @@ struct Panels {
     return (panel * (vectors / count) + (panel < wider ? panel : wider)) * width_of_vector;
   }
   NTM_FAST_INLINE int64_t width(int64_t panel) const { return first(panel + 1) - first(panel); }
-  // Panel that holds a column.
-  NTM_FAST_INLINE int64_t of(int64_t column) const {
-    int64_t panel = column / width_of_vector * count / vectors;
-    while (first(panel) > column) --panel;
-    while (first(panel + 1) <= column) ++panel;
-    return panel;
-  }
 };
 
 // C [ROWS, width] (+)= A [ROWS, depth] B [depth, width]. A is read at row * row_stride + depth *
