@@ -101,7 +101,7 @@ def fit_gradient(grade: Grade) -> list[list[mpf]]:
         alpha = alpha_at(t_node, grade.shift)
         us = [(low + high) / 2 + (high - low) / 2 * v for v in nodes(U_NODES)]
         by_t.append(chebyshev([alpha * gradient(alpha, u + mp.log(alpha)) for u in us]))
-    by_u = [chebyshev(column) for column in zip(*by_t)]  # [u degree][t degree]
+    by_u = [chebyshev(column) for column in zip(*by_t, strict=True)]  # [u degree][t degree]
     rows = [truncated([by_u[k][j] for k in range(U_NODES)], grade.eps) for j in range(T_NODES)]
     while not rows[-1]:
         rows.pop()

@@ -84,8 +84,8 @@ struct GammaAttempts {
     };
     const Uniform<DoubleLanes> angle = from(1);
     const double a = alpha[i] < 1 ? double(alpha[i]) + 1. : double(alpha[i]);
-    const auto attempt = gamma_attempt<DoubleGrade>(
-        splat<DoubleLanes>(a), from(0), angle.value - angle.complement, from(2));
+    const auto attempt = gamma_attempt<DoubleGrade>(splat<DoubleLanes>(a), from(0),
+                                                    angle.value - angle.complement, from(2));
     log_gamma[i] = T(attempt.log_gamma[0]);
     return attempt.margin[0] > 0;
   }

@@ -25,28 +25,9 @@ template <class Grade, class T>
 NTM_FAST_INLINE T minus_log(T l, T beta) {
   using S = Scalar<T>;
   const Split<T> s = split(beta);
-  return ((l - s.exponent * log2_high<S>) - s.exponent * log2_low<S>) -
-         log1p_reduced<Grade>(s.mantissa - S(1));
+  return ((l - s.exponent * log2_high<S>)-s.exponent *
+          log2_low<S>)-log1p_reduced<Grade>(s.mantissa - S(1));
 }
-
-// exp(log_x), held within the normal range, beyond which x would change no bit of E.
-#ifdef __CUDACC__
-template <class Grade>
-NTM_FAST_INLINE float exp_clamped(float log_x) {
-  return ::expf(log_x < -60.f ? -60.f : log_x > 88.f ? 88.f : log_x);
-}
-#else
-template <class Grade>
-NTM_FAST_INLINE DoubleLanes exp_clamped(DoubleLanes log_x) {
-  DoubleLanes l = select(log_x < -650., splat<DoubleLanes>(-650.), log_x);
-  l = select(l > 709., splat<DoubleLanes>(709.), l);
-  const DoubleLanes shifted = l * 1.4426950408889634074 + round_shift_double;
-  const DoubleLanes n = shifted - round_shift_double;
-  const DoubleLanes r = (l - n * 6.93147180369123816490e-01) - n * 1.90821492927058770002e-10;
-  const Int64Lanes power = (Int64Lanes(shifted) + 1023) << 52;
-  return Grade::exp_reduced(r) * DoubleLanes(power);
-}
-#endif
 
 // Where (alpha, log x) lies; beta is alpha, or alpha + shift where the recurrence is needed.
 template <class T>
@@ -71,7 +52,9 @@ template <class Grade, class T>
 NTM_FAST_INLINE GammaPoint<T> gamma_point(T alpha, T log_x) {
   using S = Scalar<T>;
   const T l = select(log_x > S(1e4), splat<T>(S(1e4)), log_x);  // infinity too; NaN stays
-  const T x = exp_clamped<Grade>(l);
+  // Beyond these bounds x would change no bit of E; held within them, it stays a normal number.
+  constexpr S x_least = sizeof(S) == 4 ? S(-60) : S(-650), x_most = sizeof(S) == 4 ? S(88) : S(709);
+  const T x = exp_clamped<Grade>(l, x_least, x_most);
   const T beta = select(is_shifted<Grade>(alpha, x), alpha + S(Grade::shift), alpha);
   return {x, minus_log<Grade>(l, beta), S(1) / beta};
 }
@@ -137,16 +120,28 @@ NTM_FAST_INLINE T gamma_gradient_tail(T alpha, T x, T q) {
 }
 
 #ifdef __CUDACC__
-// One element per thread.
-NTM_FAST_INLINE float gamma_implicit_gradient(float alpha, float log_x) {
-  using Grade = FloatGrade;
-  const GammaPoint<float> point = gamma_point<Grade>(alpha, log_x);
-  const GammaGradient<float> result =
+
+template <class T>
+struct DeviceGradeOf {
+  using type = FloatGrade;
+};
+template <>
+struct DeviceGradeOf<double> {
+  using type = DoubleGrade;
+};
+
+// One element per thread; alpha that is not positive and finite gives NaN.
+template <class T>
+NTM_FAST_INLINE T gamma_implicit_gradient(T alpha, T log_x) {
+  using Grade = typename DeviceGradeOf<T>::type;
+  if (!(alpha > T(0) && alpha < T(__builtin_inf()))) return T(__builtin_nan(""));
+  const GammaPoint<T> point = gamma_point<Grade>(alpha, log_x);
+  const GammaGradient<T> result =
       gamma_gradient<Grade>(alpha, point, gamma_e<Grade>(point.u, point.t));
-  return in_gamma_tail<Grade>(alpha, point.x)
-             ? gamma_gradient_tail<Grade>(alpha, point.x, result.q)
-             : result.gradient;
+  return in_gamma_tail<Grade>(alpha, point.x) ? gamma_gradient_tail<Grade>(alpha, point.x, result.q)
+                                              : result.gradient;
 }
+
 #endif
 
 NTM_FAST_ISA_END

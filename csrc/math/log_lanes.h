@@ -1,6 +1,7 @@
 #pragma once
-// Logarithms for scalars and lanes, to the accuracy of a grade (gamma_gradient_tables.h), of normal
-// positive numbers only: no zero, infinity, NaN or denormals. exp_log.h has the general functions.
+// Logarithm and exponential for scalars and lanes, to the accuracy of a grade
+// (gamma_gradient_tables.h). Logarithms are of normal positive numbers only: no zero, infinity, NaN
+// or denormals. exp_log.h has the general functions.
 
 #include "exp_log.h"
 #include "gamma_gradient_tables.h"
@@ -67,5 +68,34 @@ NTM_FAST_INLINE T log_normal(T x) {
   const Split<T> s = split(x);
   return log_split<Grade>(s.exponent, s.mantissa - Scalar<T>(1));
 }
+
+// exp of x held within [least, most], whose exponentials must be normal numbers; NaN stays NaN.
+#ifdef __CUDACC__
+template <class Grade, class T>
+NTM_FAST_INLINE T exp_clamped(T x, T least, T most) {
+  return exp(x < least ? least : x > most ? most : x);
+}
+#else
+template <class Grade>
+NTM_FAST_INLINE FloatLanes exp_clamped(FloatLanes x, float least, float most) {
+  x = select(x < least, splat<FloatLanes>(least), x);
+  x = select(x > most, splat<FloatLanes>(most), x);
+  const FloatLanes shifted = x * 1.44269504f + round_shift_float;
+  const FloatLanes n = shifted - round_shift_float;
+  const FloatLanes r = (x - n * log2_high<float>)-n * log2_low<float>;
+  const Int32Lanes power = (Int32Lanes(shifted) + 127) << 23;
+  return Grade::exp_reduced(r) * FloatLanes(power);
+}
+template <class Grade>
+NTM_FAST_INLINE DoubleLanes exp_clamped(DoubleLanes x, double least, double most) {
+  x = select(x < least, splat<DoubleLanes>(least), x);
+  x = select(x > most, splat<DoubleLanes>(most), x);
+  const DoubleLanes shifted = x * 1.4426950408889634074 + round_shift_double;
+  const DoubleLanes n = shifted - round_shift_double;
+  const DoubleLanes r = (x - n * log2_high<double>)-n * log2_low<double>;
+  const Int64Lanes power = (Int64Lanes(shifted) + 1023) << 52;
+  return Grade::exp_reduced(r) * DoubleLanes(power);
+}
+#endif
 
 NTM_FAST_ISA_END

@@ -19,7 +19,9 @@ struct PhiloxWords {
   W w0, w1, w2, w3;
 };
 
-NTM_FAST_INLINE uint64_t multiply_low_words(uint64_t a, uint32_t b) { return uint32_t(a) * uint64_t(b); }
+NTM_FAST_INLINE uint64_t multiply_low_words(uint64_t a, uint32_t b) {
+  return uint32_t(a) * uint64_t(b);
+}
 
 #ifndef __CUDACC__
 NTM_FAST_INLINE Uint64Lanes multiply_low_words(Uint64Lanes a, uint32_t b) {

@@ -3,15 +3,21 @@
 from ntm_fast.reference.bow_linear import bow_linear
 from ntm_fast.reference.bow_mixture_log_likelihood import bow_mixture_log_likelihood
 from ntm_fast.reference.bow_product_log_likelihood import bow_product_log_likelihood
+from ntm_fast.reference.gamma_implicit_gradient import gamma_implicit_gradient
 from ntm_fast.reference.kl_dirichlet import kl_dirichlet
 from ntm_fast.reference.kl_gamma import kl_gamma
 from ntm_fast.reference.kl_normal import kl_normal
+from ntm_fast.reference.log_dirichlet_rsample import log_dirichlet_rsample
+from ntm_fast.reference.log_gamma_rsample import log_gamma_rsample
 
 __all__ = [
     "bow_linear",
     "bow_mixture_log_likelihood",
     "bow_product_log_likelihood",
+    "gamma_implicit_gradient",
     "kl_dirichlet",
     "kl_gamma",
     "kl_normal",
+    "log_dirichlet_rsample",
+    "log_gamma_rsample",
 ]

@@ -1,0 +1,51 @@
+#pragma once
+// What the torch side of the gamma samplers shares: checks of alpha and seed.
+
+#include <algorithm>
+#include <atomic>
+#include <limits>
+
+#include "tensors.h"
+
+namespace ntm_fast {
+
+// Elements of one block: enough to hide its start, few enough to stay in the first cache.
+constexpr int64_t gamma_block = 4096;
+
+// The least position that any thread has found to be invalid.
+class FirstInvalid {
+ public:
+  void record(int64_t position) {
+    if (position < 0) return;
+    int64_t known = position_.load();
+    while (position < known && !position_.compare_exchange_weak(known, position)) {
+    }
+  }
+
+  // Throws, naming the index and the value, if any was recorded. alpha is contiguous.
+  template <class T>
+  void check_none(const char* op, const Tensor& alpha) const {
+    const int64_t position = position_.load();
+    if (position == std::numeric_limits<int64_t>::max()) return;
+    std::string index;
+    int64_t rest = position;
+    for (int64_t axis = alpha.dim() - 1; axis >= 0; --axis) {
+      const std::string number = std::to_string(rest % alpha.size(axis));
+      index = number + (index.empty() ? "" : ", " + index);
+      rest /= alpha.size(axis);
+    }
+    check(false, op, ": alpha[", index, "] is ", data<T>(alpha)[position],
+          ", expected positive and finite");
+  }
+
+ private:
+  std::atomic<int64_t> position_{std::numeric_limits<int64_t>::max()};
+};
+
+inline uint64_t read_seed(const char* op, const Tensor& seed) {
+  check(seed.scalar_type() == ScalarType::Long && seed.dim() == 0, op, ": seed has shape ",
+        shape(seed), ", expected a 0-dimensional int64 tensor");
+  return uint64_t(*data<int64_t>(seed));
+}
+
+}  // namespace ntm_fast

@@ -1,0 +1,34 @@
+"""Philox-4x32-10 in int64 tensors, and the uniforms that the samplers make of it."""
+
+import torch
+from torch import Tensor
+
+_LOW = 0xFFFFFFFF
+
+
+def philox(seed: Tensor, element: Tensor, round: int, half: int) -> list[Tensor]:
+    """Four 32-bit words, as int64, for each element: key seed, counter (element, round, half).
+
+    Source: Salmon, Moraes, Dror & Shaw, "Parallel random numbers: as easy as 1, 2, 3", 2011.
+    """
+    key = [seed & _LOW, (seed >> 32) & _LOW]
+    zero = torch.zeros_like(element)
+    c = [element & _LOW, (element >> 32) & _LOW, zero + round, zero + half]
+    for _ in range(10):
+        low0, low1 = c[0] * 0xD2511F53, c[2] * 0xCD9E8D57  # 64-bit products, as unsigned bits
+        high0, high1 = (low0 >> 32) & _LOW, (low1 >> 32) & _LOW
+        c = [high1 ^ c[1] ^ key[0], low1 & _LOW, high0 ^ c[3] ^ key[1], low0 & _LOW]
+        key = [(key[0] + 0x9E3779B9) & _LOW, (key[1] + 0xBB67AE85) & _LOW]
+    return c
+
+
+def uniforms(seed: Tensor, element: Tensor, round: int, dtype: torch.dtype) -> list[Tensor]:
+    """Four float64 uniforms strictly between 0 and 1: the middles of 2^32 cells, or of 2^52.
+
+    float64 draws take their low words from half 1, so that float32 ones are nearly the same.
+    """
+    high = philox(seed, element, round, 0)
+    if dtype != torch.float64:
+        return [(word.double() + 0.5) * 2.0**-32 for word in high]
+    low = philox(seed, element, round, 1)
+    return [((h << 20 | w >> 12).double() + 0.5) * 2.0**-52 for h, w in zip(high, low, strict=True)]
