@@ -46,7 +46,11 @@ def differentiable(
     )
 
     def call(*args: Any) -> Any:
-        return op(*args) if torch.compiler.is_compiling() else function.apply(*args)
+        # An autograd.Function with setup_context inspects its signature at every call, which costs
+        # more than a small batch: only torch.func goes that way.
+        if torch.compiler.is_compiling() or not torch._C._are_functorch_transforms_active():
+            return op(*args)
+        return function.apply(*args)
 
     return call
 
