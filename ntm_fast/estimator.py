@@ -265,7 +265,8 @@ class _TopicEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         ):
             raise ValueError(f"{folder} holds a {name}; expected a {cls.__name__}")
         kind = cls if cls.__name__ not in known else known[name]
-        loaded = kind(**metadata["parameters"])
+        parameters = {k: _from_json(v) for k, v in metadata["parameters"].items()}
+        loaded = kind(**parameters)
         loaded.model_ = model.to(choose_device(loaded.device))
         loaded.vocabulary_ = vocabulary
         loaded.n_features_in_ = len(vocabulary)
@@ -298,6 +299,10 @@ def _plain(value: Any) -> Any:
     if isinstance(value, np.random.RandomState):
         return None
     return value
+
+
+def _from_json(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value
 
 
 class NeuralTopicModel(_TopicEstimator):

@@ -52,6 +52,7 @@ class Encoder(OpsModule):
         activate = ACTIVATIONS[self.activation]
         counts = batch.counts.log1p() if self.inputs == "log1p" else batch.counts
         hidden = self.ops.bow_linear(batch.indptr, batch.indices, counts, self.weight)
+        hidden = hidden.to(self.bias.dtype)  # wider in evaluation
         if self.inputs == "normalised":
             hidden = hidden / document_lengths(batch)[:, None].to(hidden)
         hidden = activate(hidden + self.bias)

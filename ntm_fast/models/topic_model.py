@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
+from torch.func import functional_call
 
 from ntm_fast.data import Batch, Corpus, CorpusTensors
 from ntm_fast.models import checks
@@ -92,11 +93,19 @@ class TopicModel(nn.Module):
 
     @torch.no_grad()
     def topic_proportions(self, corpus: Corpus) -> Tensor:
-        """Posterior mean θ [D, K] of each document, without randomness."""
+        """Posterior mean θ [D, K] of each document, without randomness, in float64.
 
-        return self._evaluate(
-            corpus, lambda batch, rows: self.posterior.mean(self.posterior(self.encoder(batch)))
-        )
+        All but the first layer is computed in float64: a document's θ then does not hang, in
+        float32's last bits, on which other documents are evaluated with it.
+        """
+        encoder = _float64(self.encoder, but="weight")
+        posterior = _float64(self.posterior)
+
+        def proportions(batch: Batch, rows: slice) -> Tensor:
+            hidden = functional_call(self.encoder, encoder, (batch,))
+            return self.posterior.mean(functional_call(self.posterior, posterior, (hidden,)))
+
+        return self._evaluate(corpus, proportions)
 
     @torch.no_grad()
     def log_likelihood(self, theta: Tensor, corpus: Corpus) -> Tensor:
@@ -144,6 +153,12 @@ class TopicModel(nn.Module):
         with evaluating(self):
             parts = [value(batch, rows) for batch, rows in in_chunks(corpus, self.device)]
         return torch.cat(parts)
+
+
+def _float64(module: nn.Module, but: str = "") -> dict[str, Tensor]:
+    """Parameters and running statistics of a module in float64, all but one."""
+    named = (*module.named_parameters(), *module.named_buffers())
+    return {n: t.double() for n, t in named if t.is_floating_point() and n != but}
 
 
 def draw_seeds(source: torch.Generator, n: int) -> Tensor:
