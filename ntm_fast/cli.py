@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
+import os
 import sys
 import time
 from collections.abc import Callable
@@ -64,9 +65,12 @@ def command(*, example: str) -> Callable[[Callable[..., None]], Callable[..., No
         def run(*args: Any, **kwargs: Any) -> None:
             try:
                 function(*args, **kwargs)
+                sys.stdout.flush()
             except KeyboardInterrupt:
                 print("ntm-fast: interrupted, nothing was saved", file=sys.stderr)
                 raise typer.Exit(130) from None
+            except BrokenPipeError:  # such as `ntm-fast topics model | head`
+                os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
         app.command(epilog=f"Example: {example}")(run)
         return run
