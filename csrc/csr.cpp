@@ -4,6 +4,8 @@
 #include <limits>
 #include <utility>
 
+#include "check_values.h"
+
 namespace ntm_fast {
 
 namespace {
@@ -34,22 +36,6 @@ void check_vector(const char* op, const char* name, const Tensor& tensor, bool t
   check(type_ok, op, ": ", name, " must be ", types);
   if (tensor.dim() != 1)
     check(false, op, ": ", name, " has shape ", shape(tensor), ", expected 1-D");
-}
-
-// Whether all of values[0..n) pass, in a loop without branches; the caller looks for the culprit.
-template <class Value, class Good>
-bool all_of(const Value* values, int64_t n, const Good& good) {
-  bool ok = true;
-  for (int64_t i = 0; i < n; ++i) ok &= good(values[i]);
-  return ok;
-}
-
-template <class Value, class Good>
-void check_values(const char* op, const char* name, const Value* values, int64_t n,
-                  const Good& good, const std::string& expectation) {
-  if (all_of(values, n, good)) return;
-  const int64_t bad = std::find_if_not(values, values + n, good) - values;
-  check(false, op, ": ", name, "[", bad, "] is ", values[bad], ", expected ", expectation);
 }
 
 template <class Index>

@@ -15,6 +15,8 @@ from ntm_fast.ops.bow_linear import bow_linear
 from ntm_fast.ops.bow_mixture_log_likelihood import bow_mixture_log_likelihood
 from ntm_fast.ops.bow_product_log_likelihood import bow_product_log_likelihood
 from ntm_fast.ops.gamma_implicit_gradient import gamma_implicit_gradient
+from ntm_fast.ops.kl_dirichlet import kl_dirichlet
+from ntm_fast.ops.kl_gamma import kl_gamma
 from ntm_fast.ops.kl_normal import kl_normal
 from ntm_fast.ops.log_dirichlet_rsample import log_dirichlet_rsample
 from ntm_fast.ops.log_gamma_rsample import log_gamma_rsample
@@ -24,6 +26,8 @@ __all__ = [
     "bow_mixture_log_likelihood",
     "bow_product_log_likelihood",
     "gamma_implicit_gradient",
+    "kl_dirichlet",
+    "kl_gamma",
     "kl_normal",
     "log_dirichlet_rsample",
     "log_gamma_rsample",

@@ -1,0 +1,39 @@
+#pragma once
+// Checks of every element of an input.
+
+#include <algorithm>
+
+#include "tensors.h"
+
+namespace ntm_fast {
+
+// Throws std::invalid_argument, naming the first of values[0..n) that is not good. The first pass
+// has no branches.
+template <class T, class Good>
+void check_values(const char* op, const char* name, const T* values, int64_t n, const Good& good,
+                  const std::string& expectation) {
+  bool ok = true;
+  for (int64_t i = 0; i < n; ++i) ok &= good(values[i]);
+  if (ok) return;
+  const int64_t bad = std::find_if_not(values, values + n, good) - values;
+  check(false, op, ": ", name, "[", bad, "] is ", values[bad], ", expected ", expectation);
+}
+
+// All elements of a contiguous tensor positive (infinity passes).
+template <class T>
+void check_positive(const char* op, const char* name, const Tensor& tensor) {
+  const T* values = data<T>(tensor);
+  int64_t n = 1;
+  for (int64_t i = 0; i < tensor.dim(); ++i) n *= tensor.size(i);
+  bool ok = true;
+  for (int64_t i = 0; i < n; ++i) ok &= values[i] > 0;
+  if (ok) return;
+  const int64_t bad = std::find_if_not(values, values + n, [](T x) { return x > 0; }) - values;
+  std::string index;
+  for (int64_t axis = tensor.dim() - 1, rest = bad; axis >= 0; rest /= tensor.size(axis--)) {
+    index = std::to_string(rest % tensor.size(axis)) + (index.empty() ? "" : ", " + index);
+  }
+  check(false, op, ": ", name, "[", index, "] is ", values[bad], ", expected > 0");
+}
+
+}  // namespace ntm_fast

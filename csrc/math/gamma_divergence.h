@@ -1,0 +1,58 @@
+#pragma once
+// D(a, b) = log Γ(b) - log Γ(a) - (b - a) ψ(a) >= 0: by how much log Γ at b lies above its tangent
+// at a. KL divergences of gamma and Dirichlet distributions are sums of it, without the
+// cancellation of their usual form (whose terms grow as a log a):
+//   KL(Dir(a) ‖ Dir(b)) = Σ_k D(a_k, b_k) - D(Σ a, Σ b)
+//   KL(Gamma(a, r) ‖ Gamma(b, q)) = D(a, b) + b (w - 1 - log w) + (a - b)(w - 1), w = q / r
+//
+// Both arguments are shifted up by 8 with the exact recurrence (special.h), then with A = a + 8,
+// B = b + 8, u = (b - a) / A and s the remainder of Stirling's series,
+//   D(A, B) = B log(B / A) - (b - a) - ½ [log(1 + u) - u] + s(B) - s(A) - (b - a) s'(A).
+//
+// Measured against mpmath, a and b from 1e-30 to 1e30 (tests/test_special.py): error at most 3e-15
+// max(D, 1); below 1e-18 for a = b. Beyond 1e38 the eight factors overflow and the result is NaN.
+
+#include "special.h"
+
+NTM_FAST_ISA_BEGIN
+
+// log q and log(1 + f) - f, without cancellation, for f = u where near, else f = m - 1 for the
+// mantissa m of q. The polynomial is fdlibm's (e_log.c), which is that of log in exp_log.h.
+struct LogAndRemainder {
+  double log_q, remainder;
+  NTM_FAST_INLINE LogAndRemainder(double q, double u, bool near) {
+    const int64_t bits = as_bits(q) - 0x3fe6a09e667f3bcd;
+    const int64_t biased = int64_t(uint64_t(bits + 0x3ff0000000000000) >> 52);
+    const double e = (as_double(biased | 0x4330000000000000) - 0x1p52) - 1023.;
+    const double f = near ? u : as_double((bits & 0xfffffffffffff) + 0x3fe6a09e667f3bcd) - 1.;
+    const double s = f / (2. + f), z = s * s, half_square = .5 * f * f;
+    double r = 1.479819860511658591e-01;
+    r = r * z + 1.531383769920937332e-01;
+    r = r * z + 1.818357216161805012e-01;
+    r = r * z + 2.222219843214978396e-01;
+    r = r * z + 2.857142874366239149e-01;
+    r = r * z + 3.999999999940941908e-01;
+    r = r * z + 6.666666666666735130e-01;
+    remainder = s * (half_square + r * z) - half_square;
+    log_q = e * 6.93147180369123816490e-01 + ((e * 1.90821492927058770002e-10 + remainder) + f);
+  }
+};
+
+NTM_FAST_INLINE double lgamma_divergence(double a, double b) {
+  const EightFactors from(a), to(b);
+  const double difference = b - a, A = a + 8., B = b + 8.;
+  const double shift =
+      difference * (from.derivative(a) / from.product) - log(to.product / from.product);
+  const double inverse = 1. / (A * B), inverse_a = inverse * B, inverse_b = inverse * A;
+  const double u = difference * inverse_a;
+  const bool near = u > -.29 && u < .41;
+  const LogAndRemainder l(B * inverse_a, u, near);
+  const double main =
+      near ? (B - .5) * l.remainder + A * (u * u) : (B - .5) * l.log_q - difference + .5 * u;
+  const double z = inverse_a * inverse_a;
+  const double series = stirling_series(inverse_b * inverse_b) * inverse_b -
+                        stirling_series(z) * inverse_a + difference * digamma_series(z);
+  return shift + (main + series);
+}
+
+NTM_FAST_ISA_END

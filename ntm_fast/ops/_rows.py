@@ -1,0 +1,35 @@
+"""Arguments [..., K] as rows [R, K], those that all rows share as [1, K]."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from ntm_fast.ops._registration import widen
+
+
+def as_rows(op: str, name: str, *arguments: Tensor | float) -> tuple[torch.Size, list[Tensor]]:
+    """The shape [...] of the result, and each argument as [R, K] or [1, K].
+
+    The first argument, called ``name`` in errors, is a tensor; numbers get its dtype and device.
+    """
+    first = widen(torch.as_tensor(arguments[0]))
+    others = [widen(a) if isinstance(a, Tensor) else first.new_tensor(a) for a in arguments[1:]]
+    if first.dim() and all(t.shape in (first.shape, first.shape[-1:]) for t in others):
+        shape = first.shape
+    else:
+        shape = torch.broadcast_shapes(first.shape, *(t.shape for t in others))
+    if not shape:
+        raise ValueError(f"{op}: {name} is 0-dimensional, expected [..., K]")
+    rows, topics = shape[:-1].numel(), shape[-1]
+    result = [first.expand(shape).reshape(rows, topics)]
+    for t in others:
+        shared = t.shape[:-1].numel() == 1
+        full = t.reshape(-1).expand(topics) if shared else t.expand(shape)
+        result.append(full.reshape(1 if shared else rows, topics))
+    return shape[:-1], result
+
+
+def sum_of_shared(gradient: Tensor, rows: int) -> Tensor:
+    """The gradient [R, K] of an argument that had ``rows`` rows."""
+    return gradient.sum(0, keepdim=True) if rows == 1 and gradient.shape[0] != 1 else gradient
