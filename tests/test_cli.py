@@ -150,7 +150,7 @@ def test_debug_shows_the_traceback(tmp_path: Path) -> None:
 
 def test_interrupt_and_resume(text: Path, tmp_path: Path) -> None:
     whole, broken = tmp_path / "whole", tmp_path / "broken"
-    epochs = 400
+    epochs = 60
     train = ["train", str(text), *SMALL, "--epochs", str(epochs), "--output"]
     command = [sys.executable, "-m", "ntm_fast", *train, str(broken)]
     run = subprocess.Popen(
