@@ -1,101 +1,10 @@
 #include "../bow_product_log_likelihood.h"
 
-#include "../math/exp_log.h"
-#include "panel_gemm.h"
+#include "bow_product_tile.h"
 
 NTM_FAST_ISA_BEGIN
 
 namespace {
-
-// A tile [words, documents] is stored by panels of documents, each panel [tile_words, width].
-template <class T>
-struct Tile {
-  const BowProductInputs<T>& in;
-  Panels<T> panels;
-  int64_t first_word, words;
-
-  NTM_FAST_INLINE Tile(const BowProductInputs<T>& inputs, int64_t tile)
-      : in(inputs), panels(inputs.documents), first_word(tile * inputs.tile_words) {
-    const int64_t left = in.words - first_word;
-    words = left < in.tile_words ? left : in.tile_words;
-  }
-  NTM_FAST_INLINE T* panel(T* tile, int64_t p) const {
-    return tile + in.tile_words * panels.first(p);
-  }
-  NTM_FAST_INLINE T* at(T* tile, int64_t word, int64_t document) const {
-    const int64_t first = in.panel_first[document], width = in.panel_width[document];
-    return tile + in.tile_words * first + word * width + (document - first);
-  }
-};
-
-// Per word of a tile: z = (raw - center) * slope + shift; normalised = (raw - center) *
-// inverse_std.
-template <class T>
-struct Affine {
-  T *center, *inverse_std, *slope, *shift;
-
-  NTM_FAST_INLINE Affine(T* memory, int64_t tile_words)
-      : center(memory),
-        inverse_std(memory + tile_words),
-        slope(memory + 2 * tile_words),
-        shift(memory + 3 * tile_words) {}
-
-  // From the batch's own statistics, or from what was given.
-  void set(const BowProductInputs<T>& in, int64_t first_word, int64_t words, const T* batch_mean,
-           const T* batch_var) {
-    for (int64_t t = 0; t < words; ++t) {
-      const int64_t v = first_word + t;
-      const T bias = in.bias ? in.bias[v] : T(0);
-      const bool normalise = in.batch_statistics || in.mean;
-      const T var = in.batch_statistics ? batch_var[v] : in.mean ? in.var[v] : T(1);
-      center[t] = in.batch_statistics ? batch_mean[v] : in.mean ? in.mean[v] - bias : -bias;
-      inverse_std[t] = normalise ? T(1) / __builtin_sqrt(var + in.eps) : T(1);
-      slope[t] = inverse_std[t] * (normalise && in.scale ? in.scale[v] : T(1));
-      shift[t] = normalise && in.shift ? in.shift[v] : T(0);
-    }
-  }
-};
-
-// raw [tile] = weight_tile . hidden
-template <class T>
-void raw_logits(const Tile<T>& tile, const T* packed_hidden, T* raw) {
-  const int64_t topics = tile.in.topics;
-  const T* weight = tile.in.weight + tile.first_word * topics;
-  for (int64_t p = 0; p < tile.panels.count; ++p) {
-    panel_gemm<T, false>(weight, topics, packed_hidden + tile.panels.first(p) * topics, topics,
-                         tile.words, tile.panel(raw, p), tile.panels.width(p), false);
-  }
-}
-
-// Mean and biased variance of each word's raw logits over the documents of the batch. Padding holds
-// hidden = 0, so raw = 0 there: it adds nothing to the sums, and `is_document` masks it in squares.
-template <class T>
-void batch_moments(const Tile<T>& tile, T* raw, const T* is_document, T* mean, T* var) {
-  using V = typename Vector<T>::type;
-  constexpr int width = Vector<T>::width;
-  const T documents = T(tile.in.documents);
-  for (int64_t t = 0; t < tile.words; ++t) {
-    V sum{};
-    for (int64_t p = 0; p < tile.panels.count; ++p) {
-      const int64_t panel_width = tile.panels.width(p);
-      const T* row = tile.panel(raw, p) + t * panel_width;
-      for (int64_t i = 0; i < panel_width; i += width) sum += load(row + i);
-    }
-    const T m = sum_lanes<T>(sum) / documents;
-    V squares{};
-    for (int64_t p = 0; p < tile.panels.count; ++p) {
-      const int64_t panel_width = tile.panels.width(p);
-      const T* row = tile.panel(raw, p) + t * panel_width;
-      const T* mask = is_document + tile.panels.first(p);
-      for (int64_t i = 0; i < panel_width; i += width) {
-        const V difference = (load(row + i) - m) * load(mask + i);
-        squares += difference * difference;
-      }
-    }
-    mean[t] = m;
-    var[t] = sum_lanes<T>(squares) / documents;
-  }
-}
 
 // Rows of grad_weight for the words of the tile, grads . hidden; `scratch` holds them by panels.
 template <class T>
@@ -122,11 +31,6 @@ void write_grad_weight(const Tile<T>& tile, T* grads, const T* hidden_by_topic, 
   }
 }
 
-template <class T>
-void mark_documents(const Tile<T>& tile, T* is_document) {
-  for (int64_t d = 0; d < tile.panels.columns(); ++d) is_document[d] = T(d < tile.in.documents);
-}
-
 }  // namespace
 
 template <class T>
@@ -147,10 +51,9 @@ BowProductPlan bow_product_plan(int64_t documents, int64_t topics, int64_t words
   plan.packed_hidden = topics * panels.columns() + documents * topic_panels.columns();
   const int64_t per_word = 4 + 2 + 2;
   plan.forward_scratch =
-      plan.tile_words * (plan.padded_documents + per_word) + plan.padded_documents;
+      plan.tile_words * (plan.padded_documents + per_word) + 2 * plan.padded_documents;
   plan.backward_scratch =
-      plan.tile_words * (2 * plan.padded_documents + topic_panels.columns() + per_word) +
-      plan.padded_documents;
+      plan.tile_words * (2 * plan.padded_documents + topic_panels.columns() + per_word);
   return plan;
 }
 
@@ -189,51 +92,51 @@ void bow_product_pack(const BowProductInputs<T>& in, T* packed, int32_t* panel_f
 
 template <class T>
 void bow_product_forward(const BowProductForward<T>& args, int64_t group, T* scratch) {
+  using V = typename Vector<T>::type;
   const BowProductInputs<T>& in = args.in;
   const Panels<T> panels(in.documents);
   T* logits = scratch;
   T* is_document = logits + in.tile_words * panels.columns();
-  Affine<T> affine(is_document + panels.columns(), in.tile_words);
+  T* tile_maxima = is_document + panels.columns();
+  Affine<T> affine(tile_maxima + panels.columns(), in.tile_words);
   T* maxima = args.group_max + group * panels.columns();
   T* sums = args.group_sum + group * panels.columns();
   // Finite, so that a document whose logits are all -inf so far does not turn into NaN.
   const T lowest = sizeof(T) == 4 ? T(-3.4e38) : T(-1.7e308);
-  for (int64_t d = 0; d < panels.columns(); ++d) maxima[d] = lowest, sums[d] = T(0);
+  for (int64_t d = 0; d < panels.columns(); ++d) {
+    is_document[d] = T(d < in.documents);
+    maxima[d] = lowest;
+    sums[d] = T(0);
+  }
 
   const int64_t first_tile = group * in.tiles / in.groups;
   const int64_t last_tile = (group + 1) * in.tiles / in.groups;
   for (int64_t i = first_tile; i < last_tile; ++i) {
     const Tile<T> tile(in, i);
-    if (i == first_tile) mark_documents(tile, is_document);
     raw_logits(tile, args.packed_hidden, logits);
     if (in.batch_statistics) {
       batch_moments(tile, logits, is_document, args.batch_mean + tile.first_word,
                     args.batch_var + tile.first_word);
     }
     affine.set(in, tile.first_word, tile.words, args.batch_mean, args.batch_var);
-    for (int64_t p = 0; p < panels.count; ++p) {
-      const int64_t width = panels.width(p);
-      T* panel = tile.panel(logits, p);
-      T* max = maxima + panels.first(p);
-      T* sum = sums + panels.first(p);
-      constexpr int widest = max_panel_vectors * Vector<T>::width;
-      T tile_max[widest];
-      for (int64_t j = 0; j < width; ++j) tile_max[j] = max[j];
-      for (int64_t t = 0; t < tile.words; ++t) {
-        T* row = panel + t * width;
-        const T center = affine.center[t], slope = affine.slope[t], shift = affine.shift[t];
-        NTM_FAST_SIMD for (int64_t j = 0; j < width; ++j) {
-          const T z = (row[j] - center) * slope + shift;
-          row[j] = z;
-          tile_max[j] = z > tile_max[j] ? z : tile_max[j];
-        }
-      }
-      NTM_FAST_SIMD for (int64_t j = 0; j < width; ++j) sum[j] *= exp(max[j] - tile_max[j]);
-      for (int64_t j = 0; j < width; ++j) max[j] = tile_max[j];
-      for (int64_t t = 0; t < tile.words; ++t) {
-        const T* row = panel + t * width;
-        NTM_FAST_SIMD for (int64_t j = 0; j < width; ++j) sum[j] += exp(row[j] - tile_max[j]);
-      }
+    for (int64_t d = 0; d < panels.columns(); ++d) tile_maxima[d] = maxima[d];
+    for (int64_t t = 0; t < tile.words; ++t) {
+      const T center = affine.center[t], slope = affine.slope[t], shift = affine.shift[t];
+      for_documents(tile, logits, t, [&](T* x, int64_t d) {
+        const V z = (load(x) - center) * slope + shift, max = load(tile_maxima + d);
+        store(x, z);
+        store(tile_maxima + d, z > max ? z : max);
+      });
+    }
+    for (int64_t d = 0; d < panels.columns(); d += Vector<T>::width) {
+      const V max = load(tile_maxima + d);
+      store(sums + d, load(sums + d) * exp_flushed(load(maxima + d) - max));
+      store(maxima + d, max);
+    }
+    for (int64_t t = 0; t < tile.words; ++t) {
+      for_documents(tile, logits, t, [&](const T* z, int64_t d) {
+        store(sums + d, load(sums + d) + exp_flushed(load(z) - load(maxima + d)));
+      });
     }
     for (int64_t n = in.tile_starts[i]; n < in.tile_starts[i + 1]; ++n) {
       args.nonzero_logits[in.nonzeros.positions[n]] =
@@ -267,21 +170,14 @@ void bow_product_backward(const BowProductBackward<T>& args, int64_t group, T* s
       const T center = affine.center[t], slope = affine.slope[t], shift = affine.shift[t];
       const T inverse_std = affine.inverse_std[t];
       V sum{}, product{};
-      for (int64_t p = 0; p < panels.count; ++p) {
-        const int64_t width = panels.width(p);
-        const T* raw_row = tile.panel(raw, p) + t * width;
-        T* row = tile.panel(grads, p) + t * width;
-        const T* lse = args.lse + panels.first(p);
-        const T* total = args.total + panels.first(p);
-        NTM_FAST_SIMD for (int64_t j = 0; j < width; ++j) {
-          row[j] = -total[j] * exp((raw_row[j] - center) * slope + shift - lse[j]);
-        }
-        for (int64_t j = 0; j < width; j += Vector<T>::width) {
-          const V g = load(row + j);
-          sum += g;
-          product += g * ((load(raw_row + j) - center) * inverse_std);
-        }
-      }
+      for_documents(tile, raw, t, [&](const T* x, int64_t d) {
+        const V distance = load(x) - center;
+        const V z = distance * slope + shift;
+        const V g = -load(args.total + d) * exp_flushed(z - load(args.lse + d));
+        store(grads + (x - raw), g);
+        sum += g;
+        product += g * (distance * inverse_std);
+      });
       sums[t] = sum_lanes<T>(sum);
       products[t] = sum_lanes<T>(product);
     }
@@ -309,14 +205,10 @@ void bow_product_backward(const BowProductBackward<T>& args, int64_t group, T* s
         const T center = affine.center[t], slope = affine.slope[t];
         const T mean = sums[t] * inverse_documents;
         const T tilt = products[t] * inverse_documents * affine.inverse_std[t];
-        for (int64_t p = 0; p < panels.count; ++p) {
-          const int64_t width = panels.width(p);
-          const T* raw_row = tile.panel(raw, p) + t * width;
-          T* row = tile.panel(grads, p) + t * width;
-          NTM_FAST_SIMD for (int64_t j = 0; j < width; ++j) {
-            row[j] = slope * (row[j] - mean - (raw_row[j] - center) * tilt);
-          }
-        }
+        for_documents(tile, raw, t, [&](const T* x, int64_t) {
+          T* g = grads + (x - raw);
+          store(g, slope * (load(g) - mean - (load(x) - center) * tilt));
+        });
       }
     }
     if (args.grad_weight) {

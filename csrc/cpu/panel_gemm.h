@@ -12,19 +12,22 @@ constexpr int max_panel_vectors = vector_registers == 32 ? 4 : 2;
 // How n columns are cut into panels: as few as possible, as even as possible, at least one.
 template <class T>
 struct Panels {
-  static constexpr int width_of_vector = Vector<T>::width;
   int64_t vectors, count;
+  int64_t narrow, wider;  // vectors of most panels; how many panels have one more
 
   NTM_FAST_INLINE explicit Panels(int64_t columns)
-      : vectors(columns > 0 ? (columns + width_of_vector - 1) / width_of_vector : 1),
-        count((vectors + max_panel_vectors - 1) / max_panel_vectors) {}
+      : vectors(columns > 0 ? (columns + Vector<T>::width - 1) / Vector<T>::width : 1),
+        count((vectors + max_panel_vectors - 1) / max_panel_vectors),
+        narrow(vectors / count),
+        wider(vectors % count) {}
 
-  NTM_FAST_INLINE int64_t columns() const { return vectors * width_of_vector; }  // with padding
+  NTM_FAST_INLINE int64_t columns() const { return vectors * Vector<T>::width; }  // with padding
   NTM_FAST_INLINE int64_t first(int64_t panel) const {
-    const int64_t wider = vectors % count;
-    return (panel * (vectors / count) + (panel < wider ? panel : wider)) * width_of_vector;
+    return (panel * narrow + (panel < wider ? panel : wider)) * Vector<T>::width;
   }
-  NTM_FAST_INLINE int64_t width(int64_t panel) const { return first(panel + 1) - first(panel); }
+  NTM_FAST_INLINE int64_t width(int64_t panel) const {
+    return (narrow + (panel < wider)) * Vector<T>::width;
+  }
 };
 
 // C [ROWS, width] (+)= A [ROWS, depth] B [depth, width]. A is read at row * row_stride + depth *
