@@ -1,3 +1,4 @@
+import re
 import sys
 from importlib import import_module
 from pathlib import Path
@@ -13,6 +14,8 @@ from ntm_fast.data.datasets.stop_words import STOP_WORDS
 
 SOURCE = '''
 """Whales and dolphins swim in oceans."""
+__doc__ = None
+module.__doc__ = "Permission to use, copy and modify whales is granted."
 raise ImportError("nobody may import this")
 
 class Ocean:
@@ -57,6 +60,7 @@ def test_docstrings_are_read_and_nothing_is_imported(tmp_path: Path) -> None:
     (tmp_path / "ocean.py").write_text(SOURCE)
     assert docstrings_of(str(tmp_path / "ocean.py")) == [
         ("", "Whales and dolphins swim in oceans."),
+        ("module", "Permission to use, copy and modify whales is granted."),
         ("Ocean", "Salty water covers planets."),
         ("Ocean.swim", "Whales swim through salty water."),
         ("Ocean.swim.inner", "Fins push."),
@@ -76,7 +80,8 @@ def test_a_corpus_of_docstrings(package: str) -> None:
     assert documents["sealife.Ocean.swim"] == "sealife"
     assert documents["sealife.deep.squid.Ocean.swim"] == "sealife.deep"
     assert "sealife.torch.abs" in documents
-    assert not [name for name in documents if "test" in name or "broken" in name]
+    # Tests, files that are not Python and licences are left out.
+    assert not [name for name in documents if re.search("test|broken|module", name)]
     # The class's docstring stands in both files: it is kept once.
     assert len([name for name in documents if name.endswith("Ocean")]) == 1
     assert {"whales", "squids", "salty"} <= set(corpus.vocabulary)
