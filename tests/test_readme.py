@@ -1,0 +1,86 @@
+"""What the README says works: its Python and its commands run, its table is the measured one."""
+
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from ntm_fast.__main__ import main
+
+ROOT = Path(__file__).resolve().parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```$", README, flags=re.MULTILINE | re.DOTALL)
+
+
+def commands() -> list[list[str]]:
+    """The shell's lines, without comments."""
+    lines = [line for block in blocks("sh") for line in block.splitlines()]
+    return [words for line in lines if (words := shlex.split(line, comments=True))]
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder to work in, with the text that the README speaks of."""
+    random = np.random.default_rng(0)
+    fields = ["apple pear plum cherry grape", "iron copper zinc silver nickel"]
+    texts = [" ".join(random.choice(fields[d % 2].split(), 7)) for d in range(40)]
+    (tmp_path / "documents.txt").write_text("\n".join(texts) + "\n")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_python_examples(folder: Path) -> None:
+    scope: dict[str, Any] = {}  # one for all: later examples go on where earlier ones ended
+    for number, block in enumerate(blocks("python")):
+        exec(compile(block, f"README.md, example {number + 1}", "exec"), scope)
+    assert scope["weight"].grad.isfinite().all()
+    assert scope["alpha"].grad.isfinite().all()
+    assert (folder / "another-model" / "model.json").is_file()
+
+
+def test_ntm_fast_commands(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    ours = [words[1:] for words in commands() if words[0] == "ntm-fast"]
+    assert {words[0] for words in ours} == {
+        "corpus", "train", "topics", "infer", "evaluate", "info",
+    }  # fmt: skip
+    for words in ours:
+        assert main(words) == 0, f"{words}: {capsys.readouterr().err}"
+    assert (folder / "theta.csv").stat().st_size > 0
+
+
+def test_make_targets_exist() -> None:
+    targets = [words[1] for words in commands() if words[0] == "make"]
+    assert targets
+    for target in targets:
+        dry = subprocess.run(["make", "-n", target], cwd=ROOT, capture_output=True, text=True)
+        assert dry.returncode == 0, dry.stderr
+
+
+def test_install_commands_are_those_of_make() -> None:
+    made = (ROOT / "scripts" / "set_up.sh").read_text()
+    requires = re.search(r"^requires = \[(.*)\]$", (ROOT / "pyproject.toml").read_text(), re.M)
+    assert requires
+    build = [part.strip().strip('"') for part in requires[1].split(",")]
+    installs = [words[2:] for words in commands() if words[0].endswith("/pip")]
+    assert build in installs
+    assert '--editable ".[test,lint]"' in made
+    assert ["--no-build-isolation", "-e", ".[test,lint]"] in installs
+    assert f"TORCH ?= {installs[0][0]}" in (ROOT / "Makefile").read_text()
+
+
+def test_files_and_links_exist() -> None:
+    for target in re.findall(r"\]\(([^)#]+)\)", README):
+        assert target.startswith("https://") or (ROOT / target).exists(), target
+
+
+def test_table_is_the_measured_one() -> None:
+    script = [sys.executable, str(ROOT / "scripts" / "readme_table.py"), "--check"]
+    assert subprocess.run(script).returncode == 0, "run scripts/readme_table.py"
