@@ -37,6 +37,15 @@ def save(corpus: Corpus, folder: str | os.PathLike[str], *, overwrite: bool = Fa
     if not corpus.n_nonzeros:
         raise ValueError(f"{corpus!r} has no words to save to {str(target)!r}")
     _require_free(target, overwrite)
+    try:
+        _replace(corpus, target)
+    except OSError as error:
+        message = f"cannot save the corpus to {target}: {error.strerror or error}"
+        # With its number the error keeps its class, such as PermissionError.
+        raise OSError(*([error.errno] if error.errno else []), message) from error
+
+
+def _replace(corpus: Corpus, target: Path) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.name}.") as scratch:
         # The folder itself is made by mkdir, so that it gets ordinary permissions.
