@@ -8,7 +8,7 @@
 VENV ?= .venv
 PYTHON ?= python3
 TORCH ?= torch==2.13.0
-RUN = $(if $(VENV),$(abspath $(VENV))/bin/python,$(PYTHON))
+RUN = $(if $(VENV),$(VENV)/bin/python,$(PYTHON))
 
 help:
 	@echo "make demo       train on the docstrings of this Python installation and print the topics"
