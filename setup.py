@@ -119,7 +119,7 @@ class BuildKernels(BuildExtension):
             cached = self.cuda_objects(build, nvcc, architectures)
             objects += cached
             extension.define_macros.append(("NTM_FAST_CUDA_ARCHITECTURES", "_".join(architectures)))
-            extension.sources += sorted(map(str, CSRC.glob("*_cuda.cpp")))
+            extension.sources += sorted(str(p.relative_to(ROOT)) for p in CSRC.glob("*_cuda.cpp"))
             runtime = next(nvcc.parent.parent.rglob("libcudart_static.a"), None)
             if runtime is None:
                 raise SystemExit(
