@@ -4,6 +4,6 @@ from ntm_fast.training.diagnosis import NotFiniteError as NotFiniteError
 from ntm_fast.training.recipes import RECIPES as RECIPES
 from ntm_fast.training.recipes import Recipe as Recipe
 from ntm_fast.training.settings import TrainingSettings as TrainingSettings
-from ntm_fast.training.trainer import Epoch as Epoch
+from ntm_fast.training.state import Epoch as Epoch
+from ntm_fast.training.state import TrainingInterrupted as TrainingInterrupted
 from ntm_fast.training.trainer import Trainer as Trainer
-from ntm_fast.training.trainer import TrainingInterrupted as TrainingInterrupted

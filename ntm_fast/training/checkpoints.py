@@ -18,6 +18,7 @@ from torch import Tensor
 
 import ntm_fast
 from ntm_fast.data import Corpus
+from ntm_fast.training.state import Epoch, State
 
 if TYPE_CHECKING:
     from ntm_fast.training.trainer import Trainer
@@ -39,6 +40,7 @@ def save(trainer: Trainer, path: Path, corpus: Corpus) -> None:
     metadata = {
         "format": FORMAT,
         "version": VERSION,
+        "seed": trainer.seed,
         "state": asdict(trainer.state),
         "history": [asdict(epoch) for epoch in trainer.history],
         "model": asdict(trainer.model.settings),
@@ -60,8 +62,6 @@ def save(trainer: Trainer, path: Path, corpus: Corpus) -> None:
 
 def load(trainer: Trainer, path: Path) -> None:
     """Put the state saved at `path` into `trainer`; see `Trainer.resume`."""
-    from ntm_fast.training.trainer import Epoch, State
-
     tensors, metadata = _read(path)
     _check_settings(trainer, metadata, path)
     _warn_of_environment(metadata["environment"], environment(trainer.model.device))
@@ -77,10 +77,16 @@ def load(trainer: Trainer, path: Path) -> None:
         state.setdefault(int(index), {})[key] = value
     groups = trainer.optimiser.state_dict()["param_groups"]
     trainer.optimiser.load_state_dict({"state": state, "param_groups": groups})
+    trainer.seed = metadata["seed"]
     trainer.generator.set_state(tensors["generator"])
     trainer.state = State(**metadata["state"])
     trainer.history = [Epoch(**epoch) for epoch in metadata["history"]]
     trainer.resumed_from = {"path": path, "corpus": metadata["corpus"]}
+
+
+def seed_of(path: str | os.PathLike[str]) -> int:
+    """The seed of the run saved at `path`; raises as `load` does."""
+    return int(_read(Path(path))[1]["seed"])
 
 
 def check_corpus(trainer: Trainer, corpus: Corpus) -> None:

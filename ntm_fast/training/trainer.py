@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,43 +21,9 @@ from ntm_fast.training.precision import matmul_precision
 from ntm_fast.training.progress import Bar
 from ntm_fast.training.schedules import kl_weight
 from ntm_fast.training.settings import TrainingSettings
+from ntm_fast.training.state import Epoch, State, TrainingInterrupted
 
 READ_EVERY = 50  # steps between looks at the loss on a GPU, each of which waits for it
-
-
-@dataclass(frozen=True)
-class Epoch:
-    """What an epoch came to: means per training document in nats, and its speed."""
-
-    epoch: int
-    elbo: float
-    log_likelihood: float
-    kl: float
-    kl_weight: float
-    validation_elbo: float | None
-    documents_per_second: float
-
-
-class TrainingInterrupted(KeyboardInterrupt):
-    """Ctrl-C ended the training after a whole step; `checkpoint` is the file to resume from."""
-
-    def __init__(self, checkpoint: Path | None) -> None:
-        where = "without a checkpoint" if checkpoint is None else f"saved to {checkpoint}"
-        super().__init__(f"training interrupted, {where}")
-        self.checkpoint = checkpoint
-
-
-@dataclass
-class State:
-    """Where a run is; with weights, optimiser and generator, all that a checkpoint holds."""
-
-    epoch: int = 0  # epochs finished
-    step: int = 0  # steps taken in the epoch that follows
-    log_likelihood: float = 0.0  # sums over the documents of those steps
-    kl: float = 0.0
-    documents: int = 0
-    best: float | None = None  # validation ELBO
-    best_epoch: int | None = None
 
 
 class Trainer:
@@ -91,8 +56,8 @@ class Trainer:
         self.model, self.settings = model, settings
         self.progress, self.callback = progress, callback
         self.checkpoint = None if checkpoint is None else Path(checkpoint)
-        self.generator = torch.Generator()
-        self.generator.manual_seed(torch.seed() if seed is None else seed)
+        self.seed = int(torch.randint(2**63 - 1, ())) if seed is None else seed
+        self.generator = torch.Generator().manual_seed(self.seed)
         self.optimiser = torch.optim.Adam(
             model.parameters(),
             lr=settings.learning_rate,
@@ -241,11 +206,11 @@ class Trainer:
         state.log_likelihood = state.kl = 0.0
         state.documents = 0
         # While the KL term is still being turned up, a better ELBO says little.
-        if score is not None and record.kl_weight == settings.kl_weight:
-            if state.best is None or score > state.best:
-                state.best, state.best_epoch = score, state.epoch
-                weights = self.model.state_dict()
-                self.best_weights = {name: value.clone() for name, value in weights.items()}
+        full = record.kl_weight == settings.kl_weight
+        if full and score is not None and (state.best is None or score > state.best):
+            state.best, state.best_epoch = score, state.epoch
+            weights = self.model.state_dict()
+            self.best_weights = {name: value.clone() for name, value in weights.items()}
         self._stopped = self.callback is not None and bool(self.callback(record))
 
     def _out_of_patience(self) -> bool:

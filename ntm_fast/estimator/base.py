@@ -1,12 +1,10 @@
-"""Topic models with scikit-learn's interface."""
+"""What all estimators share: fitting, transforming and measuring, as scikit-learn does it."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
-from pathlib import Path
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, TypeVar, cast
 
 import numpy as np
 import torch
@@ -17,17 +15,18 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from ntm_fast import metrics
 from ntm_fast.data import Corpus
+from ntm_fast.estimator import disk
 from ntm_fast.metrics.perplexity import PerplexityKind
 from ntm_fast.models import TopicModel
 from ntm_fast.models.backend import choose_device
-from ntm_fast.models.storage import load_model, save_model
-from ntm_fast.training import RECIPES, Epoch, Recipe, Trainer, TrainingInterrupted
+from ntm_fast.training import Epoch, Recipe, Trainer, TrainingInterrupted
+from ntm_fast.training.checkpoints import seed_of
 
-E = TypeVar("E", bound="_TopicEstimator")
+E = TypeVar("E", bound="TopicEstimator")
 EpochCallback = Callable[[Epoch], "bool | None"]
 
 
-class _TopicEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):  # type: ignore[misc]
+class TopicEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):  # type: ignore[misc]
     """What all the estimators share; None for a parameter means the recipe's value."""
 
     _recipe: ClassVar[Recipe]
@@ -88,7 +87,8 @@ class _TopicEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         """
         recipe = self._settings()
         corpus = self._corpus(X, vocabulary, reset=True)
-        seed = self._seed()
+        # A run that goes on holds out the documents that it held out before.
+        seed = self._seed() if resume_from is None else seed_of(resume_from)
         train, held_out = corpus, None
         if recipe.training.validation > 0 and len(corpus) > 1:
             train, held_out, _ = corpus.split(recipe.training.validation, 0.0, seed)
@@ -136,7 +136,10 @@ class _TopicEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         )
         given = {name: getattr(self, name, None) for name in named}
         chosen = {name: value for name, value in given.items() if value is not None}
-        return self._recipe.changed(n_topics=self.n_topics, **chosen, **(self.options or {}))
+        return self._base_recipe().changed(n_topics=self.n_topics, **chosen, **(self.options or {}))
+
+    def _base_recipe(self) -> Recipe:
+        return self._recipe
 
     def _new_model(self, corpus: Corpus, recipe: Recipe, seed: int) -> TopicModel:
         device = choose_device(self.device)
@@ -161,10 +164,11 @@ class _TopicEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         self.model_ = trainer.model.eval()
         self.history_ = trainer.history
         self.n_epochs_ = trainer.state.epoch
-        self._read_topics()
+        self.read_topics()
         return self
 
-    def _read_topics(self) -> None:
+    def read_topics(self) -> None:
+        """Set what follows from the model's weights."""
         self.components_ = self.model_.topic_weights().cpu().numpy()
         self._n_features_out = len(self.components_)
 
@@ -236,13 +240,7 @@ class _TopicEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         holds a model.
         """
         check_is_fitted(self, "model_")
-        extra = {
-            "estimator": type(self).__name__,
-            "parameters": {name: _plain(value) for name, value in self.get_params().items()},
-            "named_columns": hasattr(self, "feature_names_in_"),
-            "history": [asdict(epoch) for epoch in self.history_],
-        }
-        save_model(self.model_, folder, self.vocabulary_, extra=extra, overwrite=overwrite)
+        disk.save(self, folder, overwrite=overwrite)
 
     @classmethod
     def load(cls: type[E], folder: str | os.PathLike[str]) -> E:
@@ -251,31 +249,7 @@ class _TopicEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         Raises FileNotFoundError, or ValueError naming what is damaged or foreign, or that the
         folder holds another estimator than a `cls` (`NeuralTopicModel.load` opens all).
         """
-        model, vocabulary, metadata = load_model(folder, ops=cls._ops)
-        name = metadata.get("estimator")
-        known = {
-            kind.__name__: kind for kind in (NeuralTopicModel, ProdLDA, NVLDA, DirichletVAE, LDAVAE)
-        }
-        if name not in known:
-            raise ValueError(f"{folder} holds a model of unknown estimator {name!r}")
-        if (
-            cls.__name__ in known
-            and not issubclass(known[name], cls)
-            and cls is not NeuralTopicModel
-        ):
-            raise ValueError(f"{folder} holds a {name}; expected a {cls.__name__}")
-        kind = cls if cls.__name__ not in known else known[name]
-        parameters = {k: _from_json(v) for k, v in metadata["parameters"].items()}
-        loaded = kind(**parameters)
-        loaded.model_ = model.to(choose_device(loaded.device))
-        loaded.vocabulary_ = vocabulary
-        loaded.n_features_in_ = len(vocabulary)
-        if metadata["named_columns"]:
-            loaded.feature_names_in_ = np.asarray(vocabulary, dtype=object)
-        loaded.history_ = [Epoch(**epoch) for epoch in metadata["history"]]
-        loaded.n_epochs_ = len(loaded.history_)
-        loaded._read_topics()
-        return loaded
+        return cast(E, disk.load(cls, folder))
 
     def __getstate__(self) -> dict[str, Any]:
         state = dict(super().__getstate__())
@@ -288,85 +262,3 @@ class _TopicEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         tags.input_tags.positive_only = True
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         return tags
-
-
-def _plain(value: Any) -> Any:
-    """A parameter as JSON can hold it."""
-    if isinstance(value, Path):
-        return str(value)
-    if isinstance(value, np.generic):
-        return value.item()
-    if isinstance(value, np.random.RandomState):
-        return None
-    return value
-
-
-def _from_json(value: Any) -> Any:
-    return tuple(value) if isinstance(value, list) else value
-
-
-class NeuralTopicModel(_TopicEstimator):
-    """A topic model of any posterior and decoder."""
-
-    _recipe = RECIPES["ProdLDA"]
-
-    def __init__(
-        self,
-        n_topics: int = 50,
-        *,
-        posterior: str = "logistic-normal",
-        decoder: str = "product",
-        prior: float | None = None,
-        hidden: tuple[int, ...] | None = None,
-        epochs: int | None = None,
-        batch_size: int | None = None,
-        learning_rate: float | None = None,
-        validation: float | None = None,
-        patience: int | None = None,
-        options: dict[str, Any] | None = None,
-        checkpoint: str | os.PathLike[str] | None = None,
-        random_state: Any = None,
-        device: str = "auto",
-        verbose: int | bool = 0,
-    ) -> None:
-        super().__init__(
-            n_topics,
-            prior=prior,
-            hidden=hidden,
-            epochs=epochs,
-            batch_size=batch_size,
-            learning_rate=learning_rate,
-            validation=validation,
-            patience=patience,
-            options=options,
-            checkpoint=checkpoint,
-            random_state=random_state,
-            device=device,
-            verbose=verbose,
-        )
-        self.posterior = posterior
-        self.decoder = decoder
-
-
-class ProdLDA(_TopicEstimator):
-    """ProdLDA: logistic-normal posterior, product of experts, batch normalisation."""
-
-    _recipe = RECIPES["ProdLDA"]
-
-
-class NVLDA(_TopicEstimator):
-    """NVLDA: logistic-normal posterior, mixture of topics."""
-
-    _recipe = RECIPES["NVLDA"]
-
-
-class DirichletVAE(_TopicEstimator):
-    """Dirichlet VAE: implicit Dirichlet posterior, product of experts, batch normalisation."""
-
-    _recipe = RECIPES["DirichletVAE"]
-
-
-class LDAVAE(_TopicEstimator):
-    """LDA as a VAE: implicit Dirichlet posterior, mixture of topics."""
-
-    _recipe = RECIPES["LDAVAE"]

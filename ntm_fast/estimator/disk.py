@@ -1,0 +1,70 @@
+"""Estimators on disk: a saved model whose model.json holds the parameters too."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ntm_fast.models.backend import choose_device
+from ntm_fast.models.storage import load_model, save_model
+from ntm_fast.training import Epoch
+
+if TYPE_CHECKING:
+    from ntm_fast.estimator.base import TopicEstimator
+
+
+def save(estimator: TopicEstimator, folder: str | os.PathLike[str], *, overwrite: bool) -> None:
+    """See `TopicEstimator.save`."""
+    extra = {
+        "estimator": type(estimator).__name__,
+        "parameters": {name: _plain(value) for name, value in estimator.get_params().items()},
+        "named_columns": hasattr(estimator, "feature_names_in_"),
+        "history": [asdict(epoch) for epoch in estimator.history_],
+    }
+    save_model(estimator.model_, folder, estimator.vocabulary_, extra=extra, overwrite=overwrite)
+
+
+def load(cls: type[TopicEstimator], folder: str | os.PathLike[str]) -> TopicEstimator:
+    """See `TopicEstimator.load`."""
+    model, vocabulary, metadata = load_model(folder, ops=cls._ops)
+    parameters = dict(metadata["parameters"])
+    if parameters.get("hidden") is not None:
+        parameters["hidden"] = tuple(parameters["hidden"])
+    loaded = _class_of(cls, metadata["estimator"], folder)(**parameters)
+    loaded.model_ = model.to(choose_device(loaded.device))
+    loaded.vocabulary_ = vocabulary
+    loaded.n_features_in_ = len(vocabulary)
+    if metadata["named_columns"]:
+        loaded.feature_names_in_ = np.asarray(vocabulary, dtype=object)
+    loaded.history_ = [Epoch(**epoch) for epoch in metadata["history"]]
+    loaded.n_epochs_ = len(loaded.history_)
+    loaded.read_topics()
+    return loaded
+
+
+def _class_of(
+    cls: type[TopicEstimator], name: str, folder: str | os.PathLike[str]
+) -> type[TopicEstimator]:
+    from ntm_fast.estimator import named
+
+    if name == cls.__name__:
+        return cls
+    saved = getattr(named, name, None)
+    if saved is not None and (cls is named.NeuralTopicModel or issubclass(saved, cls)):
+        return saved  # type: ignore[no-any-return]
+    raise ValueError(f"{folder} holds a {name}; expected a {cls.__name__}")
+
+
+def _plain(value: Any) -> Any:
+    """A parameter as JSON can hold it."""
+    if isinstance(value, Path):
+        return str(value)
+    if isinstance(value, np.generic):
+        return value.item()
+    if isinstance(value, np.random.RandomState):
+        return None
+    return value

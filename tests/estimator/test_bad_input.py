@@ -1,0 +1,72 @@
+from typing import Any
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+import torch
+
+from ntm_fast import ProdLDA
+from tests.blocks import block_corpus
+from tests.estimator.common import QUICK, X
+
+
+@pytest.mark.parametrize(
+    ("parameters", "error", "message"),
+    [
+        ({"n_topics": 0}, ValueError, "n_topics is 0; expected >= 1"),
+        ({"n_topics": 2.5}, TypeError, "n_topics is 2.5; expected an int"),
+        ({"prior": 0}, ValueError, "prior is 0; expected > 0"),
+        ({"learning_rate": "fast"}, TypeError, "learning_rate is 'fast'; expected a number"),
+        ({"validation": 1.0}, ValueError, "validation is 1.0; expected a number in"),
+        ({"device": "tpu"}, ValueError, "device is 'tpu'; expected 'auto', 'cpu' or 'cuda'"),
+        ({"options": {"lr": 1}}, ValueError, "unknown option 'lr'; expected one of"),
+        ({"options": {"kl_schedule": "up"}}, ValueError, "kl_schedule is 'up'; expected one of"),
+    ],
+)
+def test_bad_parameters_are_named(
+    parameters: dict[str, Any], error: type[Exception], message: str
+) -> None:
+    with pytest.raises(error, match=message):
+        ProdLDA(**{"epochs": 1, **parameters}).fit(X)
+
+
+def test_no_gpu_is_told() -> None:
+    if torch.cuda.is_available():
+        pytest.skip("there is a GPU")
+    with pytest.raises(ValueError, match="device is 'cuda', but no GPU is found"):
+        ProdLDA(4, device="cuda").fit(X)
+
+
+@pytest.mark.parametrize(
+    ("counts", "message"),
+    [
+        (-X, "Negative values in data"),
+        (sp.csr_array(X * np.nan), "contains NaN"),
+        (np.where(X.toarray() > 0, np.inf, 0), "contains infinity"),
+        (X[:0], "0 sample"),
+        (X * 0, "every document is empty"),
+        (X.toarray()[0], "Expected 2D array"),
+    ],
+)
+def test_bad_counts_are_refused(counts: Any, message: str, fitted: ProdLDA) -> None:
+    with np.errstate(invalid="ignore"), pytest.raises(ValueError, match=message):
+        ProdLDA(4, **QUICK).fit(counts)
+    with np.errstate(invalid="ignore"), pytest.raises(ValueError, match=message):
+        fitted.transform(counts)
+
+
+def test_another_vocabulary_is_refused(fitted: ProdLDA) -> None:
+    with pytest.raises(ValueError, match="40 features"):
+        fitted.transform(X[:, :30])
+    with pytest.raises(ValueError, match="vocabulary of 20 words"):
+        fitted.transform(block_corpus(2))
+    with pytest.raises(ValueError, match="vocabulary has length 3"):
+        ProdLDA(4).fit(X, vocabulary=["a", "b", "c"])
+
+
+def test_empty_documents_among_others(fitted: ProdLDA) -> None:
+    holes = X.toarray()[:5]
+    holes[2] = 0
+    theta = fitted.transform(holes)
+    assert np.isfinite(theta).all()
+    np.testing.assert_allclose(theta[[0, 1, 3, 4]], fitted.transform(X)[[0, 1, 3, 4]], atol=1e-6)

@@ -1,0 +1,85 @@
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from ntm_fast import NeuralTopicModel, ProdLDA
+from ntm_fast.training import TrainingInterrupted
+from tests.estimator.common import CORPUS, NAMED, QUICK, X
+
+
+@NAMED
+def test_save_and_load(kind: Any, tmp_path: Path) -> None:
+    model = kind(4, **QUICK).fit(CORPUS)
+    folder = tmp_path / "deep" / "model"
+    model.save(folder)
+    assert sorted(os.listdir(folder)) == ["model.json", "model.safetensors", "vocabulary.txt"]
+    for cls in (kind, NeuralTopicModel):
+        loaded = cls.load(folder)
+        assert type(loaded) is kind
+        np.testing.assert_array_equal(loaded.transform(X), model.transform(X))
+        assert loaded.top_words() == model.top_words()
+        assert loaded.get_params() == model.get_params()
+        assert loaded.history_ == model.history_
+        assert loaded.perplexity(CORPUS) == model.perplexity(CORPUS)
+    with pytest.raises(FileExistsError, match="overwrite=True"):
+        model.save(folder)
+    model.save(folder, overwrite=True)
+    with pytest.raises(FileExistsError, match="holds no model"):
+        model.save(tmp_path, overwrite=True)
+
+
+def test_damaged_and_foreign_folders(fitted: ProdLDA, tmp_path: Path) -> None:
+    folder = tmp_path / "model"
+
+    def broken(name: str, change: Any) -> Path:
+        fitted.save(folder, overwrite=folder.exists())
+        file = folder / name
+        data = change(file.read_bytes())
+        file.unlink() if data is None else file.write_bytes(data)
+        return folder
+
+    def edited(**values: Any) -> Any:
+        return lambda data: json.dumps({**json.loads(data), **values}).encode()
+
+    cases = [
+        ("model.safetensors", lambda d: d[:-5], "model.safetensors is damaged or truncated"),
+        ("model.safetensors", lambda d: d[:-9] + b"123456789", "damaged or truncated"),
+        ("model.json", lambda d: d[:50], "model.json is damaged"),
+        ("model.json", edited(format="else"), "does not describe a model"),
+        ("model.json", edited(version=99), "version 99, this release reads 1"),
+        ("model.json", edited(settings={}), "settings missing or unknown"),
+        ("model.json", edited(n_words="x"), "n_words is 'x'"),
+        ("vocabulary.txt", lambda d: d[:-20], "vocabulary.txt is damaged"),
+        ("vocabulary.txt", lambda d: b"\xff" + d, "vocabulary.txt is damaged"),
+        ("model.json", edited(estimator="NVLDA"), "holds a NVLDA; expected a ProdLDA"),
+    ]
+    for name, change, message in cases:
+        with pytest.raises(ValueError, match=message):
+            ProdLDA.load(broken(name, change))
+    for name in ("model.json", "model.safetensors", "vocabulary.txt"):
+        with pytest.raises(FileNotFoundError, match=name):
+            ProdLDA.load(broken(name, lambda d: None))
+        (folder / "model.json").write_text("")  # so that it may be written over
+    with pytest.raises(FileNotFoundError, match="is not a saved model"):
+        ProdLDA.load(tmp_path / "absent")
+
+
+def test_interrupted_fit_can_be_used_and_resumed(tmp_path: Path) -> None:
+    file = tmp_path / "run.safetensors"
+    straight = ProdLDA(4, **{**QUICK, "epochs": 4}).fit(X)
+    model = ProdLDA(4, checkpoint=file, **{**QUICK, "epochs": 4})
+
+    def interrupt(epoch: Any) -> None:
+        if epoch.epoch == 2:
+            os.kill(os.getpid(), 2)
+
+    with pytest.raises(TrainingInterrupted):
+        model.fit(X, callback=interrupt)
+    assert model.transform(X).shape == (300, 4)
+    # The seed is the checkpoint's.
+    resumed = ProdLDA(4, **{**QUICK, "epochs": 4, "random_state": None}).fit(X, resume_from=file)
+    np.testing.assert_array_equal(straight.components_, resumed.components_)

@@ -1,0 +1,139 @@
+import pickle
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+import torch
+from sklearn.base import clone
+from sklearn.model_selection import GridSearchCV
+
+import ntm_fast
+from ntm_fast import Corpus, NeuralTopicModel, ProdLDA, metrics
+from tests.blocks import blocks_of
+from tests.estimator.common import CORPUS, NAMED, QUICK, X
+
+
+@NAMED
+def test_known_topics_are_recovered(kind: Any) -> None:
+    model = kind(4, epochs=30, batch_size=32, learning_rate=0.01, validation=0.0, random_state=0)
+    model.fit(CORPUS)
+    ids = metrics.top_words(model.components_, 8)
+    blocks = blocks_of(ids)
+    assert all(len(block) == 1 for block in blocks)
+    assert set.union(*blocks) == {0, 1, 2, 3}
+    # The topic that leads a document is the one it was made of.
+    leader = [blocks[k].copy().pop() for k in model.transform(CORPUS).argmax(1)]
+    assert np.mean([str(k) == label for k, label in zip(leader, CORPUS.labels, strict=True)]) > 0.95
+    assert model.perplexity(CORPUS) < 25  # 40 for guessing, about 11 for the truth
+
+
+@NAMED
+def test_sparse_dense_and_corpus_give_one_model(kind: Any) -> None:
+    dense = X.toarray()
+    models = [
+        kind(4, **QUICK).fit(given)
+        for given in (
+            CORPUS,
+            X,
+            sp.coo_array(X),
+            dense,
+            dense.astype(np.float64),
+            dense.astype(int),
+        )
+    ]
+    for model in models[1:]:
+        np.testing.assert_array_equal(models[0].components_, model.components_)
+        np.testing.assert_array_equal(models[0].transform(X), model.transform(dense))
+
+
+@NAMED
+def test_results_have_the_promised_shape(kind: Any) -> None:
+    model = kind(4, **QUICK)
+    theta = model.fit_transform(X)
+    assert theta.shape == (300, 4)
+    np.testing.assert_allclose(theta.sum(1), 1, rtol=1e-5)
+    assert model.transform(X.astype(np.float32)).dtype == np.float32
+    assert model.transform(X.astype(np.float64)).dtype == np.float64
+    assert model.components_.shape == (4, 40)
+    np.testing.assert_allclose(model.components_.sum(1), 1, rtol=1e-5)
+    probabilities = model.word_probabilities(theta[:7])
+    assert probabilities.shape == (7, 40)
+    np.testing.assert_allclose(probabilities.sum(1), 1, rtol=1e-5)
+    assert model.score(X) == pytest.approx(-np.log(model.perplexity(X, kind="per_word")))
+    assert 1 < model.perplexity(X) < 80
+    names = model.get_feature_names_out()
+    assert names.tolist() == [f"{kind.__name__.lower()}{k}" for k in range(4)]
+
+
+def test_words_and_names(fitted: ProdLDA) -> None:
+    words = fitted.top_words(3)
+    assert [len(topic) for topic in words] == [3] * 4
+    assert fitted.vocabulary_ == CORPUS.vocabulary
+    assert words[0][0] == CORPUS.vocabulary[fitted.components_[0].argmax()]
+    named = ProdLDA(4, **QUICK).fit(X, vocabulary=CORPUS.vocabulary)
+    assert named.top_words(3) == words
+    assert ProdLDA(4, **QUICK).fit(X).vocabulary_ == tuple(map(str, range(40)))
+    with pytest.raises(ValueError, match="n is 41; expected"):
+        fitted.top_words(41)
+
+
+def test_random_state_rules_all() -> None:
+    one, same = (ProdLDA(4, **QUICK).fit(X).components_ for _ in range(2))
+    other = ProdLDA(4, **{**QUICK, "random_state": 1}).fit(X).components_
+    np.testing.assert_array_equal(one, same)
+    assert not np.array_equal(one, other)
+    torch.manual_seed(3)
+    before = torch.get_rng_state()
+    ProdLDA(4, **QUICK).fit(X)
+    assert torch.equal(before, torch.get_rng_state()), "the global generator is left alone"
+
+
+def test_options_reach_the_settings() -> None:
+    model = NeuralTopicModel(
+        3,
+        posterior="dirichlet",
+        decoder="mixture",
+        prior=0.3,
+        options={"kl_weight": 2, "kl_schedule": "constant"},
+        **QUICK,
+    ).fit(X)
+    assert model.model_.settings.posterior == "dirichlet"
+    assert model.model_.settings.prior == 0.3
+    assert model.history_[-1].kl_weight == 2
+    assert model.n_epochs_ == len(model.history_) == 2
+
+
+def test_partial_fit_learns_and_continues(tmp_path: Path) -> None:
+    model = ProdLDA(4, **QUICK)
+    for _ in range(3):
+        model.partial_fit(X)
+    assert model.n_epochs_ == 3
+    assert model.history_[-1].elbo > model.history_[0].elbo
+    twin = pickle.loads(pickle.dumps(model))
+    np.testing.assert_array_equal(twin.transform(X), model.transform(X))
+    before = twin.components_
+    twin.partial_fit(X[:100])
+    assert not np.array_equal(before, twin.components_)
+    with pytest.raises(ValueError, match="40 features"):
+        model.partial_fit(X[:, :30])
+
+
+def test_scikit_learns_tools_work() -> None:
+    model = ProdLDA(4, **QUICK)
+    assert clone(model).get_params() == model.get_params()
+    search = GridSearchCV(model, {"n_topics": [2, 4]}, cv=2).fit(X.astype(np.float64))
+    assert search.best_params_["n_topics"] in (2, 4)
+
+
+def test_a_corpus_of_one_document() -> None:
+    model = ProdLDA(2, **QUICK).fit(X[:1])
+    assert np.isfinite(model.transform(X[:1])).all()
+
+
+def test_corpus_is_public() -> None:
+    assert ntm_fast.Corpus is Corpus
+    assert "ProdLDA" in dir(ntm_fast)
+    with pytest.raises(AttributeError, match="no attribute 'Unknown'"):
+        ntm_fast.Unknown  # noqa: B018
