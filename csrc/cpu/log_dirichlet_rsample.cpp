@@ -89,12 +89,12 @@ int64_t log_dirichlet_rsample(const LogDirichletRsample<T>& args, int64_t first_
       most[r] = Row::maximum(row, topics);
       sum[r] = Row::sum_exponentials(row, topics, most[r]);
     }
-    NTM_FAST_SIMD for (int r = 0; r < rows; ++r) most[r] += log(sum[r]);
+    NTM_FAST_SIMD for (int r = 0; r < rows; ++r) sum[r] = log(sum[r]);
     for (int r = 0; r < rows; ++r) {
       const int64_t offset = (begin + r) * topics;
-      const T lse = most[r];
       for (int64_t k = 0; k < topics; ++k) {
-        args.log_theta[offset + k] = args.log_gamma[offset + k] - lse;
+        // In this order, so that the digits of a large maximum cancel before log(sum) is added.
+        args.log_theta[offset + k] = (args.log_gamma[offset + k] - most[r]) - sum[r];
       }
     }
   }

@@ -56,7 +56,7 @@ NTM_FAST_INLINE GammaAttempt<T> gamma_attempt(T a, const Uniform<T>& radius, T c
   const T far_remainder = ((log_root - y) + S(.5) * square) - square * y * (S(1) / S(3));
   const T near_remainder = square * square * Grade::template log1p_remainder<T>(f);
   const T remainder = select(near_one, near_remainder, far_remainder);
-  const T margin = negative_log<Grade>(acceptance) + S(3) * d * remainder;
+  const T margin = negative_log<Grade>(acceptance) + d * (S(3) * remainder);
   return {log_normal<Grade>(d) + S(3) * log_root, select(positive, margin, splat<T>(S(-1))), root};
 }
 
