@@ -1,0 +1,69 @@
+"""Rows of ops on random draws, whose peers draw other numbers and can only be timed."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from benchmarks.timing import compare
+
+SHAPES = [(256, 50), (4096, 128), (65536, 50)]
+RANGES = [(0.01, 10.0), (10.0, 1000.0)]  # topic models; and where torch has its fastest branch
+
+
+def concentrations(shape: tuple[int, int], low: float, high: float, dtype: torch.dtype) -> Tensor:
+    """Alpha, its logarithm uniform between those of low and high."""
+    uniform = torch.rand(shape, dtype=torch.float64)
+    return (math.log(low) + uniform * math.log(high / low)).exp().to(dtype)
+
+
+def cases() -> Iterator[tuple[Tensor, dict[str, Any]]]:
+    """Alpha and the columns that describe it: all shapes, and one with large alpha."""
+    for dtype in (torch.float32, torch.float64):
+        for shape in SHAPES:
+            for low, high in RANGES if shape == SHAPES[1] else RANGES[:1]:
+                yield concentrations(shape, low, high, dtype), {"alpha": f"{low:g}..{high:g}"}
+
+
+def error(value: Tensor, truth: Tensor) -> float:
+    """Largest difference, relative to 1 + |truth|."""
+    difference = (value.double() - truth.double()).abs() / (1 + truth.double().abs())
+    return float(difference.max())
+
+
+def check(op: str, found: float, dtype: torch.dtype) -> None:
+    """Raises if a relative error exceeds what rounding in dtype explains."""
+    bound = 1e-13 if dtype == torch.float64 else 3e-6
+    if not found <= bound:
+        raise AssertionError(f"{op}: differs from the reference by {found:.2g} in {dtype}")
+
+
+def draw_rows(
+    op: str,
+    tensor: Tensor,
+    subjects: dict[str, Callable[[], object]],
+    threads: int,
+    **extra: Any,
+) -> list[dict[str, Any]]:
+    """Times of the subjects on ``tensor``; each row's ratio is over the first, ours."""
+    timings = compare(subjects, threads=threads, budget=1.5)
+    ours = next(iter(timings.values()))
+    return [
+        {
+            "op": op,
+            "subject": name,
+            "shape": "x".join(map(str, tensor.shape)),
+            "dtype": str(tensor.dtype).removeprefix("torch."),
+            "threads": threads,
+            "seconds": timing.seconds,
+            "spread": timing.spread,
+            "ns_per_element": timing.seconds / tensor.numel() * 1e9,
+            "ratio": timing.seconds / ours.seconds,
+            **extra,
+        }
+        for name, timing in timings.items()
+    ]
