@@ -73,6 +73,7 @@ def log_dirichlet_rsample(alpha: Tensor, seed: Tensor) -> Tensor:
         raise ValueError(
             f"log_dirichlet_rsample: alpha has shape {shape}, expected [..., K], K > 0"
         )
-    rows = widen(alpha).reshape(-1, alpha.shape[-1])
+    wide = widen(alpha)
+    rows = wide if wide.dim() == 2 else wide.reshape(-1, wide.shape[-1])
     log_theta: Tensor = _call(rows, seed)[0]
-    return log_theta.reshape(alpha.shape).to(alpha.dtype)
+    return log_theta.view(alpha.shape).to(alpha.dtype) if rows is not alpha else log_theta
