@@ -40,13 +40,20 @@ PRODLDA = Recipe(
     ModelSettings(
         posterior="logistic-normal",
         decoder="product",
-        prior=1.0,
+        # Between the paper's 1 (more diverse topics) and 0.1 (more coherent ones).
+        prior=0.5,
         hidden=(100, 100),
-        activation="softplus",
-        topic_dropout=0.5,
+        activation="softplus",  # with ReLU the posterior collapsed
+        # Long documents do not shout down short ones: coherence .27 → .30, perplexity 816 → 769.
+        inputs="log1p",
+        encoder_dropout=0.25,  # coherence; the paper's 0.6 on both costs perplexity
+        topic_dropout=0.2,  # coherence against diversity: 0.1 gives .29/.67, 0.5 gives .32/.46
         batch_norm_momentum=0.01,
     ),
-    TrainingSettings(learning_rate=2e-3, betas=(0.99, 0.999), batch_size=200),
+    # b1 = 0.99, the paper's, is no better here: the batch norms keep components alive.
+    TrainingSettings(
+        learning_rate=2e-3, betas=(0.9, 0.999), batch_size=200, epochs=80, patience=15
+    ),
 )
 NVLDA = Recipe(
     ModelSettings(
