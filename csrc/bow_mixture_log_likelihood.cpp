@@ -35,9 +35,9 @@ std::vector<T> padded_rows(const T* from, int64_t rows, int64_t columns, int64_t
   return result;
 }
 
-// logsumexp over the words of each topic's logits, [K]
+// logsumexp over the words of each topic's logits, and its rest (TopicNorms), [2, K]
 template <class T>
-void log_norms(const Tensor& topic_logits, T* result) {
+void topic_norms(const Tensor& topic_logits, T* result) {
   const int64_t words = topic_logits.size(0), topics = topic_logits.size(1);
   const int64_t blocks = (words + mixture_words_per_block - 1) / mixture_words_per_block;
   const std::unique_ptr<T[]> partials(new T[size_t(2 * blocks * topics)]);
@@ -45,11 +45,11 @@ void log_norms(const Tensor& topic_logits, T* result) {
                              partials.get() + blocks * topics, words, topics};
   const auto kernel = NTM_FAST_CPU_CALL(mixture_norms<T>);
   parallel_blocks(blocks, 1, [&](int64_t first, int64_t last) { kernel(args, first, last); });
-  NTM_FAST_CPU_CALL(mixture_merge_norms<T>)(args, result);
+  NTM_FAST_CPU_CALL(mixture_merge_norms<T>)(args, result, result + topics);
 }
 
 // -> log likelihood [B], and for the backward: its gradient to theta [B, K], counts / p [N] and
-// logsumexp of the topics' logits [K]
+// the topics' norms [2, K]
 std::tuple<Tensor, Tensor, Tensor, Tensor> forward(const Tensor& theta, const Tensor& topic_logits,
                                                    const Tensor& indptr, const Tensor& indices,
                                                    const Tensor& counts) {
@@ -60,16 +60,16 @@ std::tuple<Tensor, Tensor, Tensor, Tensor> forward(const Tensor& theta, const Te
   const Tensor log_likelihood = torch::stable::new_empty(theta, {documents}),
                grad_theta = torch::stable::new_empty(theta, {documents, topics}),
                ratios = torch::stable::new_empty(theta, {indices.dim() ? indices.size(0) : 0}),
-               norms = torch::stable::new_empty(theta, {topics});
+               norms = torch::stable::new_empty(theta, {2, topics});
   dispatch_floating(op, "theta", theta, [&](auto zero) {
     using T = decltype(zero);
     const CsrBatch<T> batch(op, indptr, indices, counts, topic_logits.size(0));
-    log_norms(l, mutable_data<T>(norms));
-    const auto padded_norms = padded_rows(data<T>(norms), 1, topics, stride);
+    topic_norms(l, mutable_data<T>(norms));
+    const auto padded_norms = padded_rows(data<T>(norms), 2, topics, stride);
     const Mixture<T> args{batch.view(),
                           data<T>(t),
                           data<T>(l),
-                          padded_norms.data(),
+                          {padded_norms.data(), padded_norms.data() + stride},
                           mutable_data<T>(log_likelihood),
                           mutable_data<T>(grad_theta),
                           mutable_data<T>(ratios),
@@ -113,10 +113,10 @@ std::tuple<Tensor, Tensor> backward(const Tensor& grad_log_likelihood, const Ten
   check(grad_log_likelihood.dim() == 1 && grad_log_likelihood.size(0) == documents, op,
         ": grad_log_likelihood has shape ", shape(grad_log_likelihood), ", expected [", documents,
         "]");
-  check(norms.dim() == 1 && norms.size(0) == topics, op, ": log_norms has shape ", shape(norms),
-        ", expected [", topics, "]");
+  check(norms.dim() == 2 && norms.size(0) == 2 && norms.size(1) == topics, op, ": norms has shape ",
+        shape(norms), ", expected [2, ", topics, "]");
   check_same_dtype(op, "grad_log_likelihood", grad_log_likelihood, "theta", theta);
-  check_same_dtype(op, "log_norms", norms, "theta", theta);
+  check_same_dtype(op, "norms", norms, "theta", theta);
   check_same_dtype(op, "grad_theta", unit_grad_theta, "theta", theta);
   check_same_dtype(op, "ratios", ratios, "theta", theta);
   check_same_shape(op, "grad_theta", unit_grad_theta, "theta", theta);
@@ -131,8 +131,9 @@ std::tuple<Tensor, Tensor> backward(const Tensor& grad_log_likelihood, const Ten
     const T* gradient = data<T>(g);
     if (want_theta) {
       T* const to = mutable_data<T>(grad_theta);
-      for (int64_t i = 0; i < documents * topics; ++i) {
-        to[i] = gradient[i / topics] * data<T>(unit)[i];
+      for (int64_t d = 0; d < documents; ++d) {
+        const T *from = data<T>(unit) + d * topics, scale = gradient[d];
+        for (int64_t k = 0; k < topics; ++k) to[d * topics + k] = scale * from[k];
       }
     }
     if (!want_logits) return;
@@ -148,13 +149,13 @@ std::tuple<Tensor, Tensor> backward(const Tensor& grad_log_likelihood, const Ten
       underflown |= x < 0;
     }
     const auto padded_theta = padded_rows(data<T>(t), documents, topics, stride);
-    const auto padded_norms = padded_rows(data<T>(n), 1, topics, stride);
+    const auto padded_norms = padded_rows(data<T>(n), 2, topics, stride);
     const auto totals =
         topic_gradients(gradient, data<T>(t), data<T>(unit), documents, topics, stride);
     const MixtureBackward<T> args{places,
                                   padded_theta.data(),
                                   data<T>(l),
-                                  padded_norms.data(),
+                                  {padded_norms.data(), padded_norms.data() + stride},
                                   totals.data(),
                                   gradient,
                                   ratio,
@@ -179,7 +180,7 @@ STABLE_TORCH_LIBRARY_FRAGMENT(ntm_fast, m) {
   m.def(
       "bow_mixture_log_likelihood_backward(Tensor grad_log_likelihood, Tensor theta,"
       " Tensor topic_logits, Tensor indptr, Tensor indices, Tensor counts, Tensor grad_theta,"
-      " Tensor ratios, Tensor log_norms, bool want_theta, bool want_logits) -> (Tensor, Tensor)");
+      " Tensor ratios, Tensor norms, bool want_theta, bool want_logits) -> (Tensor, Tensor)");
 }
 
 STABLE_TORCH_LIBRARY_IMPL(ntm_fast, CPU, m) {

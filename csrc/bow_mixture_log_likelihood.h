@@ -6,6 +6,13 @@ namespace ntm_fast {
 
 // Rows of K elements in buffers of our own are padded with zeros to row_stride elements.
 
+// logsumexp over the words of each topic's logits, and what its rounding left out, times log2(e),
+// so that beta = 2^((logit - value) log2(e) - rest) has no systematic error.
+template <class T>
+struct TopicNorms {
+  const T *value, *rest;  // [row_stride], padded
+};
+
 // maxima, sums [blocks, K]: of each block of words, the largest logit of each topic and the sum of
 // exp(logit - largest).
 template <class T>
@@ -17,23 +24,24 @@ struct MixtureNorms {
 
 constexpr int64_t mixture_words_per_block = 64;
 
-// p(w | d) = sum_k theta[d, k] exp(topic_logits[w, k] - log_norms[k]) at each nonzero.
+// p(w | d) = sum_k theta[d, k] beta[k, w] at each nonzero.
 template <class T>
 struct Mixture {
   Csr<T> batch;
   const T *theta, *topic_logits;  // [B, K], [V, K]
-  const T* log_norms;             // [row_stride], padded
-  T* log_likelihood;              // [B]
-  T* grad_theta;                  // [B, K], of each document's log likelihood
-  T* ratios;                      // [N] count / p, or -1 where p underflows
+  TopicNorms<T> norms;
+  T* log_likelihood;  // [B]
+  T* grad_theta;      // [B, K], of each document's log likelihood
+  T* ratios;          // [N] count / p, or -1 where p underflows
   int64_t topics, row_stride;
 };
 
 template <class T>
 struct MixtureBackward {
   WordOrder<T> batch;
-  const T *theta, *topic_logits;          // [B, row_stride] padded, [V, K]
-  const T *log_norms, *topic_gradients;   // [row_stride], padded
+  const T *theta, *topic_logits;  // [B, row_stride] padded, [V, K]
+  TopicNorms<T> norms;
+  const T* topic_gradients;               // [row_stride], padded
   const T *grad_log_likelihood, *ratios;  // [B], [N]
   const T* coefficients;  // [N], of each place: gradient * ratio, 0 where underflown
   T* grad_topic_logits;   // [V, K]
@@ -44,7 +52,7 @@ struct MixtureBackward {
 NTM_FAST_CPU_DECLARE(template <class T> void mixture_norms(const MixtureNorms<T>&,
                                                            int64_t first_block, int64_t last_block))
 NTM_FAST_CPU_DECLARE(template <class T>
-                     void mixture_merge_norms(const MixtureNorms<T>&, T* log_norms))
+                     void mixture_merge_norms(const MixtureNorms<T>&, T* values, T* rests))
 // scratch [3 * row_stride]
 NTM_FAST_CPU_DECLARE(template <class T> void mixture_documents(const Mixture<T>&,
                                                                int64_t first_document,

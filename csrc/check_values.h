@@ -7,14 +7,24 @@
 
 namespace ntm_fast {
 
-// Throws std::invalid_argument, naming the first of values[0..n) that is not good. The first pass
-// has no branches.
+// In blocks without branches, each of which the compiler vectorises.
+template <class T, class Good>
+bool all_good(const T* values, int64_t n, const Good& good) {
+  constexpr int block = 64;
+  int64_t i = 0;
+  int bad = 0;
+  for (; i + block <= n && !bad; i += block) {
+    for (int j = 0; j < block; ++j) bad += !good(values[i + j]);
+  }
+  for (; i < n; ++i) bad += !good(values[i]);
+  return bad == 0;
+}
+
+// Throws std::invalid_argument, naming the first of values[0..n) that is not good.
 template <class T, class Good>
 void check_values(const char* op, const char* name, const T* values, int64_t n, const Good& good,
                   const std::string& expectation) {
-  bool ok = true;
-  for (int64_t i = 0; i < n; ++i) ok &= good(values[i]);
-  if (ok) return;
+  if (all_good(values, n, good)) return;
   const int64_t bad = std::find_if_not(values, values + n, good) - values;
   check(false, op, ": ", name, "[", bad, "] is ", values[bad], ", expected ", expectation);
 }
@@ -25,9 +35,7 @@ void check_positive(const char* op, const char* name, const Tensor& tensor) {
   const T* values = data<T>(tensor);
   int64_t n = 1;
   for (int64_t i = 0; i < tensor.dim(); ++i) n *= tensor.size(i);
-  bool ok = true;
-  for (int64_t i = 0; i < n; ++i) ok &= values[i] > 0;
-  if (ok) return;
+  if (all_good(values, n, [](T x) { return x > 0; })) return;
   const int64_t bad = std::find_if_not(values, values + n, [](T x) { return x > 0; }) - values;
   std::string index;
   for (int64_t axis = tensor.dim() - 1, rest = bad; axis >= 0; rest /= tensor.size(axis--)) {

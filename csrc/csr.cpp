@@ -51,7 +51,7 @@ void check_indptr(const char* op, const Index* indptr, int64_t size, int64_t non
 
 template <class Index>
 void check_indices(const char* op, const Index* indices, int64_t n, int64_t words) {
-  const auto in_range = [words](Index i) { return i >= 0 && i < words; };
+  const auto in_range = [words](Index i) { return (i >= 0) & (i < Index(words)); };
   check_values(op, "indices", indices, n, in_range, "0 <= index < " + std::to_string(words));
 }
 
@@ -90,7 +90,7 @@ CsrBatch<T>::CsrBatch(const char* op, const Tensor& indptr, const Tensor& indice
 
   const ScalarType type = sizeof(T) == 4 ? ScalarType::Float : ScalarType::Double;
   counts_ = contiguous(counts.scalar_type() == type ? counts : torch::stable::to(counts, type));
-  const auto countable = [](T x) { return x >= 0 && x <= std::numeric_limits<T>::max(); };
+  const auto countable = [](T x) { return (x >= 0) & (x <= std::numeric_limits<T>::max()); };
   check_values(op, "counts", data<T>(counts_), n, countable, "a finite number >= 0");
 
   view_ = {wide_indptr_ ? wide_indptr_.get() : data<int64_t>(indptr_),
@@ -107,56 +107,51 @@ WordOrdered<T>::WordOrdered(const Csr<T>& batch)
       words_(new int32_t[batch.nonzeros]),
       documents_(new int32_t[batch.nonzeros]),
       positions_(new int32_t[batch.nonzeros]),
+      distinct_(new int32_t[batch.nonzeros + 1]),
+      starts_(new int64_t[batch.nonzeros + 1]),
       counts_(new T[batch.nonzeros]) {
   const int64_t n = batch.nonzeros;
   int bits = 0;
   while ((int64_t{1} << bits) < batch.words) ++bits;
-  const int passes = (bits + 10) / 11;  // at most 2^11 buckets: their heads fit in the L1 cache
-  const int digit = passes ? (bits + passes - 1) / passes : 0;
+  const int passes = std::max(1, (bits + 10) / 11);  // 2^11 heads of buckets fit in the L1 cache
+  const int digit = (bits + passes - 1) / passes;
+  const int32_t mask = (int32_t{1} << digit) - 1;
 
-  // Least significant digit first; the last pass lands in words_ and positions_.
-  std::unique_ptr<int32_t[]> spare_words(new int32_t[n]), spare_positions(new int32_t[n]);
-  int32_t *from_words = words_.get(), *to_words = spare_words.get();
-  int32_t *from_positions = positions_.get(), *to_positions = spare_positions.get();
-  if (passes % 2) std::swap(from_words, to_words), std::swap(from_positions, to_positions);
-  for (int64_t i = 0; i < n; ++i) from_words[i] = batch.indices[i], from_positions[i] = int32_t(i);
-  std::vector<int32_t> heads;
+  // Least significant digit first, the passes landing in turns in spare and in positions_. Words
+  // are looked up in the batch: that is cheaper than moving them along.
+  const std::unique_ptr<int32_t[]> spare(new int32_t[n]), heads(new int32_t[mask + 2]);
+  int32_t *to = passes % 2 ? positions_.get() : spare.get(), *from = nullptr;
   for (int pass = 0; pass < passes; ++pass) {
     const int shift = pass * digit;
-    const int32_t mask = (int32_t{1} << digit) - 1;
-    heads.assign(size_t(mask) + 2, 0);
-    for (int64_t i = 0; i < n; ++i) ++heads[(from_words[i] >> shift & mask) + 1];
+    std::fill_n(heads.get(), mask + 2, 0);
+    for (int64_t i = 0; i < n; ++i) ++heads[(batch.indices[i] >> shift & mask) + 1];
     for (int32_t b = 0; b < mask; ++b) heads[b + 1] += heads[b];
     for (int64_t i = 0; i < n; ++i) {
-      const int32_t place = heads[from_words[i] >> shift & mask]++;
-      to_words[place] = from_words[i];
-      to_positions[place] = from_positions[i];
+      const int32_t position = pass ? from[i] : int32_t(i);
+      to[heads[batch.indices[position] >> shift & mask]++] = position;
     }
-    std::swap(from_words, to_words);
-    std::swap(from_positions, to_positions);
+    from = to;
+    to = to == spare.get() ? positions_.get() : spare.get();
   }
 
-  int32_t* document_of = spare_words.get();
+  int32_t* const document_of = spare.get();
   for (int64_t d = 0; d < batch.documents; ++d) {
     std::fill(document_of + batch.indptr[d], document_of + batch.indptr[d + 1], int32_t(d));
   }
+  int64_t n_distinct = 0;
   for (int64_t i = 0; i < n; ++i) {
-    documents_[i] = document_of[positions_[i]];
-    counts_[i] = batch.counts[positions_[i]];
-    if (i == 0 || words_[i] != words_[i - 1]) {
-      distinct_.push_back(words_[i]);
-      starts_.push_back(i);
-    }
+    const int32_t position = positions_[i], word = batch.indices[position];
+    words_[i] = word;
+    documents_[i] = document_of[position];
+    counts_[i] = batch.counts[position];
+    n_distinct += i > 0 && word != words_[i - 1];
+    distinct_[n_distinct] = word;
+    starts_[n_distinct + 1] = i + 1;
   }
-  starts_.push_back(n);
-  view_ = {distinct_.data(),
-           starts_.data(),
-           words_.get(),
-           documents_.get(),
-           positions_.get(),
-           counts_.get(),
-           int64_t(distinct_.size()),
-           n};
+  n_distinct += n > 0;
+  starts_[0] = 0;
+  view_ = {distinct_.get(),  starts_.get(), words_.get(), documents_.get(),
+           positions_.get(), counts_.get(), n_distinct,   n};
 }
 
 template <class T>

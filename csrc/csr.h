@@ -40,10 +40,9 @@ class WordOrdered {
 
  private:
   int64_t batch_words_;
-  std::unique_ptr<int32_t[]> words_, documents_, positions_;
+  std::unique_ptr<int32_t[]> words_, documents_, positions_, distinct_;
+  std::unique_ptr<int64_t[]> starts_;
   std::unique_ptr<T[]> counts_;
-  std::vector<int32_t> distinct_;
-  std::vector<int64_t> starts_;
   WordOrder<T> view_;
 };
 

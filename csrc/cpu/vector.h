@@ -38,14 +38,20 @@ NTM_FAST_INLINE void store(T* to, typename Vector<T>::type v) {
 }
 
 // Sum of the lanes by halves, in the same order on every call.
-template <class T>
-NTM_FAST_INLINE T sum_lanes(typename Vector<T>::type v) {
-  T lanes[Vector<T>::width];
-  store(lanes, v);
-  for (int half = Vector<T>::width / 2; half > 0; half /= 2) {
-    for (int i = 0; i < half; ++i) lanes[i] += lanes[i + half];
+template <class T, int LANES = Vector<T>::width, class V>
+NTM_FAST_INLINE T sum_lanes(V v) {
+  if constexpr (LANES == 16) {
+    return sum_lanes<T, 8>(__builtin_shufflevector(v, v, 0, 1, 2, 3, 4, 5, 6, 7) +
+                           __builtin_shufflevector(v, v, 8, 9, 10, 11, 12, 13, 14, 15));
+  } else if constexpr (LANES == 8) {
+    return sum_lanes<T, 4>(__builtin_shufflevector(v, v, 0, 1, 2, 3) +
+                           __builtin_shufflevector(v, v, 4, 5, 6, 7));
+  } else if constexpr (LANES == 4) {
+    const auto pairs = v + __builtin_shufflevector(v, v, 2, 3, 2, 3);
+    return pairs[0] + pairs[1];
+  } else {
+    return v[0] + v[1];
   }
-  return lanes[0];
 }
 
 NTM_FAST_ISA_END

@@ -1,13 +1,9 @@
 #pragma once
-// Rows of any length as vector registers: parts of a register at a row's end, the exponential of a
-// register, and sums of weighted rows.
+// Rows of any length as vector registers: parts of a register at a row's end, and sums of weighted
+// rows.
 
 #include "../csr_view.h"
-#include "vector.h"
-
-#if defined(__AVX__)
-#include <immintrin.h>
-#endif
+#include "vector_exp.h"
 
 NTM_FAST_ISA_BEGIN
 
@@ -48,46 +44,6 @@ NTM_FAST_INLINE void store_part(T* to, typename Vector<T>::type v, int64_t n) {
     if (i < n) to[i] = v[i];
   }
 #endif
-}
-
-// exp(x) for x <= 88 (709 in double), 0 below -87 (-708): no result is denormal. NaN stays NaN.
-// Relative error <= 1.2 ulp; polynomials of math/exp_log.h.
-NTM_FAST_INLINE Vector<float>::type exp_flushed(Vector<float>::type x) {
-  typedef int32_t Bits __attribute__((vector_size(vector_bytes)));
-  const auto shifted = x * 1.44269504088896341f + 0x1.8p23f;
-  const auto n = shifted - 0x1.8p23f;
-  auto r = x - n * 0.693359375f;
-  r = r - n * -2.12194440e-4f;
-  auto p = 1.9875691500e-4f * r + 1.3981999507e-3f;
-  p = p * r + 8.3334519073e-3f;
-  p = p * r + 4.1665795894e-2f;
-  p = p * r + 1.6666665459e-1f;
-  p = p * r + 5.0000001201e-1f;
-  const auto y = p * (r * r) + (r + 1.f);
-  const auto scaled = (Vector<float>::type)((Bits)y + ((Bits)shifted << 23));
-  return x < -87.f ? Vector<float>::type{} : scaled;
-}
-
-NTM_FAST_INLINE Vector<double>::type exp_flushed(Vector<double>::type x) {
-  typedef int64_t Bits __attribute__((vector_size(vector_bytes)));
-  const auto shifted = x * 1.4426950408889634074 + 0x1.8p52;
-  const auto n = shifted - 0x1.8p52;
-  auto r = x - n * 6.93147180369123816490e-01;
-  r = r - n * 1.90821492927058770002e-10;
-  auto p = (1. / 6227020800.) * r + 1. / 479001600.;
-  p = p * r + 1. / 39916800.;
-  p = p * r + 1. / 3628800.;
-  p = p * r + 1. / 362880.;
-  p = p * r + 1. / 40320.;
-  p = p * r + 1. / 5040.;
-  p = p * r + 1. / 720.;
-  p = p * r + 1. / 120.;
-  p = p * r + 1. / 24.;
-  p = p * r + 1. / 6.;
-  p = p * r + .5;
-  const auto y = p * (r * r) + r + 1.;
-  const auto scaled = (Vector<double>::type)((Bits)y + ((Bits)shifted << 52));
-  return x < -708. ? Vector<double>::type{} : scaled;
 }
 
 // sums[j] += coefficient(i) * (vector j of row(i)) for i in [begin, end); the sums stay in

@@ -17,7 +17,7 @@ def _fake(
     theta: Tensor, topic_logits: Tensor, indptr: Tensor, indices: Tensor, counts: Tensor
 ) -> tuple[Tensor, ...]:
     documents, topics = theta.shape
-    shapes = [(documents,), (documents, topics), (indices.shape[0],), (topics,)]
+    shapes = [(documents,), (documents, topics), (indices.shape[0],), (2, topics)]
     return tuple(theta.new_empty(shape) for shape in shapes)
 
 

@@ -1,0 +1,28 @@
+"""kl_gamma against torch.distributions and the compiled reference."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.distributions import Gamma, kl_divergence
+
+from benchmarks.rows import op_rows
+from ntm_fast import ops, reference
+
+
+def eager(alpha: Tensor, rate: Tensor, prior_alpha: Tensor, prior_rate: Tensor) -> Tensor:
+    p = Gamma(alpha, rate, validate_args=False)
+    return kl_divergence(p, Gamma(prior_alpha, prior_rate, validate_args=False)).sum(-1)
+
+
+def run(threads: int) -> list[dict[str, Any]]:
+    rows = []
+    compiled = torch.compile(reference.kl_gamma)
+    subjects = {"ntm_fast": ops.kl_gamma, "torch.distributions": eager, "compiled": compiled}
+    for shape in [(256, 50), (4096, 128)]:
+        posterior = [(torch.rand(shape) * 3 + 0.01).requires_grad_() for _ in range(2)]
+        prior = [torch.full(shape[1:], value) for value in (0.1, 1.0)]
+        rows += op_rows("kl_gamma", [*posterior, *prior], subjects, threads)
+    return rows
