@@ -1,5 +1,7 @@
 """L(alpha, log x) = d log x / d alpha of Gamma(alpha, 1) draws to 25 digits and more, with mpmath.
 
+    python scripts/gamma_truth.py    # write the hold-out table tests/ops/data/gamma_gradient.csv
+
 The draw x moves with alpha so that the probability P(alpha, x) below it stays the same. Three
 expansions cover the plane, none of which loses digits where it is used:
 
@@ -14,11 +16,17 @@ expansions cover the plane, none of which loses digits where it is used:
 
 from __future__ import annotations
 
+import argparse
+import csv
 import functools
+import random
+from pathlib import Path
 
 import mpmath as mp
+import numpy as np
 from mpmath import mpf
 
+HOLDOUT = Path(__file__).resolve().parents[1] / "tests" / "ops" / "data" / "gamma_gradient.csv"
 DIGITS = 40
 
 
@@ -87,3 +95,39 @@ def _large_alpha_terms(terms: int = 12, degree: int = 90) -> list[list[mpf]]:
             derivative[0] += mpf(1) / 2 if j == 1 else mp.bernoulli(j) / j
             rows.append(divide(derivative[1:]))  # the constant term vanishes: divide by u
         return [row[::-1] for row in rows]
+
+
+def holdout_rows(count: int, seed: int) -> list[tuple[float, float, str]]:
+    """Arguments that float32 represents, over the whole plane, with their gradient."""
+    draw = random.Random(seed)
+    rows = []
+    while len(rows) < count:
+        alpha = float(np.float32(10 ** draw.uniform(-6, 6)))
+        kind = draw.randrange(4)
+        if kind == 0:  # a likely draw
+            x = draw.gammavariate(alpha + 1, 1) if alpha < 1 else draw.gammavariate(alpha, 1)
+            log_x = float(mp.log(x)) + (float(mp.log(draw.random())) / alpha if alpha < 1 else 0.0)
+        elif kind == 1:  # anywhere about it, far tails too
+            log_x = float(mp.log(alpha + 1)) + draw.uniform(-12, min(4.5, 600 / (alpha + 1) + 1))
+        elif kind == 2:  # far below what exp represents
+            log_x = -(10 ** draw.uniform(0, 6))
+        else:  # close to the mean of a narrow distribution
+            alpha = float(np.float32(10 ** draw.uniform(3, 10)))
+            log_x = float(mp.log(alpha)) + draw.gauss(0, 1) * 3 / alpha**0.5
+        log_x = float(np.float32(log_x))
+        value = gradient(alpha, log_x)
+        if 1e-30 < value < 1e30:  # float32 holds it
+            rows.append((alpha, log_x, mp.nstr(value, 20)))
+    return rows
+
+
+def main() -> None:
+    argparse.ArgumentParser(description=__doc__.splitlines()[0]).parse_args()
+    with HOLDOUT.open("w", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(["alpha", "log_x", "gradient"])
+        writer.writerows(holdout_rows(600, seed=20))
+
+
+if __name__ == "__main__":
+    main()

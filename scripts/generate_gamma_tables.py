@@ -1,7 +1,6 @@
 """Writes csrc/math/gamma_gradient_tables.h: the polynomials of the gamma gradient and sampler.
 
-    python scripts/generate_gamma_tables.py            # write the header (about 10 s)
-    python scripts/generate_gamma_tables.py --holdout  # write tests/ops/data/gamma_gradient.csv
+    python scripts/generate_gamma_tables.py    # about 5 s
 
 With u = log(x / alpha), t = 1 / alpha and E = alpha d log x / d alpha, E(u, t) and
 h(t) = psi(alpha + 1) - log(alpha) are smooth down to t = 0. Both are interpolated at Chebyshev
@@ -12,20 +11,16 @@ polynomials in (u, t) scaled to [-1, 1]^2, whose coefficients are small (below 4
 from __future__ import annotations
 
 import argparse
-import csv
-import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import mpmath as mp
-import numpy as np
 from gamma_truth import DIGITS, gradient
 from mpmath import mpf
 
 ROOT = Path(__file__).resolve().parent.parent
 HEADER = ROOT / "csrc" / "math" / "gamma_gradient_tables.h"
-HOLDOUT = ROOT / "tests" / "ops" / "data" / "gamma_gradient.csv"
 U_NODES, T_NODES = 34, 20
 
 
@@ -252,41 +247,9 @@ def header() -> str:
     return "\n".join(parts) + "\n"
 
 
-def holdout_rows(count: int, seed: int) -> list[tuple[float, float, str]]:
-    """Arguments that float32 represents, over the whole plane, with their gradient."""
-    draw = random.Random(seed)
-    rows = []
-    while len(rows) < count:
-        alpha = float(np.float32(10 ** draw.uniform(-6, 6)))
-        kind = draw.randrange(4)
-        if kind == 0:  # a likely draw
-            x = draw.gammavariate(alpha + 1, 1) if alpha < 1 else draw.gammavariate(alpha, 1)
-            log_x = float(mp.log(x)) + (float(mp.log(draw.random())) / alpha if alpha < 1 else 0.0)
-        elif kind == 1:  # anywhere about it, far tails too
-            log_x = float(mp.log(alpha + 1)) + draw.uniform(-12, min(4.5, 600 / (alpha + 1) + 1))
-        elif kind == 2:  # far below what exp represents
-            log_x = -(10 ** draw.uniform(0, 6))
-        else:  # close to the mean of a narrow distribution
-            alpha = float(np.float32(10 ** draw.uniform(3, 10)))
-            log_x = float(mp.log(alpha)) + draw.gauss(0, 1) * 3 / alpha**0.5
-        log_x = float(np.float32(log_x))
-        value = gradient(alpha, log_x)
-        if 1e-30 < value < 1e30:  # float32 holds it
-            rows.append((alpha, log_x, mp.nstr(value, 20)))
-    return rows
-
-
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--holdout", action="store_true", help="write the table the tests read")
-    if parser.parse_args().holdout:
-        HOLDOUT.parent.mkdir(parents=True, exist_ok=True)
-        with HOLDOUT.open("w", newline="") as file:
-            writer = csv.writer(file, lineterminator="\n")
-            writer.writerow(["alpha", "log_x", "gradient"])
-            writer.writerows(holdout_rows(600, seed=20))
-    else:
-        HEADER.write_text(header())
+    argparse.ArgumentParser(description=__doc__.splitlines()[0]).parse_args()
+    HEADER.write_text(header())
 
 
 if __name__ == "__main__":

@@ -21,12 +21,18 @@ def tables(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     return importlib.import_module("generate_gamma_tables")
 
 
+@pytest.fixture
+def truth(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    monkeypatch.syspath_prepend(str(ROOT / "scripts"))
+    return importlib.import_module("gamma_truth")
+
+
 def test_tables_are_what_the_script_gives(tables: ModuleType) -> None:
     assert tables.HEADER.read_text() == tables.header()
 
 
-def test_unseen_points(tables: ModuleType) -> None:
-    rows = tables.holdout_rows(300, seed=21)
+def test_unseen_points(truth: ModuleType) -> None:
+    rows = truth.holdout_rows(300, seed=21)
     columns = [[float(row[i]) for row in rows] for i in range(3)]
     alpha, log_x, gradient = torch.tensor(columns, dtype=torch.float64)
     double = ops.gamma_implicit_gradient(alpha, log_x)
@@ -35,10 +41,9 @@ def test_unseen_points(tables: ModuleType) -> None:
     assert float((single.double() / gradient - 1).abs().max()) < 1.5e-7
 
 
-def test_expansions_agree_where_they_meet(tables: ModuleType) -> None:
+def test_expansions_agree_where_they_meet(truth: ModuleType) -> None:
     """The three expansions behind the tables, each beyond the border of its region."""
-    truth = importlib.import_module("gamma_truth")
-    mp = tables.mp
+    mp = truth.mp
     with mp.workdps(truth.DIGITS):
         for u in (-0.9, -0.2, 0.3, 0.9):
             alpha = mp.mpf(1500)

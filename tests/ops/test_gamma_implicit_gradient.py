@@ -85,7 +85,7 @@ def test_limits(dtype: torch.dtype) -> None:
     value = ops.gamma_implicit_gradient(torch.ones(4, dtype=dtype), log_x)
     assert value.tolist()[1] == infinity
     assert value.isnan().tolist() == [False, False, True, False]
-    assert (value[[0, 3]].abs() < 1e-30).all()
+    assert value[[0, 3]].tolist() == [0, 0]
     large = torch.tensor([1e4, 1e10, 1e30], dtype=dtype)
     assert error(ops.gamma_implicit_gradient(large, large.log()), 1 / large) < 1e-4
     small = torch.tensor([1e-30, 1e-20], dtype=dtype)
