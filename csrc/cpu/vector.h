@@ -1,40 +1,29 @@
 #pragma once
-// One vector register of floats or doubles, as wide as the instruction set has them, through the
-// vector extensions of gcc and clang: arithmetic on it compiles to single instructions.
+// The register of lanes (math/lanes.h) that holds elements of type T, and how many registers there
+// are, for kernels that keep whole blocks in them.
 
-#include <stdint.h>
-
-#include "../math/host_device.h"
+#include "../math/lanes.h"
 
 NTM_FAST_ISA_BEGIN
 
-#if defined(__AVX512F__)
-constexpr int vector_bytes = 64;
-constexpr int vector_registers = 32;
-#elif defined(__AVX__)
-constexpr int vector_bytes = 32;
-constexpr int vector_registers = 16;
-#else
-constexpr int vector_bytes = 16;
-constexpr int vector_registers = 16;
-#endif
+constexpr int vector_registers = vector_bytes == 64 ? 32 : 16;
 
 template <class T>
-struct Vector {
-  typedef T type __attribute__((vector_size(vector_bytes)));
-  static constexpr int width = vector_bytes / sizeof(T);
+struct Vector;
+template <>
+struct Vector<float> {
+  using type = FloatLanes;
+  static constexpr int width = float_lanes;
+};
+template <>
+struct Vector<double> {
+  using type = DoubleLanes;
+  static constexpr int width = double_lanes;
 };
 
 template <class T>
 NTM_FAST_INLINE typename Vector<T>::type load(const T* from) {
-  typename Vector<T>::type v;
-  __builtin_memcpy(&v, from, sizeof v);
-  return v;
-}
-
-template <class T>
-NTM_FAST_INLINE void store(T* to, typename Vector<T>::type v) {
-  __builtin_memcpy(to, &v, sizeof v);
+  return load<typename Vector<T>::type>(from);
 }
 
 // Sum of the lanes by halves, in the same order on every call.

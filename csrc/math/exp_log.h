@@ -48,32 +48,19 @@ NTM_FAST_INLINE double power_of_two(double n) {
   return as_double(int64_t(uint64_t(as_bits(n + round_shift_double) + 1023) << 52));
 }
 
-NTM_FAST_INLINE float exp(float x) {
-  x = x < -104.f ? -104.f : x;  // NaN passes both comparisons
-  x = x > 89.f ? 89.f : x;
-  const float n = (x * 1.44269504088896341f + round_shift_float) - round_shift_float;
-  float r = x - n * 0.693359375f;
-  r = r - n * -2.12194440e-4f;
-  float p = 1.9875691500e-4f;
-  p = p * r + 1.3981999507e-3f;
+// exp(r) for |r| <= log(2) / 2, for floats or lanes of them; likewise for doubles.
+template <class V>
+NTM_FAST_INLINE V exp_reduced_float(V r) {
+  V p = 1.9875691500e-4f * r + 1.3981999507e-3f;
   p = p * r + 8.3334519073e-3f;
   p = p * r + 4.1665795894e-2f;
   p = p * r + 1.6666665459e-1f;
   p = p * r + 5.0000001201e-1f;
-  const float y = p * (r * r) + (r + 1.f);
-  // Two factors, since 2^n alone leaves the normal range for the largest and smallest results.
-  const float half = (n * .5f + round_shift_float) - round_shift_float;
-  return (y * power_of_two(half)) * power_of_two(n - half);
+  return p * (r * r) + (r + 1.f);
 }
-
-NTM_FAST_INLINE double exp(double x) {
-  x = x < -746. ? -746. : x;
-  x = x > 710. ? 710. : x;
-  const double n = (x * 1.4426950408889634074 + round_shift_double) - round_shift_double;
-  double r = x - n * 6.93147180369123816490e-01;
-  r = r - n * 1.90821492927058770002e-10;
-  double p = 1. / 6227020800.;
-  p = p * r + 1. / 479001600.;
+template <class V>
+NTM_FAST_INLINE V exp_reduced_double(V r) {
+  V p = (1. / 6227020800.) * r + 1. / 479001600.;
   p = p * r + 1. / 39916800.;
   p = p * r + 1. / 3628800.;
   p = p * r + 1. / 362880.;
@@ -84,7 +71,34 @@ NTM_FAST_INLINE double exp(double x) {
   p = p * r + 1. / 24.;
   p = p * r + 1. / 6.;
   p = p * r + .5;
-  const double y = p * (r * r) + r + 1.;
+  return p * (r * r) + r + 1.;
+}
+
+// x - n log(2) with n = x / log(2) rounded, in two steps so that nothing is lost.
+template <class V>
+NTM_FAST_INLINE V reduce_float(V x, V n) {
+  return (x - n * 0.693359375f) - n * -2.12194440e-4f;
+}
+template <class V>
+NTM_FAST_INLINE V reduce_double(V x, V n) {
+  return (x - n * 6.93147180369123816490e-01) - n * 1.90821492927058770002e-10;
+}
+
+NTM_FAST_INLINE float exp(float x) {
+  x = x < -104.f ? -104.f : x;  // NaN passes both comparisons
+  x = x > 89.f ? 89.f : x;
+  const float n = (x * 1.44269504088896341f + round_shift_float) - round_shift_float;
+  const float y = exp_reduced_float(reduce_float(x, n));
+  // Two factors, since 2^n alone leaves the normal range for the largest and smallest results.
+  const float half = (n * .5f + round_shift_float) - round_shift_float;
+  return (y * power_of_two(half)) * power_of_two(n - half);
+}
+
+NTM_FAST_INLINE double exp(double x) {
+  x = x < -746. ? -746. : x;
+  x = x > 710. ? 710. : x;
+  const double n = (x * 1.4426950408889634074 + round_shift_double) - round_shift_double;
+  const double y = exp_reduced_double(reduce_double(x, n));
   const double half = (n * .5 + round_shift_double) - round_shift_double;
   return (y * power_of_two(half)) * power_of_two(n - half);
 }

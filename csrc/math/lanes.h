@@ -26,25 +26,25 @@ NTM_FAST_INLINE double square_root(double x) { return __builtin_sqrt(x); }
 #ifndef __CUDACC__
 
 #if defined(__AVX512F__)
-#define NTM_FAST_VECTOR_BYTES 64
+constexpr int vector_bytes = 64;
 #elif defined(__AVX2__)
-#define NTM_FAST_VECTOR_BYTES 32
+constexpr int vector_bytes = 32;
 #else
-#define NTM_FAST_VECTOR_BYTES 16
+constexpr int vector_bytes = 16;
 #endif
 
-typedef float FloatLanes __attribute__((vector_size(NTM_FAST_VECTOR_BYTES)));
+typedef float FloatLanes __attribute__((vector_size(vector_bytes)));
 // As many floats as there are lanes of double.
-typedef float HalfFloatLanes __attribute__((vector_size(NTM_FAST_VECTOR_BYTES / 2)));
-typedef uint32_t HalfUint32Lanes __attribute__((vector_size(NTM_FAST_VECTOR_BYTES / 2)));
-typedef uint32_t Uint32Lanes __attribute__((vector_size(NTM_FAST_VECTOR_BYTES)));
-typedef int32_t Int32Lanes __attribute__((vector_size(NTM_FAST_VECTOR_BYTES)));
-typedef double DoubleLanes __attribute__((vector_size(NTM_FAST_VECTOR_BYTES)));
-typedef int64_t Int64Lanes __attribute__((vector_size(NTM_FAST_VECTOR_BYTES)));
-typedef uint64_t Uint64Lanes __attribute__((vector_size(NTM_FAST_VECTOR_BYTES)));
+typedef float HalfFloatLanes __attribute__((vector_size(vector_bytes / 2)));
+typedef uint32_t HalfUint32Lanes __attribute__((vector_size(vector_bytes / 2)));
+typedef uint32_t Uint32Lanes __attribute__((vector_size(vector_bytes)));
+typedef int32_t Int32Lanes __attribute__((vector_size(vector_bytes)));
+typedef double DoubleLanes __attribute__((vector_size(vector_bytes)));
+typedef int64_t Int64Lanes __attribute__((vector_size(vector_bytes)));
+typedef uint64_t Uint64Lanes __attribute__((vector_size(vector_bytes)));
 
-constexpr int float_lanes = NTM_FAST_VECTOR_BYTES / 4;
-constexpr int double_lanes = NTM_FAST_VECTOR_BYTES / 8;
+constexpr int float_lanes = vector_bytes / 4;
+constexpr int double_lanes = vector_bytes / 8;
 
 template <>
 struct LaneTraits<FloatLanes> {
