@@ -65,8 +65,8 @@ std::tuple<Tensor, Tensor> backward(const Tensor& grad_output, const Tensor& ind
       const BowLinearWeight<T> args{ordered.view(), data<T>(g), mutable_data<T>(grad_weight),
                                     features};
       const auto kernel = NTM_FAST_CPU_CALL(bow_linear_weight<T>);
-      parallel_blocks(words, words_per_block,
-                      [&](int64_t first, int64_t last) { kernel(args, first, last); });
+      parallel_scattered_blocks(words, words_per_block,
+                                [&](int64_t first, int64_t last) { kernel(args, first, last); });
     }
     return std::tuple(grad_counts, grad_weight);
   });

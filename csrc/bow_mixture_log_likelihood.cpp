@@ -165,8 +165,8 @@ std::tuple<Tensor, Tensor> backward(const Tensor& grad_log_likelihood, const Ten
                                   stride,
                                   underflown};
     const auto kernel = NTM_FAST_CPU_CALL(mixture_words<T>);
-    parallel_blocks(words, words_per_block,
-                    [&](int64_t first, int64_t last) { kernel(args, first, last); });
+    parallel_scattered_blocks(words, words_per_block,
+                              [&](int64_t first, int64_t last) { kernel(args, first, last); });
   });
   return {grad_theta, grad_logits};
 }

@@ -1,6 +1,7 @@
 #pragma once
 // Torch's side of a CSR batch: checked once, converted where needed, kept alive for the kernels.
 
+#include <algorithm>
 #include <memory>
 #include <vector>
 
@@ -45,6 +46,21 @@ class WordOrdered {
   std::unique_ptr<T[]> counts_;
   WordOrder<T> view_;
 };
+
+// Runs f(begin, end) over [0, n) in blocks of a fixed size, neighbouring blocks on different
+// threads: the frequent words, which cost most, often stand together.
+template <class F>
+void parallel_scattered_blocks(int64_t n, int64_t block, const F& f) {
+  const int64_t blocks = (n + block - 1) / block;
+  const int64_t stripes = std::min<int64_t>(blocks, torch::stable::get_num_threads());
+  const auto stripe = [&](int64_t first, int64_t last) {
+    for (int64_t s = first; s < last; ++s) {
+      for (int64_t i = s; i < blocks; i += stripes) f(i * block, std::min(n, (i + 1) * block));
+    }
+  };
+  if (stripes <= 1) stripe(0, stripes);
+  else torch::stable::parallel_for(0, stripes, 1, stripe);
+}
 
 extern template class CsrBatch<float>;
 extern template class CsrBatch<double>;

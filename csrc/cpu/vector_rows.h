@@ -13,6 +13,19 @@ NTM_FAST_INLINE int64_t padded(int64_t n) {
   return (n + row_padding - 1) / row_padding * row_padding;
 }
 
+#if defined(__AVX2__) && !defined(__AVX512F__)
+// All bits of the first n lanes.
+template <class T>
+NTM_FAST_INLINE __m256i first_lanes(int64_t n) {
+  if constexpr (sizeof(T) == 4) {
+    return _mm256_cmpgt_epi32(_mm256_set1_epi32(int32_t(n)),
+                              _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
+  } else {
+    return _mm256_cmpgt_epi64(_mm256_set1_epi64x(n), _mm256_setr_epi64x(0, 1, 2, 3));
+  }
+}
+#endif
+
 // The first n lanes, 0 < n <= width; the others are zero, and are not read or written.
 template <class T>
 NTM_FAST_INLINE typename Vector<T>::type load_part(const T* from, int64_t n) {
@@ -21,6 +34,12 @@ NTM_FAST_INLINE typename Vector<T>::type load_part(const T* from, int64_t n) {
     return (typename Vector<T>::type)_mm512_maskz_loadu_ps(__mmask16((1u << n) - 1), from);
   } else {
     return (typename Vector<T>::type)_mm512_maskz_loadu_pd(__mmask8((1u << n) - 1), from);
+  }
+#elif defined(__AVX2__)
+  if constexpr (sizeof(T) == 4) {
+    return (typename Vector<T>::type)_mm256_maskload_ps(from, first_lanes<T>(n));
+  } else {
+    return (typename Vector<T>::type)_mm256_maskload_pd(from, first_lanes<T>(n));
   }
 #else
   typename Vector<T>::type v{};
@@ -38,6 +57,12 @@ NTM_FAST_INLINE void store_part(T* to, typename Vector<T>::type v, int64_t n) {
     _mm512_mask_storeu_ps(to, __mmask16((1u << n) - 1), (__m512)v);
   } else {
     _mm512_mask_storeu_pd(to, __mmask8((1u << n) - 1), (__m512d)v);
+  }
+#elif defined(__AVX2__)
+  if constexpr (sizeof(T) == 4) {
+    _mm256_maskstore_ps(to, first_lanes<T>(n), (__m256)v);
+  } else {
+    _mm256_maskstore_pd(to, first_lanes<T>(n), (__m256d)v);
   }
 #else
   for (int i = 0; i < Vector<T>::width; ++i) {

@@ -85,6 +85,20 @@ print("same")
     assert run_at_level(level, code) == "same\n"
 
 
+@pytest.mark.parametrize("n_words", [1, 2, 2048, 2049, 5_000_000])
+def test_vocabularies_of_any_size(n_words: int) -> None:
+    """The nonzeros are sorted by word digit by digit: one, two and three digits."""
+    batch = random_batch(7, 50, n_words, torch.float32)
+    _, indices, counts, _ = batch
+    indices[:3] = n_words - 1
+    weight = torch.zeros(n_words, 1, requires_grad=True)
+    scale = torch.arange(7.0)[:, None]
+    (gradient,) = torch.autograd.grad(ops.bow_linear(*batch[:3], weight), weight, scale)
+    terms = counts * scale[:, 0].repeat_interleave(50)
+    expected = torch.zeros(n_words).index_add(0, indices, terms)
+    assert torch.allclose(gradient[:, 0], expected)
+
+
 def test_bad_input() -> None:
     weight = torch.randn(6, 4)
     check_bad_batches(lambda *batch: ops.bow_linear(*batch, weight))

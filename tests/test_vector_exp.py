@@ -1,0 +1,65 @@
+"""Accuracy of csrc/cpu/vector_exp.h, compiled as the kernels are, for each instruction set."""
+
+import ctypes
+import os
+import subprocess
+
+import numpy as np
+import pytest
+
+from tests.levels import machine_levels
+from tests.test_math import ROOT, call, setup_constant, worst_ulp
+
+SOURCE = """
+#include "cpu/vector_exp.h"
+using namespace ntm_fast::NTM_FAST_ISA;
+#define LOOP(name, T)                                                                            \\
+  extern "C" __attribute__((visibility("default"))) void name##_##T(const T* x, T* y, long n) {  \\
+    for (long i = 0; i + Vector<T>::width <= n; i += Vector<T>::width)                           \\
+      store(y + i, name(load(x + i)));                                                           \\
+  }
+LOOP(exp_flushed, float) LOOP(exp_flushed, double)
+LOOP(exp2_bounded, float) LOOP(exp2_bounded, double)
+"""
+
+
+@pytest.fixture(scope="module", params=machine_levels())
+def library(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> ctypes.CDLL:
+    level = request.param
+    folder = tmp_path_factory.mktemp(level)
+    (folder / "exp.cpp").write_text(SOURCE)
+    flags = [*setup_constant("CPU_FLAGS"), *setup_constant("CPU_LEVELS")[level]]
+    command = [os.environ.get("CXX", "c++"), *flags, f"-DNTM_FAST_ISA={level}", "-shared"]
+    command += [f"-I{ROOT / 'csrc'}", str(folder / "exp.cpp"), "-o", str(folder / "exp.so")]
+    subprocess.run(command, check=True)
+    return ctypes.CDLL(str(folder / "exp.so"))
+
+
+@pytest.mark.parametrize(
+    ("name", "dtype", "low", "high"),
+    [
+        ("exp_flushed", np.float32, -86.9, 88),
+        ("exp_flushed", np.float64, -707.9, 709),
+        ("exp2_bounded", np.float32, -126, 126.5),
+        ("exp2_bounded", np.float64, -1022, 1022.5),
+    ],
+)
+def test_exponentials(
+    library: ctypes.CDLL, name: str, dtype: type, low: float, high: float
+) -> None:
+    random = np.random.default_rng(0)
+    wide, narrow = random.uniform(low, high, 1 << 18), random.uniform(-3, 3, 1 << 18)
+    x = np.concatenate([wide, narrow, [low, high, 0, -0.5, 0.5, 1, -1, 2] * 2]).astype(dtype)
+    exact = np.exp if name == "exp_flushed" else np.exp2
+    assert worst_ulp(call(library, name, x), x, exact) <= 1.3
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_specials(library: ctypes.CDLL, dtype: type) -> None:
+    x = np.array([-np.inf, -1e30, np.nan, 0] * 4, dtype)
+    assert np.array_equal(call(library, "exp_flushed", x)[:4], [0, 0, np.nan, 1], equal_nan=True)
+    least = np.finfo(dtype).tiny
+    bounded = call(library, "exp2_bounded", x)[:4]
+    assert np.array_equal(bounded, [least, least, np.nan, 1], equal_nan=True)
