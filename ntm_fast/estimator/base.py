@@ -178,13 +178,11 @@ class TopicEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         if isinstance(X, Corpus):
             corpus = X
             if reset:
+                self.__dict__.pop("feature_names_in_", None)
                 self.n_features_in_ = corpus.n_words
                 self.vocabulary_ = corpus.vocabulary
-            elif corpus.n_words != self.n_features_in_:
-                raise ValueError(
-                    f"X has a vocabulary of {corpus.n_words} words, but {type(self).__name__} is"
-                    f" expecting {self.n_features_in_}, as in fit"
-                )
+            else:
+                self._check_vocabulary(corpus)
             return corpus
         X = validate_data(
             self,
@@ -200,6 +198,22 @@ class TopicEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
             self.vocabulary_ = corpus.vocabulary
             return corpus
         return Corpus.from_scipy(X, self.vocabulary_)
+
+    def _check_vocabulary(self, corpus: Corpus) -> None:
+        n_words, name = self.n_features_in_, type(self).__name__
+        if corpus.n_words != n_words:
+            raise ValueError(
+                f"X has a vocabulary of {corpus.n_words} words, but {name} is expecting {n_words},"
+                " as in fit"
+            )
+        numbered = tuple(map(str, range(n_words)))  # fitted to a matrix without words
+        if self.vocabulary_ not in (corpus.vocabulary, numbered):
+            pairs = enumerate(zip(corpus.vocabulary, self.vocabulary_, strict=True))
+            at, (theirs, ours) = next((at, pair) for at, pair in pairs if pair[0] != pair[1])
+            raise ValueError(
+                f"word {at} of X's vocabulary is {theirs!r}, but {name} is expecting {ours!r},"
+                " as in fit"
+            )
 
     # -- use ------------------------------------------------------------------------------------
 
@@ -223,6 +237,9 @@ class TopicEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         """p(v | θ) [D, V] for topic proportions θ [D, K]."""
         check_is_fitted(self, "model_")
         values = torch.as_tensor(np.asarray(theta))
+        if values.ndim != 2 or values.shape[1] != len(self.components_):
+            expected = f"[D, {len(self.components_)}]"
+            raise ValueError(f"theta has shape {tuple(values.shape)}; expected {expected}")
         return np.asarray(self.model_.word_probabilities(values).cpu().numpy())
 
     def top_words(self, n: int = 10) -> list[list[str]]:

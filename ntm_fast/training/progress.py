@@ -11,7 +11,7 @@ class Bar:
     """One line: epoch, ELBO per document, documents per second; nothing at all when disabled."""
 
     def __init__(self, epochs: int, steps: int, *, enabled: bool) -> None:
-        self._steps = steps
+        self._steps, self._enabled = steps, enabled
         self._progress = Progress(
             TextColumn("epoch {task.fields[epoch]}/{task.fields[epochs]}"),
             BarColumn(),
@@ -37,5 +37,7 @@ class Bar:
 
     def show(self, epoch: int, step: int, elbo: float, rate: float) -> None:
         """State after `step` steps of `epoch` (from 0)."""
+        if not self._enabled:
+            return
         done = epoch * self._steps + step
         self._progress.update(self._task, completed=done, epoch=epoch + 1, elbo=elbo, rate=rate)

@@ -5,9 +5,9 @@ import pytest
 import scipy.sparse as sp
 import torch
 
-from ntm_fast import ProdLDA
+from ntm_fast import Corpus, ProdLDA
 from tests.blocks import block_corpus
-from tests.estimator.common import QUICK, X
+from tests.estimator.common import CORPUS, QUICK, X
 
 
 @pytest.mark.parametrize(
@@ -60,6 +60,13 @@ def test_another_vocabulary_is_refused(fitted: ProdLDA) -> None:
         fitted.transform(X[:, :30])
     with pytest.raises(ValueError, match="vocabulary of 20 words"):
         fitted.transform(block_corpus(2))
+    other = Corpus.from_scipy(X, ["w000", "v", *CORPUS.vocabulary[2:]])
+    with pytest.raises(ValueError, match="word 1 of X's vocabulary is 'v', but ProdLDA is"):
+        fitted.transform(other)
+    numbered = ProdLDA(4, **QUICK).fit(X)
+    np.testing.assert_allclose(numbered.transform(other), numbered.transform(X), rtol=1e-6)
+    with pytest.raises(ValueError, match=r"theta has shape \(2, 3\); expected \[D, 4\]"):
+        fitted.word_probabilities(np.ones((2, 3)))
     with pytest.raises(ValueError, match="vocabulary has length 3"):
         ProdLDA(4).fit(X, vocabulary=["a", "b", "c"])
 
