@@ -34,6 +34,9 @@ except ImportError:  # an isolated build: use the torch of the environment outsi
         raise SystemExit("ntm_fast needs torch >= 2.10 to build: pip install torch first") from None
     sys.path.append(str(Path(outer).parent))
 
+# Where ninja is in a virtual environment, which need not be on the PATH.
+os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+
 from torch.utils.cpp_extension import BuildExtension, CppExtension
 
 ROOT = Path(__file__).resolve().parent
@@ -179,8 +182,7 @@ class BuildKernels(BuildExtension):
         )
         (build / "build.ninja").write_text(rule + "\n".join(self.rules))
         jobs = os.environ.get("MAX_JOBS")
-        ninja = shutil.which("ninja") or str(Path(sys.executable).with_name("ninja"))
-        subprocess.run([ninja, *(["-j", jobs] if jobs else [])], cwd=build, check=True)
+        subprocess.run(["ninja", *(["-j", jobs] if jobs else [])], cwd=build, check=True)
 
 
 def escape(path: Path) -> str:
