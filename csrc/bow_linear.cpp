@@ -3,6 +3,7 @@
 #include <tuple>
 
 #include "csr.h"
+#include "huge_pages.h"
 
 namespace ntm_fast {
 
@@ -62,8 +63,9 @@ std::tuple<Tensor, Tensor> backward(const Tensor& grad_output, const Tensor& ind
     }
     if (want_weight) {
       const WordOrdered<T> ordered(batch.view());
-      const BowLinearWeight<T> args{ordered.view(), data<T>(g), mutable_data<T>(grad_weight),
-                                    features};
+      T* const to = mutable_data<T>(grad_weight);
+      prefer_huge_pages(to, words * features * int64_t(sizeof(T)));
+      const BowLinearWeight<T> args{ordered.view(), data<T>(g), to, features};
       const auto kernel = NTM_FAST_CPU_CALL(bow_linear_weight<T>);
       parallel_scattered_blocks(words, words_per_block,
                                 [&](int64_t first, int64_t last) { kernel(args, first, last); });

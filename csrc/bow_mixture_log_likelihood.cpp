@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "csr.h"
+#include "huge_pages.h"
 
 namespace ntm_fast {
 
@@ -152,6 +153,8 @@ std::tuple<Tensor, Tensor> backward(const Tensor& grad_log_likelihood, const Ten
     const auto padded_norms = padded_rows(data<T>(n), 2, topics, stride);
     const auto totals =
         topic_gradients(gradient, data<T>(t), data<T>(unit), documents, topics, stride);
+    T* const to = mutable_data<T>(grad_logits);
+    prefer_huge_pages(to, words * topics * int64_t(sizeof(T)));
     const MixtureBackward<T> args{places,
                                   padded_theta.data(),
                                   data<T>(l),
@@ -160,7 +163,7 @@ std::tuple<Tensor, Tensor> backward(const Tensor& grad_log_likelihood, const Ten
                                   gradient,
                                   ratio,
                                   coefficients.get(),
-                                  mutable_data<T>(grad_logits),
+                                  to,
                                   topics,
                                   stride,
                                   underflown};
