@@ -1,3 +1,8 @@
+import os
+
+# Before torch is loaded: threads that wait for each other must not spin on machines that are busy.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
 import pytest
 import torch
 from hypothesis import HealthCheck, settings
