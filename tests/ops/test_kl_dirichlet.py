@@ -33,7 +33,7 @@ def test_equals_reference(rows: int, topics: int, spread: float, shared: bool) -
 def exact(alpha: Tensor, prior: Tensor) -> list[mpmath.mpf]:
     """KL and its gradients to alpha and prior, for one row each."""
     with mpmath.workdps(60):
-        a, b = ([mpmath.mpf(float(v)) for v in x] for x in (alpha, prior))
+        a, b = ([mpmath.mpf(v) for v in x.tolist()] for x in (alpha, prior))
         a0, b0 = mpmath.fsum(a), mpmath.fsum(b)
         kl = mpmath.loggamma(a0) - mpmath.loggamma(b0)
         for p, q in zip(a, b, strict=True):
