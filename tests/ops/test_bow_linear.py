@@ -10,7 +10,6 @@ from tests.ops import checks
 from tests.ops.csr_checks import check_bad_batches, check_dynamic_nonzeros, random_batch
 from tests.ops.strategies import CsrBatch, csr_batches
 
-
 BOTH = ops.bow_linear, reference.bow_linear
 
 
