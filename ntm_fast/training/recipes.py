@@ -52,7 +52,7 @@ PRODLDA = Recipe(
     ),
     # b1 = 0.99, the paper's, is no better here: the batch norms keep components alive.
     TrainingSettings(
-        learning_rate=2e-3, betas=(0.9, 0.999), batch_size=200, epochs=80, patience=15
+        learning_rate=2e-3, betas=(0.9, 0.999), batch_size=200, epochs=60, patience=15
     ),
 )
 NVLDA = Recipe(
