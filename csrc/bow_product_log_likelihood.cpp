@@ -6,6 +6,7 @@
 #include <tuple>
 
 #include "csr.h"
+#include "huge_pages.h"
 #include "tensors.h"
 
 namespace ntm_fast {
@@ -247,6 +248,9 @@ std::tuple<Tensor, Tensor, Tensor, Tensor, Tensor> backward(
     const auto wanted = [](const Tensor& tensor) {
       return tensor.numel() ? mutable_data<T>(tensor) : nullptr;
     };
+    if (weight_gradient) {
+      prefer_huge_pages(mutable_data<T>(grad_weight), words * topics * int64_t(sizeof(T)));
+    }
     const BowProductBackward<T> args{problem.in,
                                      data<T>(problem.packed_hidden),
                                      data<T>(m),
