@@ -82,9 +82,14 @@ def epoch(model: str, name: str, threads: int) -> dict[str, Any]:
     return row("ProdLDA" if model == BASELINE else model, subject, name, threads, **figures)
 
 
+def peak_bytes() -> int:
+    """Largest resident size of this process so far (ru_maxrss would count its parent's too)."""
+    with open("/proc/self/status") as lines:
+        return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM"))
+
+
 def run_epoch(model: str, name: str, threads: int) -> dict[str, Any]:
     """What the process of `epoch` does."""
-    import resource
     import time
 
     import torch
@@ -112,7 +117,7 @@ def run_epoch(model: str, name: str, threads: int) -> dict[str, Any]:
         "documents": len(documents),
         "seconds": seconds,
         "documents_per_second": len(documents) / seconds,
-        "peak_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
+        "peak_bytes": peak_bytes(),
     }
 
 
