@@ -48,14 +48,15 @@ def op_rows(
         threads=threads,
         budget=budget,
     )
-    tensor = next(a for a in args if isinstance(a, Tensor))
-    count = elements or tensor.numel()
+    tensors = [a for a in args if isinstance(a, Tensor)]
+    shapes = dict.fromkeys("x".join(map(str, t.shape)) for t in tensors)
+    count = elements or tensors[0].numel()
     return [
         {
             "op": op,
             "subject": name,
-            "shape": "x".join(map(str, tensor.shape)),
-            "dtype": str(tensor.dtype).removeprefix("torch."),
+            "shape": ", ".join(shapes),
+            "dtype": str(tensors[0].dtype).removeprefix("torch."),
             "threads": threads,
             "seconds": timing.seconds,
             "spread": timing.spread,

@@ -86,7 +86,6 @@ def run(threads: int) -> list[dict[str, Any]]:
             subjects,
             threads,
             elements=documents * words,
-            V=words,
             nonzeros=len(batch.indices),
         )
         floor = 12 * words * topics / rate

@@ -63,7 +63,6 @@ def run(threads: int) -> list[dict[str, Any]]:
             threads,
             elements=documents * words,
             tolerance=1e-3,
-            V=words,
         )
         floor = 8 * documents * topics * words / rate
         rows += [{**row, "share_of_floor": floor / row["seconds"]} for row in new]
