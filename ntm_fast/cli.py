@@ -96,15 +96,16 @@ def _options(
 @command(example="ntm-fast demo")
 def demo(
     topics: Annotated[int, typer.Option(min=1, help="Number of topics.")] = 50,
-    epochs: Annotated[int, typer.Option(min=1, help="Passes over the documents.")] = 60,
+    epochs: Annotated[int, typer.Option(min=1, help="Passes over the documents.")] = 40,
     seed: Seed = 0,
     threads: Threads = None,
 ) -> None:
     """Learn topics from the docstrings of this Python installation and print them."""
     from ntm_fast import ProdLDA, metrics
+    from ntm_fast.data import datasets
 
     use_threads(threads)
-    corpus = read_source("docstrings")
+    corpus = datasets.docstrings(min_df=10)  # rarer words make topics that say little
     print(f"The docstrings of this Python's libraries: {corpus}", flush=True)
     model = ProdLDA(topics, epochs=epochs, random_state=seed, verbose=is_terminal())
     began = time.perf_counter()
