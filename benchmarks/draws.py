@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from benchmarks.floor import bandwidth
 from benchmarks.timing import compare
 
 SHAPES = [(256, 50), (4096, 128), (65536, 50)]
@@ -47,9 +48,15 @@ def draw_rows(
     tensor: Tensor,
     subjects: dict[str, Callable[[], object]],
     threads: int,
+    *,
+    arrays: int,
     **extra: Any,
 ) -> list[dict[str, Any]]:
-    """Times of the subjects on ``tensor``; each row's ratio is over the first, ours."""
+    """Times of the subjects on ``tensor``; each row's ratio is over the first, ours.
+
+    The floor of ``share_of_floor`` is to read and write so many ``arrays`` of the tensor's size.
+    """
+    floor = arrays * tensor.nbytes / bandwidth(threads)
     timings = compare(subjects, threads=threads, budget=1.5)
     ours = next(iter(timings.values()))
     return [
@@ -63,6 +70,7 @@ def draw_rows(
             "spread": timing.spread,
             "ns_per_element": timing.seconds / tensor.numel() * 1e9,
             "ratio": timing.seconds / ours.seconds,
+            "share_of_floor": floor / timing.seconds,
             **extra,
         }
         for name, timing in timings.items()

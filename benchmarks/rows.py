@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from benchmarks.floor import bandwidth
 from benchmarks.timing import compare
 
 
@@ -33,7 +34,9 @@ def op_rows(
     """Check that all subjects agree with the first, then time forward and backward of each.
 
     ``elements`` is what ns_per_element counts (default: those of the first argument); each row's
-    ``ratio`` is the subject's time over that of the first subject.
+    ``ratio`` is the subject's time over that of the first subject. The floor of ``share_of_floor``
+    is the memory traffic of an elementwise op at the bandwidth measured in the same run: every
+    tensor read in both passes, every gradient written once.
     """
     results = {name: forward_backward(f, args) for name, f in subjects.items()}
     ours, *others = results
@@ -51,6 +54,8 @@ def op_rows(
     tensors = [a for a in args if isinstance(a, Tensor)]
     shapes = dict.fromkeys("x".join(map(str, t.shape)) for t in tensors)
     count = elements or tensors[0].numel()
+    traffic = sum((2 + t.requires_grad) * t.nbytes for t in tensors)
+    floor = traffic / bandwidth(threads)
     return [
         {
             "op": op,
@@ -62,6 +67,7 @@ def op_rows(
             "spread": timing.spread,
             "ns_per_element": timing.seconds / count * 1e9,
             "ratio": timing.seconds / timings[ours].seconds,
+            "share_of_floor": floor / timing.seconds,
             **extra,
         }
         for name, timing in timings.items()

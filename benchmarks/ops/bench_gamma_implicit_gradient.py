@@ -27,5 +27,5 @@ def run(threads: int) -> list[dict[str, Any]]:
             "ntm_fast": lambda a=alpha, lx=log_x: ops.gamma_implicit_gradient(a, lx),
             "torch._standard_gamma_grad": lambda a=alpha, x=x: torch._standard_gamma_grad(a, x),
         }
-        rows += draw_rows("gamma_implicit_gradient", alpha, subjects, threads, **extra)
+        rows += draw_rows("gamma_implicit_gradient", alpha, subjects, threads, arrays=3, **extra)
     return rows

@@ -1,4 +1,4 @@
-"""kl_normal against eager PyTorch."""
+"""kl_normal against eager PyTorch and the compiled reference."""
 
 from __future__ import annotations
 
@@ -12,9 +12,12 @@ from ntm_fast import ops, reference
 
 def run(threads: int) -> list[dict[str, Any]]:
     rows = []
+    subjects = {
+        "ntm_fast": ops.kl_normal,
+        "eager": reference.kl_normal,
+        "compiled": torch.compile(reference.kl_normal),
+    }
     for shape in [(256, 50), (4096, 128)]:
         args = [torch.randn(shape, requires_grad=i < 2) for i in range(4)]
-        rows += op_rows(
-            "kl_normal", args, {"ntm_fast": ops.kl_normal, "eager": reference.kl_normal}, threads
-        )
+        rows += op_rows("kl_normal", args, subjects, threads)
     return rows

@@ -43,5 +43,5 @@ def run(threads: int) -> list[dict[str, Any]]:
             "torch Dirichlet.rsample()": torch_theta,
             "torch Dirichlet.rsample().log()": torch_log_theta,
         }
-        rows += draw_rows("log_dirichlet_rsample", alpha, subjects, threads, **extra)
+        rows += draw_rows("log_dirichlet_rsample", alpha, subjects, threads, arrays=6, **extra)
     return rows

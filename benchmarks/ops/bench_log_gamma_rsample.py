@@ -39,7 +39,7 @@ def run(threads: int) -> list[dict[str, Any]]:
             "torch._standard_gamma": lambda a=alpha: torch._standard_gamma(a),
         }
         both = {"ntm_fast": fast, "torch Gamma.rsample().log()": torch_gamma}
-        for subjects, passes in ((forward, "forward"), (both, "forward+backward")):
-            columns = {**extra, "passes": passes}
+        for subjects, passes, arrays in ((forward, "forward", 2), (both, "forward+backward", 6)):
+            columns = {**extra, "passes": passes, "arrays": arrays}
             rows += draw_rows("log_gamma_rsample", alpha, subjects, threads, **columns)
     return rows
