@@ -78,7 +78,7 @@ def epoch(model: str, name: str, threads: int) -> dict[str, Any]:
     if done.returncode:
         raise RuntimeError(f"{' '.join(command[1:])} failed: {done.stderr[-2000:]}")
     figures = json.loads(done.stdout.splitlines()[-1])
-    subject = BASELINE if model == BASELINE else "ntm_fast, one epoch"
+    subject = f"{BASELINE}, a few steps" if model == BASELINE else "ntm_fast, one epoch"
     return row("ProdLDA" if model == BASELINE else model, subject, name, threads, **figures)
 
 

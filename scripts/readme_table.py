@@ -34,9 +34,10 @@ def newest() -> Path | None:
 def latest_rows(lines: Iterable[str]) -> list[Row]:
     """The rows, the last one where the same thing was measured twice."""
     rows: dict[tuple[Any, ...], Row] = {}
+    names = ("op", "subject", "shape", "dtype", "threads", "passes", "alpha")
     for line in lines:
         row = json.loads(line)
-        key = tuple(row.get(name) for name in ("op", "subject", "shape", "dtype", "threads"))
+        key = tuple(row.get(name) for name in names)
         rows[key] = row
     return list(rows.values())
 
@@ -45,7 +46,8 @@ def op_lines(rows: list[Row]) -> list[str]:
     """One line an op and rival: one thread, and the shape on which ntm_fast takes longest."""
     groups: dict[tuple[str, str], dict[str, list[Row]]] = {}
     for row in rows:
-        if row["threads"] == 1 and "ratio" in row and "documents_per_second" not in row:
+        whole = row.get("passes") != "forward" and "documents_per_second" not in row
+        if row["threads"] == 1 and "ratio" in row and whole:
             shapes = groups.setdefault((row["op"], row.get("dtype", "")), {})
             shapes.setdefault(row["shape"], []).append(row)
     lines = []
@@ -102,7 +104,7 @@ def section(path: Path | None) -> str:
         f"{machine['cpu']}, {machine['cores']} cores ({machine['cpu_level']}), torch"
         f" {machine['torch']}, {machine['date']}; rows in `benchmarks/results/{path.name}`."
     ]
-    ops = "op (forward and backward, one thread) | shape | dtype | ntm_fast | against | its time"
+    ops = "op (with its backward, if it has one; one thread) | shape | dtype | ntm_fast | against | its time"
     tables = [
         (f"{ops} | share of the floor", op_lines(rows)),
         (
