@@ -104,7 +104,7 @@ def section(path: Path | None) -> str:
         f"{machine['cpu']}, {machine['cores']} cores ({machine['cpu_level']}), torch"
         f" {machine['torch']}, {machine['date']}; rows in `benchmarks/results/{path.name}`."
     ]
-    ops = "op (with its backward, if it has one; one thread) | shape | dtype | ntm_fast | against | its time"
+    ops = "op, with its backward, one thread | shape | dtype | ntm_fast | against | its time"
     tables = [
         (f"{ops} | share of the floor", op_lines(rows)),
         (
