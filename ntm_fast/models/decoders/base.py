@@ -21,9 +21,9 @@ class Decoder(OpsModule):
         super().__init__(ops)
         self.n_words, self.n_topics = n_words, settings.n_topics
 
+    @abstractmethod
     def drop_topics(self, theta: Tensor, p: float, masks: torch.Generator | None) -> Tensor:
         """θ [B, K] with topics dropped with probability p, as this decoder can take it."""
-        raise NotImplementedError
 
     @abstractmethod
     def forward(self, theta: Tensor, batch: Batch) -> Tensor:
