@@ -2,9 +2,9 @@
 
 #include <cmath>
 #include <limits>
-#include <optional>
 #include <tuple>
 
+#include "bow_product_checks.h"
 #include "csr.h"
 #include "huge_pages.h"
 #include "tensors.h"
@@ -13,57 +13,7 @@ namespace ntm_fast {
 
 namespace {
 
-constexpr char op[] = "bow_product_log_likelihood";
-
-using OptionalTensor = std::optional<Tensor>;
-
-void check_per_word(const char* name, const OptionalTensor& tensor, const Tensor& weight) {
-  if (!tensor) return;
-  check(tensor->dim() == 1 && tensor->size(0) == weight.size(0), op, ": ", name, " has shape ",
-        shape(*tensor), ", expected [V], [", weight.size(0), "]");
-}
-
-struct Arguments {
-  Tensor hidden, weight;
-  OptionalTensor bias, mean, var, scale, shift;
-  bool batch_norm;
-  double eps;
-
-  bool batch_statistics() const { return batch_norm && !mean; }
-};
-
-// Checks, and makes what the kernels read contiguous.
-Arguments checked(const Tensor& hidden, const Tensor& weight, const OptionalTensor& bias,
-                  bool batch_norm, const OptionalTensor& mean, const OptionalTensor& var,
-                  const OptionalTensor& scale, const OptionalTensor& shift, double eps) {
-  check(hidden.dim() == 2, op, ": hidden has shape ", shape(hidden), ", expected [B, K]");
-  check(weight.dim() == 2 && weight.size(1) == hidden.size(1), op, ": weight has shape ",
-        shape(weight), ", expected [V, K] with K = ", hidden.size(1), ", that of hidden");
-  check(weight.size(0) > 0 && weight.size(1) > 0, op, ": weight has shape ", shape(weight),
-        ", expected at least one word and one topic");
-  check_same_dtype(op, "weight", weight, "hidden", hidden);
-  const std::pair<const char*, const OptionalTensor*> per_word[] = {
-      {"bias", &bias}, {"mean", &mean}, {"var", &var}, {"scale", &scale}, {"shift", &shift}};
-  for (const auto& [name, tensor] : per_word) {
-    if (!*tensor) continue;
-    check_per_word(name, *tensor, weight);
-    check_same_dtype(op, name, **tensor, "hidden", hidden);
-    check(batch_norm || tensor == &bias, op, ": ", name, " is given, but batch_norm is false");
-  }
-  check(mean.has_value() == var.has_value(), op, ": ", mean ? "mean" : "var", " is given without ",
-        mean ? "var" : "mean");
-  check(eps >= 0 && std::isfinite(eps), op, ": eps is ", eps, ", expected a finite number >= 0");
-  const auto plain = [](const OptionalTensor& t) {
-    return t ? OptionalTensor(contiguous(*t)) : OptionalTensor();
-  };
-  return {contiguous(hidden), contiguous(weight), plain(bias), plain(mean), plain(var),
-          plain(scale),       plain(shift),       batch_norm,  eps};
-}
-
-template <class T>
-const T* data_or_null(const OptionalTensor& tensor) {
-  return tensor ? data<T>(*tensor) : nullptr;
-}
+using namespace bow_product;
 
 // What forward and backward share: the batch by words, the cut into tiles, the packed hidden.
 template <class T>
@@ -199,17 +149,7 @@ std::tuple<Tensor, Tensor, Tensor, Tensor, Tensor> backward(
     const Tensor& batch_var, const Tensor& lse, bool hidden_gradient, bool weight_gradient) {
   const Arguments a = checked(hidden, weight, bias, batch_norm, mean, var, scale, shift, eps);
   const int64_t documents = hidden.size(0), topics = hidden.size(1), words = weight.size(0);
-  check(grad_log_likelihood.dim() == 1 && grad_log_likelihood.size(0) == documents, op,
-        ": grad_log_likelihood has shape ", shape(grad_log_likelihood), ", expected [", documents,
-        "]");
-  check_same_dtype(op, "grad_log_likelihood", grad_log_likelihood, "hidden", hidden);
-  check_same_shape(op, "lse", lse, "grad_log_likelihood", grad_log_likelihood);
-  check_same_dtype(op, "lse", lse, "hidden", hidden);
-  for (const Tensor* statistics : {&batch_mean, &batch_var}) {
-    check(statistics->numel() == (a.batch_statistics() ? words : 0), op,
-          ": statistics of the batch have shape ", shape(*statistics));
-    check_same_dtype(op, "statistics of the batch", *statistics, "hidden", hidden);
-  }
+  check_backward(a, grad_log_likelihood, batch_mean, batch_var, lse);
   const auto like = [&](bool wanted, const Tensor& tensor) {
     return wanted ? torch::stable::new_zeros(tensor, tensor.sizes())
                   : torch::stable::new_empty(tensor, {0});
