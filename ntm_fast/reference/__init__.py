@@ -7,8 +7,13 @@ from ntm_fast.reference.gamma_implicit_gradient import gamma_implicit_gradient
 from ntm_fast.reference.kl_dirichlet import kl_dirichlet
 from ntm_fast.reference.kl_gamma import kl_gamma
 from ntm_fast.reference.kl_normal import kl_normal
+from ntm_fast.reference.kl_weibull_gamma import kl_weibull_gamma
+from ntm_fast.reference.log_dirichlet_inverse_cdf import log_dirichlet_inverse_cdf
+from ntm_fast.reference.log_dirichlet_rao_blackwell import log_dirichlet_rao_blackwell
 from ntm_fast.reference.log_dirichlet_rsample import log_dirichlet_rsample
+from ntm_fast.reference.log_dirichlet_rsvi import log_dirichlet_rsvi
 from ntm_fast.reference.log_gamma_rsample import log_gamma_rsample
+from ntm_fast.reference.log_weibull_rsample import log_weibull_rsample
 
 __all__ = [
     "bow_linear",
@@ -18,6 +23,11 @@ __all__ = [
     "kl_dirichlet",
     "kl_gamma",
     "kl_normal",
+    "kl_weibull_gamma",
+    "log_dirichlet_inverse_cdf",
+    "log_dirichlet_rao_blackwell",
     "log_dirichlet_rsample",
+    "log_dirichlet_rsvi",
     "log_gamma_rsample",
+    "log_weibull_rsample",
 ]

@@ -1,0 +1,24 @@
+"""kl_weibull_gamma against its reference, eager and compiled."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+from benchmarks.rows import op_rows
+from ntm_fast import ops, reference
+
+
+def run(threads: int) -> list[dict[str, Any]]:
+    rows = []
+    subjects = {
+        "ntm_fast": ops.kl_weibull_gamma,
+        "eager": reference.kl_weibull_gamma,
+        "compiled": torch.compile(reference.kl_weibull_gamma),
+    }
+    for shape in [(256, 50), (4096, 128)]:
+        posterior = [(torch.rand(shape) * 3 + 0.2).requires_grad_() for _ in range(2)]
+        prior = [torch.full(shape[1:], value) for value in (0.1, 1.0)]
+        rows += op_rows("kl_weibull_gamma", [*posterior, *prior], subjects, threads)
+    return rows

@@ -1,0 +1,47 @@
+"""Logarithms of approximate Dirichlet draws by inverse distribution functions."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from ntm_fast.ops._checks import check_positive, check_rows
+from ntm_fast.ops._registration import widen
+from ntm_fast.ops.log_gamma_rsample import log_gamma_rsample
+
+
+def log_dirichlet_inverse_cdf(alpha: Tensor, seed: Tensor) -> Tensor:
+    """log θ of nearly Dirichlet(alpha) draws: gammas by an approximate inverse of their CDF.
+
+    log θ = l − logsumexp(l), l = (log u + log Γ(α + 1)) / α: what P(α, x) ≈ x^α / Γ(α + 1), the
+    CDF's first term, gives for x. Exact as α → 0; the larger α, the more it errs: E[g] / α is .56
+    as α → 0, .50 at 1 and .41 at 10, though what errs alike in all topics cancels in θ. Gradient
+    ψ(α + 1) / α − l / α, of low variance but biased towards the approximation's. In plain
+    PyTorch: ``((u.log() + (alpha + 1).lgamma()) / alpha).log_softmax(-1)``.
+
+    Parameters
+    ----------
+    alpha : Tensor [..., K], float32 or float64 (half types are computed in float32), positive
+        and finite
+    seed : Tensor [], int64
+        One per call: draws from the same seed are the same.
+
+    Returns
+    -------
+    Tensor [..., K]
+        Of alpha's dtype.
+
+    Raises
+    ------
+    ValueError
+        If an alpha is not positive and finite (NaN instead on CUDA), alpha is 0-dimensional or K
+        is 0, or seed is not a 0-dimensional int64 tensor.
+
+    Source: Joo, Lee, Park & Moon, "Dirichlet Variational Autoencoder", 2019, section 3.2.
+    """
+    check_rows("log_dirichlet_inverse_cdf", "alpha", alpha)
+    check_positive("log_dirichlet_inverse_cdf", alpha=alpha)
+    wide = widen(alpha)
+    log_u = -log_gamma_rsample(torch.ones_like(wide), seed).exp()
+    log_gamma = (log_u + (wide + 1).lgamma()) / wide
+    return log_gamma.log_softmax(-1).to(alpha.dtype)

@@ -1,0 +1,59 @@
+"""Logarithms of Dirichlet draws with gradients of lower variance."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from ntm_fast.ops._checks import check_rows
+from ntm_fast.ops._registration import widen
+from ntm_fast.ops.gamma_implicit_gradient import gamma_implicit_gradient
+from ntm_fast.ops.log_gamma_rsample import log_gamma_rsample
+
+_SUMS = 0x2545F4914F6CDD1D  # keeps the fresh sums apart from the draws
+
+
+def log_dirichlet_rao_blackwell(alpha: Tensor, seed: Tensor, draws: int = 4) -> Tensor:
+    """log θ of draws θ ~ Dirichlet(alpha), with implicit gradients averaged over the gammas' sum.
+
+    The draws are those of :func:`log_dirichlet_rsample`. The sum S ~ Gamma(Σ α) of the gammas is
+    independent of θ, so that its luck can be averaged out: in the gradient ∂/∂α_j =
+    L(α_j, l_j) (G_j − θ_j Σ_i G_i), L is replaced by the mean of L(α_j, log θ_j + log S) over
+    `draws` fresh S. Without bias; of the variance that the sum adds (a few per cent for dense α,
+    half as much again for sparse α of few topics) 1 / draws is left. As draws grows this becomes
+    the estimator of ``torch.distributions.Dirichlet(alpha).rsample().log()``.
+
+    Parameters
+    ----------
+    alpha : Tensor [..., K], float32 or float64 (half types are computed in float32), positive
+        and finite
+    seed : Tensor [], int64
+        One per call: draws from the same seed are the same.
+    draws : int, at least 1
+
+    Returns
+    -------
+    Tensor [..., K]
+        Of alpha's dtype.
+
+    Raises
+    ------
+    ValueError
+        If an alpha is not positive and finite, alpha is 0-dimensional or K is 0, draws is below
+        1, or seed is not a 0-dimensional int64 tensor.
+
+    Source: the path of the Beta marginals (Jankowiak & Obermeyer, "Pathwise Derivatives Beyond
+    the Reparameterization Trick", 2018), as a conditional expectation of the gammas' path.
+    """
+    check_rows("log_dirichlet_rao_blackwell", "alpha", alpha)
+    if draws < 1:
+        raise ValueError(f"log_dirichlet_rao_blackwell: draws is {draws}, expected >= 1")
+    wide = widen(alpha)
+    fixed = wide.detach()
+    log_gamma = log_gamma_rsample(fixed, seed)
+    if torch.is_grad_enabled():
+        total = fixed.sum(-1, keepdim=True)
+        log_sum = log_gamma_rsample(total.expand(draws, *total.shape), seed ^ _SUMS)
+        slope = gamma_implicit_gradient(fixed, log_gamma.log_softmax(-1) + log_sum).mean(0)
+        log_gamma = log_gamma + slope * (wide - fixed)  # wide − fixed is 0
+    return log_gamma.log_softmax(-1).to(alpha.dtype)

@@ -1,0 +1,24 @@
+"""Logarithms of Dirichlet draws with the gradients of rejection sampling, in plain PyTorch."""
+
+import torch
+from torch import Tensor
+
+from ntm_fast.reference.log_gamma_rsample import log_gamma_rsample
+
+
+def log_dirichlet_rsvi(alpha: Tensor, seed: Tensor, boost: int = 10) -> Tensor:
+    """See :func:`ntm_fast.ops.log_dirichlet_rsvi`; the same draws, computed in float64."""
+    if not ((alpha > 0) & alpha.isfinite()).all():
+        raise ValueError("log_dirichlet_rsvi: alpha must be positive and finite")
+    if boost < 1:
+        raise ValueError(f"log_dirichlet_rsvi: boost is {boost}, expected >= 1")
+    a = alpha.double()
+    ones = torch.ones_like(alpha).expand(boost, *alpha.shape)
+    noise = log_gamma_rsample(torch.cat(((alpha + boost).detach()[None], ones)), seed).double()
+    d = a.detach() + boost - 1 / 3
+    epsilon = ((noise[0] - d.log()) / 3).expm1() * (9 * d).sqrt()  # what was accepted
+    d = a + boost - 1 / 3
+    log_gamma = d.log() + 3 * (epsilon / (9 * d).sqrt()).log1p()  # log h(ε, α + boost)
+    for i, log_e in enumerate(noise[1:]):
+        log_gamma = log_gamma - log_e.exp() / (a + i)  # + log(u_i) / (α + i)
+    return log_gamma.log_softmax(-1).to(alpha.dtype)

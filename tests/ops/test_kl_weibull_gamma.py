@@ -1,0 +1,79 @@
+import mpmath
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import Tensor
+
+from ntm_fast import ops, reference
+from tests.ops import checks
+
+BOTH = ops.kl_weibull_gamma, reference.kl_weibull_gamma
+
+
+def inputs(rows: int = 5, topics: int = 7, spread: float = 1.0) -> list[Tensor]:
+    """Shape and scale [R, K], the prior's parameters [K]."""
+    shapes = [(rows, topics)] * 2 + [(topics,)] * 2
+    values = [(torch.randn(s, dtype=torch.float64) * spread).exp() for s in shapes]
+    values[0] = values[0].clamp_min(0.1)
+    return [v.requires_grad_() for v in values]
+
+
+@given(rows=st.integers(1, 40), topics=st.integers(1, 50), spread=st.floats(0, 1.5))
+def test_equals_reference(rows: int, topics: int, spread: float) -> None:
+    args = inputs(rows, topics, spread)
+    checks.check_float64(*BOTH, args, 1e-12, floor=1)
+    checks.check_float32(*BOTH, args, floor=1)
+
+
+@pytest.mark.parametrize("point", [(2.5, 1.3, 0.7, 2.0), (0.6, 0.4, 3.0, 0.2), (6, 2, 6.5, 2.1)])
+def test_equals_the_integral(point: tuple[float, float, float, float]) -> None:
+    k, scale, a, b = map(mpmath.mpf, point)
+
+    def integrand(x: mpmath.mpf) -> mpmath.mpf:
+        y = x / scale
+        log_q = mpmath.log(k / scale) + (k - 1) * mpmath.log(y) - y**k
+        log_p = a * mpmath.log(b) - mpmath.loggamma(a) + (a - 1) * mpmath.log(x) - b * x
+        return mpmath.exp(log_q) * (log_q - log_p)
+
+    with mpmath.workdps(25):
+        integral = mpmath.quad(integrand, [0, 1e-6, 0.01, 0.3, 1, 3, 10, 40, mpmath.inf])
+    value = ops.kl_weibull_gamma(torch.tensor([point[0]], dtype=torch.float64), *point[1:])
+    assert abs(float(value) - integral) < 1e-9
+
+
+def test_an_exponential_is_both() -> None:
+    scale = torch.logspace(-3, 3, 7)
+    kl = ops.kl_weibull_gamma(torch.ones(7, 1), scale[:, None], 1.0, 1 / scale[:, None])
+    assert kl.abs().max() < 1e-6
+
+
+def test_small_shapes_have_a_large_mean() -> None:
+    shape = torch.full((1, 1), 0.1).requires_grad_()
+    kl = ops.kl_weibull_gamma(shape, 1.0, 1.0, 1.0)
+    assert kl.item() == pytest.approx(3628800, rel=1e-5)  # Γ(11)
+    kl.sum().backward()
+    assert shape.grad.isfinite().all()
+
+
+def test_gradcheck() -> None:
+    torch.autograd.gradcheck(ops.kl_weibull_gamma, inputs())
+
+
+def test_contracts() -> None:
+    args = inputs(rows=200)
+    checks.check_threads(ops.kl_weibull_gamma, args)
+    checks.check_func_grad(ops.kl_weibull_gamma, args)
+    checks.check_compile(ops.kl_weibull_gamma, args)
+
+
+def test_bad_input() -> None:
+    names = ["shape", "scale", "prior_alpha", "prior_rate"]
+    for i, name in enumerate(names):
+        for value in (0.0, -1.0, torch.nan):
+            args = [torch.ones(3, 4) for _ in names]
+            args[i][1, 2] = value
+            with pytest.raises(ValueError, match=rf"{name}\[1, 2\] is {value:g}, expected pos"):
+                ops.kl_weibull_gamma(*args)
+    with pytest.raises(ValueError, match=r"shape has shape \[\]"):
+        ops.kl_weibull_gamma(torch.tensor(1.0), 1.0, 1.0, 1.0)
