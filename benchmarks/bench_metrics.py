@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import scipy.sparse
 
-from benchmarks.timing import compare
+from benchmarks.rows import timed
 from ntm_fast.data import Corpus
 from ntm_fast.metrics import npmi
 
@@ -107,7 +107,7 @@ def _rows(
         error = float(np.abs(value - values["ntm_fast"]).max())
         if not error <= 1e-9:
             raise AssertionError(f"{op}, {shape}: ntm_fast differs from {subject} by {error:.2g}")
-    timings = compare(subjects, threads=threads)
+    figures = timed(subjects, threads)
     return [
         {
             "op": op,
@@ -115,11 +115,9 @@ def _rows(
             "shape": f"{N_TOPICS} topics, {shape}",
             "dtype": "float64",
             "threads": threads,
-            "seconds": timing.seconds,
-            "spread": timing.spread,
-            "ratio": timing.seconds / timings["ntm_fast"].seconds,
+            **figure,
         }
-        for subject, timing in timings.items()
+        for subject, figure in figures.items()
     ]
 
 

@@ -1,57 +1,94 @@
-"""The machine's own speed, measured in this run: what shares of the floor are shares of."""
+"""The machine's own speed: what shares of the floor are shares of.
+
+A floor is the least work that an op has to do, done by torch's own matrix product or by a stream
+through memory of as many bytes. It is timed in turns with the op, so that both feel the same load.
+"""
 
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import torch
+from torch import Tensor
 
-from benchmarks.timing import Timing, compare
+from benchmarks.timing import compare
 
-SIZE = 1536  # of the square matrices: large enough for the BLAS's best, small enough to be quick
-FLOATS = 1 << 25  # of each array of the triad: 128 MiB, far more than any cache
+SIZE = 1024  # of the square matrices: large enough for the BLAS's best, small enough to be quick
+FLOATS = 1 << 25  # at most of each array of the triad: 128 MiB, far more than any cache
+
+
+@dataclass(frozen=True)
+class Floor:
+    """The least work of an op: as much as `calls` calls of `run` do."""
+
+    name: str
+    run: Callable[[], object]
+    calls: float
 
 
 @functools.cache
-def sgemm(threads: int) -> Timing:
-    """A float32 matrix product of SIZE³, by torch's own BLAS at full float32 precision."""
-    torch.set_num_threads(threads)
-    a, b, c = (torch.randn(SIZE, SIZE) for _ in range(3))
-    before = torch.get_float32_matmul_precision()
-    torch.set_float32_matmul_precision("highest")
-    try:
-        return compare({"sgemm": lambda: torch.mm(a, b, out=c)}, threads=threads)["sgemm"]
-    finally:
+def _matrices(dtype: torch.dtype) -> tuple[Tensor, Tensor, Tensor]:
+    torch.manual_seed(0)
+    a, b, c = (torch.randn(SIZE, SIZE).to(dtype) for _ in range(3))
+    return a, b, c
+
+
+@functools.cache
+def _arrays() -> tuple[Tensor, Tensor, Tensor]:
+    return torch.ones(FLOATS), torch.ones(FLOATS), torch.ones(FLOATS)
+
+
+def products(flops: float, dtype: torch.dtype = torch.float32) -> Floor:
+    """So many flops in matrix products: torch's own of SIZE³, at full precision of the dtype."""
+    a, b, c = _matrices(dtype)
+
+    def run() -> None:
+        before = torch.get_float32_matmul_precision()
+        torch.set_float32_matmul_precision("highest")
+        torch.mm(a, b, out=c)
         torch.set_float32_matmul_precision(before)
 
-
-@functools.cache
-def triad(threads: int) -> Timing:
-    """a = b + s·c over arrays far larger than the caches (McCalpin's STREAM)."""
-    torch.set_num_threads(threads)
-    a, b, c = (torch.ones(FLOATS) for _ in range(3))
-    return compare({"triad": lambda: torch.add(b, c, alpha=0.5, out=a)}, threads=threads)["triad"]
+    name = {torch.float32: "sgemm", torch.float64: "dgemm"}.get(dtype, f"{dtype} products")
+    return Floor(name, run, flops / (2 * SIZE**3))
 
 
-def sgemm_rate(threads: int) -> float:
-    """Flops per second of float32 matrix products."""
-    return 2 * SIZE**3 / sgemm(threads).seconds
+def arithmetic(operations: float) -> Floor:
+    """So many multiply-adds in double precision, at the rate of torch's own matrix product."""
+    floor = products(2 * operations, torch.float64)
+    return Floor("arithmetic", floor.run, floor.calls)
 
 
-def bandwidth(threads: int) -> float:
-    """Bytes per second that the triad reads and writes, without the write-allocate."""
-    return 3 * 4 * FLOATS / triad(threads).seconds
+def memory(n_bytes: float) -> Floor:
+    """So many bytes read or written: a = b + s·c (McCalpin's STREAM) over arrays of that size.
+
+    Small arrays stay in the caches, as those of a small op do.
+    """
+    floats = max(1, min(FLOATS, int(n_bytes / 12)))
+    a, b, c = (array[:floats] for array in _arrays())
+    return Floor("memory", lambda: torch.add(b, c, alpha=0.5, out=a), n_bytes / (12 * floats))
 
 
 def run(threads: int) -> list[dict[str, Any]]:
-    """One row each: GFLOP/s of sgemm, GB/s of the triad."""
+    """One row each: GFLOP/s of the matrix products, GB/s of the triad."""
+    torch.set_num_threads(threads)
+    flops, n_bytes = 2.0 * SIZE**3, 12.0 * FLOATS
+    floors = [products(flops), products(flops, torch.float64), memory(n_bytes)]
+    timings = compare({floor.name: floor.run for floor in floors}, threads=threads)
     rows: list[dict[str, Any]] = []
-    for name, shape, timing, unit, rate in (
-        ("sgemm", f"{SIZE}³", sgemm(threads), "gflops_per_second", sgemm_rate(threads)),
-        ("triad", f"{FLOATS >> 20}M", triad(threads), "gigabytes_per_second", bandwidth(threads)),
-    ):
-        row = {"op": name, "subject": "torch", "shape": shape, "dtype": "float32"}
-        row |= {"threads": threads, "seconds": timing.seconds, "spread": timing.spread}
-        rows.append(row | {unit: rate / 1e9})
+    for floor, timing in zip(floors, timings.values(), strict=True):
+        product = floor.name != "memory"
+        row = {
+            "op": floor.name if product else "triad",
+            "subject": "torch",
+            "shape": f"{SIZE}³" if product else f"{FLOATS >> 20}M",
+            "dtype": "float64" if floor.name == "dgemm" else "float32",
+            "threads": threads,
+            "seconds": timing.seconds,
+            "spread": timing.spread,
+        }
+        unit = "gflops_per_second" if product else "gigabytes_per_second"
+        rows.append(row | {unit: (flops if product else n_bytes) / timing.seconds / 1e9})
     return rows

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from benchmarks.floor import bandwidth
+from benchmarks.floor import Floor, memory
 from benchmarks.timing import compare
 
 
@@ -20,25 +20,8 @@ def forward_backward(function: Callable[..., Any], args: Sequence[Any]) -> list[
     return [output.detach(), *torch.autograd.grad(output.sum(), wanted)]
 
 
-def op_rows(
-    op: str,
-    args: Sequence[Any],
-    subjects: dict[str, Callable[..., Any]],
-    threads: int,
-    *,
-    elements: int | None = None,
-    tolerance: float = 1e-4,
-    budget: float = 2.0,
-    **extra: Any,
-) -> list[dict[str, Any]]:
-    """Check that all subjects agree with the first, then time forward and backward of each.
-
-    ``elements`` is what ns_per_element counts (default: those of the first argument); each row's
-    ``ratio`` is the subject's time over that of the first subject. The floor of ``share_of_floor``
-    is the memory traffic of an elementwise op at the bandwidth measured in the same run: every
-    tensor read in both passes, every gradient written once.
-    """
-    results = {name: forward_backward(f, args) for name, f in subjects.items()}
+def check_alike(op: str, results: dict[str, list[Tensor]], tolerance: float) -> None:
+    """Raises AssertionError if the first subject's tensors differ from another's."""
     ours, *others = results
     for name in others:
         for value, truth in zip(results[ours], results[name], strict=True):
@@ -46,16 +29,73 @@ def op_rows(
             error = float((value - truth).abs().max() / scale)
             if not error <= tolerance:
                 raise AssertionError(f"{op}: {ours} differs from {name} by {error:.2g}")
-    timings = compare(
+
+
+def timed(
+    subjects: dict[str, Callable[[], object]],
+    threads: int,
+    *,
+    floor: Floor | None = None,
+    budget: float = 2.0,
+) -> dict[str, dict[str, Any]]:
+    """Figures of each subject, all timed in turns, and the floor with them.
+
+    ``ratio`` is the subject's time over the first one's, ``share_of_floor`` the floor's time over
+    the subject's: medians over the turns, each compared within itself.
+    """
+    runs = subjects if floor is None else {**subjects, "floor": floor.run}
+    timings = compare(runs, threads=threads, budget=budget)
+    ours = next(iter(timings.values()))
+    figures = {}
+    for name in subjects:
+        timing = timings[name]
+        ratio = timing.over(ours)
+        row = {
+            "seconds": timing.seconds,
+            "spread": timing.spread,
+            "ratio": ratio.seconds,
+            "ratio_spread": ratio.spread,
+        }
+        if floor is not None:
+            share = timings["floor"].over(timing)
+            row |= {"floor": floor.name, "share_of_floor": share.seconds * floor.calls}
+            row |= {"share_spread": share.spread}
+        figures[name] = row
+    return figures
+
+
+def traffic(tensors: Sequence[Tensor]) -> int:
+    """Bytes that no elementwise op can save: all read in both passes, gradients written once."""
+    return sum((2 + t.requires_grad) * t.nbytes for t in tensors)
+
+
+def op_rows(
+    op: str,
+    args: Sequence[Any],
+    subjects: dict[str, Callable[..., Any]],
+    threads: int,
+    *,
+    floor: Floor | None = None,
+    elements: int | None = None,
+    tolerance: float = 1e-4,
+    budget: float = 2.0,
+    **extra: Any,
+) -> list[dict[str, Any]]:
+    """Check that all subjects agree with the first, then time forward and backward of each.
+
+    ``elements`` is what ns_per_element counts (default: those of the first argument); ``floor`` is
+    the memory traffic of an elementwise op unless another is given.
+    """
+    check_alike(op, {name: forward_backward(f, args) for name, f in subjects.items()}, tolerance)
+    tensors = [a for a in args if isinstance(a, Tensor)]
+    figures = timed(
         {name: lambda f=f: forward_backward(f, args) for name, f in subjects.items()},
-        threads=threads,
+        threads,
+        floor=floor or memory(traffic(tensors)),
         budget=budget,
     )
-    tensors = [a for a in args if isinstance(a, Tensor)]
     shapes = dict.fromkeys("x".join(map(str, t.shape)) for t in tensors)
     count = elements or tensors[0].numel()
-    traffic = sum((2 + t.requires_grad) * t.nbytes for t in tensors)
-    floor = traffic / bandwidth(threads)
     return [
         {
             "op": op,
@@ -63,12 +103,9 @@ def op_rows(
             "shape": ", ".join(shapes),
             "dtype": str(tensors[0].dtype).removeprefix("torch."),
             "threads": threads,
-            "seconds": timing.seconds,
-            "spread": timing.spread,
-            "ns_per_element": timing.seconds / count * 1e9,
-            "ratio": timing.seconds / timings[ours].seconds,
-            "share_of_floor": floor / timing.seconds,
+            **figure,
+            "ns_per_element": figure["seconds"] / count * 1e9,
             **extra,
         }
-        for name, timing in timings.items()
+        for name, figure in figures.items()
     ]

@@ -7,7 +7,8 @@ from typing import Any
 
 from rich.table import Table
 
-TEXT = ("op", "subject", "shape", "dtype")
+TEXT = ("op", "subject", "shape", "dtype", "floor", "alpha", "passes")
+HIDDEN = ("ratio_spread", "share_spread")  # saved, for the regression check
 
 
 def seconds(value: float) -> str:
@@ -36,9 +37,9 @@ def cell(name: str, value: Any) -> str:
 
 
 def table(title: str, rows: Sequence[dict[str, Any]]) -> Table:
-    """All columns that any row has, in the order in which they first appear."""
+    """The columns that any row has, in the order in which they first appear."""
     result = Table(title=title, title_justify="left", box=None, pad_edge=False)
-    columns = list(dict.fromkeys(name for row in rows for name in row))
+    columns = [n for n in dict.fromkeys(name for row in rows for name in row) if n not in HIDDEN]
     for name in columns:
         result.add_column(name.replace("_", " "), justify="left" if name in TEXT else "right")
     for row in rows:

@@ -13,10 +13,15 @@ QUICK = "NTM_FAST_BENCHMARK_QUICK" in os.environ  # only to see that a benchmark
 
 @dataclass(frozen=True)
 class Timing:
-    """Median seconds of one call, and the spread (interquartile range / median)."""
+    """Median seconds of one call, the spread (interquartile range / median), and every turn's."""
 
     seconds: float
     spread: float
+    samples: tuple[float, ...] = ()
+
+    def over(self, other: Timing) -> Timing:
+        """How many times the other's: each turn's against the same turn's, and the median."""
+        return summary([a / b for a, b in zip(self.samples, other.samples, strict=True)])
 
 
 def compare(
@@ -24,7 +29,7 @@ def compare(
     *,
     threads: int = 1,
     budget: float = 2.0,
-    minimum: int = 7,
+    minimum: int = 5,
 ) -> dict[str, Timing]:
     """Time the subjects in turns, so that a busy moment of the machine hits them all alike.
 
@@ -54,8 +59,9 @@ def compare(
 
 
 def summary(values: list[float]) -> Timing:
+    """The median and the spread of all turns."""
     median = statistics.median(values)
     if len(values) < 4:
-        return Timing(median, 0.0)
+        return Timing(median, 0.0, tuple(values))
     low, _, high = statistics.quantiles(values, n=4)
-    return Timing(median, (high - low) / median)
+    return Timing(median, (high - low) / median, tuple(values))

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 import sys
 from collections.abc import Callable
 from typing import Any
 
 from benchmarks import corpora
-from benchmarks.timing import QUICK, compare
+from benchmarks.processes import call, peak_bytes
+from benchmarks.rows import timed
+from benchmarks.timing import QUICK
 
 N_TOPICS = 50
 STEPS = {"20ng_prodlda": 20, "arxiv_100k": 4}  # of one side by side turn
@@ -54,7 +55,7 @@ def side_by_side(name: str, threads: int) -> list[dict[str, Any]]:
         "ntm_fast": lambda: ours.fit(documents, epochs=ours.state.epoch + 1),
         BASELINE: lambda: dense.epoch(matrix),
     }
-    timings = compare(subjects, threads=threads, budget=10)
+    figures = timed(subjects, threads, budget=10)
     return [
         row(
             "ProdLDA",
@@ -62,30 +63,18 @@ def side_by_side(name: str, threads: int) -> list[dict[str, Any]]:
             name,
             threads,
             batch_size=batch_size,
-            seconds=timing.seconds,
-            spread=timing.spread,
-            documents_per_second=len(documents) / timing.seconds,
-            ratio=timing.seconds / timings["ntm_fast"].seconds,
+            documents_per_second=len(documents) / figure["seconds"],
+            **figure,
         )
-        for subject, timing in timings.items()
+        for subject, figure in figures.items()
     ]
 
 
 def epoch(model: str, name: str, threads: int) -> dict[str, Any]:
     """One epoch (of the baseline a few steps) in a process of its own, with its peak memory."""
-    command = [sys.executable, "-m", "benchmarks.training", model, name, str(threads)]
-    done = subprocess.run(command, capture_output=True, text=True, env=dict(os.environ))
-    if done.returncode:
-        raise RuntimeError(f"{' '.join(command[1:])} failed: {done.stderr[-2000:]}")
-    figures = json.loads(done.stdout.splitlines()[-1])
+    figures = call("benchmarks.training", model, name, threads)
     subject = f"{BASELINE}, a few steps" if model == BASELINE else "ntm_fast, one epoch"
     return row("ProdLDA" if model == BASELINE else model, subject, name, threads, **figures)
-
-
-def peak_bytes() -> int:
-    """Largest resident size of this process so far (ru_maxrss would count its parent's too)."""
-    with open("/proc/self/status") as lines:
-        return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM"))
 
 
 def run_epoch(model: str, name: str, threads: int) -> dict[str, Any]:

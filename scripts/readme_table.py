@@ -9,37 +9,17 @@ exit code is 1 if README.md holds another table.
 from __future__ import annotations
 
 import argparse
-import json
 import sys
-from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
+from benchmarks import saved  # noqa: E402
+from benchmarks.saved import OURS, Row  # noqa: E402
 from benchmarks.table import seconds  # noqa: E402
 
 BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
-OURS = "ntm_fast"
-Row = dict[str, Any]
-
-
-def newest() -> Path | None:
-    """The file whose name ends in the latest date."""
-    files = (ROOT / "benchmarks" / "results").glob("*.jsonl")
-    return max(files, key=lambda path: (path.stem[-10:], path.name), default=None)
-
-
-def latest_rows(lines: Iterable[str]) -> list[Row]:
-    """The rows, the last one where the same thing was measured twice."""
-    rows: dict[tuple[Any, ...], Row] = {}
-    names = ("op", "subject", "shape", "dtype", "threads", "passes", "alpha")
-    for line in lines:
-        row = json.loads(line)
-        key = tuple(row.get(name) for name in names)
-        rows[key] = row
-    return list(rows.values())
 
 
 def op_lines(rows: list[Row]) -> list[str]:
@@ -98,7 +78,7 @@ def section(path: Path | None) -> str:
     """What stands between the two marks."""
     if path is None:
         return "No results are committed yet: `python -m benchmarks` prints and saves them."
-    rows = latest_rows(path.read_text(encoding="utf-8").splitlines())
+    rows = list(saved.read(path).values())
     machine = rows[-1]["machine"]
     parts = [
         f"{machine['cpu']}, {machine['cores']} cores ({machine['cpu_level']}), torch"
@@ -125,7 +105,7 @@ def section(path: Path | None) -> str:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("results", nargs="?", type=Path, default=newest())
+    parser.add_argument("results", nargs="?", type=Path, default=saved.newest())
     parser.add_argument("--check", action="store_true")
     given = parser.parse_args()
     readme = ROOT / "README.md"

@@ -2,7 +2,7 @@
 
 The floor is the memory traffic that no method without an array of V×K elements between forward and
 backward can avoid: the logits read twice and their gradient written once, 12·V·K bytes, at the
-bandwidth of this machine measured in the same run.
+bandwidth of this machine.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from benchmarks.batches import ZipfBatch, zipf_batch
-from benchmarks.floor import bandwidth
+from benchmarks.floor import memory
 from benchmarks.rows import op_rows
 from ntm_fast import ops, reference
 
@@ -52,7 +52,6 @@ class SparseLikelihood(torch.autograd.Function):
 
 def run(threads: int) -> list[dict[str, Any]]:
     rows = []
-    rate = bandwidth(threads)
     compiled = torch.compile(reference.bow_mixture_log_likelihood)
     for documents, topics, words in SHAPES:
         batch = zipf_batch(documents, words, length=150)
@@ -80,14 +79,13 @@ def run(threads: int) -> list[dict[str, Any]]:
         subjects = {"ntm_fast": fast, "eager dense": eager, "torch.sparse": torch_sparse}
         if (documents, topics, words) == SHAPES[2]:
             subjects["compiled reference"] = compiled_reference
-        new = op_rows(
+        rows += op_rows(
             "bow_mixture_log_likelihood",
             args,
             subjects,
             threads,
+            floor=memory(12 * words * topics),
             elements=documents * words,
             nonzeros=len(batch.indices),
         )
-        floor = 12 * words * topics / rate
-        rows += [{**row, "share_of_floor": floor / row["seconds"]} for row in new]
     return rows
