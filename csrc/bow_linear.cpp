@@ -11,6 +11,7 @@ namespace {
 
 constexpr char op[] = "bow_linear";
 constexpr int64_t documents_per_block = 8, words_per_block = 256;
+constexpr double element_ns = .1;  // of a row of weight or output, read or written
 
 void check_weight(const Tensor& weight) {
   check(weight.dim() == 2, op, ": weight has shape ", shape(weight), ", expected [V, H]");
@@ -28,7 +29,8 @@ Tensor forward(const Tensor& indptr, const Tensor& indices, const Tensor& counts
     const Tensor output = torch::stable::new_empty(weight, {documents, weight.size(1)});
     const BowLinear<T> args{batch.view(), data<T>(w), mutable_data<T>(output), weight.size(1)};
     const auto kernel = NTM_FAST_CPU_CALL(bow_linear<T>);
-    parallel_blocks(documents, documents_per_block,
+    const double work = element_ns * double(weight.size(1)) * double(batch.view().nonzeros);
+    parallel_blocks(documents, documents_per_block, work,
                     [&](int64_t first, int64_t last) { kernel(args, first, last); });
     return output;
   });
@@ -50,6 +52,7 @@ std::tuple<Tensor, Tensor> backward(const Tensor& grad_output, const Tensor& ind
               grad_output.size(1) == features,
           op, ": grad_output has shape ", shape(grad_output), ", expected [", documents, ", ",
           features, "]");
+    const double work = element_ns * double(features) * double(batch.view().nonzeros);
     const Tensor grad_counts =
         torch::stable::new_empty(weight, {want_counts ? batch.view().nonzeros : 0});
     const Tensor grad_weight =
@@ -58,7 +61,7 @@ std::tuple<Tensor, Tensor> backward(const Tensor& grad_output, const Tensor& ind
       const BowLinearCounts<T> args{batch.view(), data<T>(w), data<T>(g),
                                     mutable_data<T>(grad_counts), features};
       const auto kernel = NTM_FAST_CPU_CALL(bow_linear_counts<T>);
-      parallel_blocks(documents, documents_per_block,
+      parallel_blocks(documents, documents_per_block, work,
                       [&](int64_t first, int64_t last) { kernel(args, first, last); });
     }
     if (want_weight) {
@@ -68,6 +71,7 @@ std::tuple<Tensor, Tensor> backward(const Tensor& grad_output, const Tensor& ind
       const BowLinearWeight<T> args{ordered.view(), data<T>(g), to, features};
       const auto kernel = NTM_FAST_CPU_CALL(bow_linear_weight<T>);
       parallel_scattered_blocks(words, words_per_block,
+                                work + element_ns * double(words * features),
                                 [&](int64_t first, int64_t last) { kernel(args, first, last); });
     }
     return std::tuple(grad_counts, grad_weight);

@@ -12,8 +12,9 @@ namespace ntm_fast {
 namespace {
 
 constexpr char op[] = "bow_mixture_log_likelihood";
-constexpr int64_t documents_per_block = 4, words_per_block = 64, places_per_block = 4096;
-constexpr int64_t padding = 16;  // row_padding of cpu/vector_rows.h
+constexpr int64_t documents_per_block = 4, words_per_block = 64;
+constexpr double element_ns = .3;  // of a row of topics, at a word or at a nonzero
+constexpr int64_t padding = 16;    // row_padding of cpu/vector_rows.h
 
 void check_parameters(const Tensor& theta, const Tensor& topic_logits, const Tensor& indptr) {
   check(theta.dim() == 2 && theta.size(1) > 0, op, ": theta has shape ", shape(theta),
@@ -45,7 +46,8 @@ void topic_norms(const Tensor& topic_logits, T* result) {
   const MixtureNorms<T> args{data<T>(topic_logits), partials.get(),
                              partials.get() + blocks * topics, words, topics};
   const auto kernel = NTM_FAST_CPU_CALL(mixture_norms<T>);
-  parallel_blocks(blocks, 1, [&](int64_t first, int64_t last) { kernel(args, first, last); });
+  parallel_blocks(blocks, 1, element_ns * double(words * topics),
+                  [&](int64_t first, int64_t last) { kernel(args, first, last); });
   NTM_FAST_CPU_CALL(mixture_merge_norms<T>)(args, result, result + topics);
 }
 
@@ -77,7 +79,8 @@ std::tuple<Tensor, Tensor, Tensor, Tensor> forward(const Tensor& theta, const Te
                           topics,
                           stride};
     const auto kernel = NTM_FAST_CPU_CALL(mixture_documents<T>);
-    parallel_blocks(documents, documents_per_block, [&](int64_t first, int64_t last) {
+    const double work = element_ns * double(batch.view().nonzeros * topics);
+    parallel_blocks(documents, documents_per_block, work, [&](int64_t first, int64_t last) {
       const std::unique_ptr<T[]> scratch(new T[size_t(3 * stride)]);
       kernel(args, first, last, scratch.get());
     });
@@ -168,7 +171,8 @@ std::tuple<Tensor, Tensor> backward(const Tensor& grad_log_likelihood, const Ten
                                   stride,
                                   underflown};
     const auto kernel = NTM_FAST_CPU_CALL(mixture_words<T>);
-    parallel_scattered_blocks(words, words_per_block,
+    const double work = element_ns * double((places.nonzeros + words) * topics);
+    parallel_scattered_blocks(words, words_per_block, work,
                               [&](int64_t first, int64_t last) { kernel(args, first, last); });
   });
   return {grad_theta, grad_logits};

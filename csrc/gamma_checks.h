@@ -12,6 +12,12 @@ namespace ntm_fast {
 // Elements of one block: enough to hide its start, few enough to stay in the first cache.
 constexpr int64_t gamma_block = 4096;
 
+// Nanoseconds that an element of float or double takes.
+template <class T>
+constexpr double sample_ns = sizeof(T) == 4 ? 10 : 25;
+template <class T>
+constexpr double gradient_ns = sizeof(T) == 4 ? 6 : 14;
+
 // The least position that any thread has found to be invalid.
 class FirstInvalid {
  public:

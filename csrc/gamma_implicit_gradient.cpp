@@ -19,9 +19,9 @@ Tensor gamma_implicit_gradient(const Tensor& alpha, const Tensor& log_x) {
     const GammaImplicitGradient<T> args{data<T>(a), data<T>(l), nullptr, mutable_data<T>(gradient)};
     const auto kernel = NTM_FAST_CPU_CALL(gamma_implicit_gradient<T>);
     FirstInvalid invalid;
-    parallel_blocks(a.numel(), gamma_block, [&](int64_t first, int64_t last) {
-      invalid.record(kernel(args, first, last));
-    });
+    parallel_blocks(
+        a.numel(), gamma_block, gradient_ns<T> * double(a.numel()),
+        [&](int64_t first, int64_t last) { invalid.record(kernel(args, first, last)); });
     invalid.check_none<T>(op, a);
   });
   return gradient;

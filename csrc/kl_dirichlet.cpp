@@ -10,6 +10,7 @@ namespace {
 
 constexpr char op[] = "kl_dirichlet";
 constexpr int64_t rows_per_block = 64;
+constexpr double element_ns = 5;
 
 void check_inputs(const Tensor& alpha, const Tensor& prior) {
   check(alpha.dim() == 2, op, ": alpha has shape ", shape(alpha), ", expected [B, K]");
@@ -33,7 +34,7 @@ Tensor forward(const Tensor& alpha, const Tensor& prior) {
     const KlDirichlet<T> args{data<T>(a), data<T>(p), mutable_data<T>(kl), topics,
                               prior.size(0) == 1 ? 0 : topics};
     const auto kernel = NTM_FAST_CPU_CALL(kl_dirichlet<T>);
-    parallel_blocks(rows, rows_per_block,
+    parallel_blocks(rows, rows_per_block, element_ns * double(alpha.numel()),
                     [&](int64_t first, int64_t last) { kernel(args, first, last); });
   });
   return kl;
@@ -61,7 +62,7 @@ std::tuple<Tensor, Tensor> backward(const Tensor& grad_kl, const Tensor& alpha, 
                                       topics,
                                       prior.size(0) == 1 ? 0 : topics};
     const auto kernel = NTM_FAST_CPU_CALL(kl_dirichlet_backward<T>);
-    parallel_blocks(rows, rows_per_block,
+    parallel_blocks(rows, rows_per_block, element_ns * double(alpha.numel()),
                     [&](int64_t first, int64_t last) { kernel(args, first, last); });
   });
   return {ga, gp};

@@ -12,6 +12,7 @@ namespace {
 constexpr char op[] = "kl_gamma";
 constexpr const char* names[] = {"alpha", "rate", "prior_alpha", "prior_rate"};
 constexpr int64_t rows_per_block = 64;
+constexpr double element_ns = 6;
 
 using Arguments = std::array<Tensor, 4>;  // contiguous, [R, K] or [1, K]
 
@@ -47,7 +48,7 @@ Tensor forward(const Tensor& alpha, const Tensor& rate, const Tensor& prior_alph
     const KlGamma<T> args{rows_of<T>(x[0]), rows_of<T>(x[1]),    rows_of<T>(x[2]),
                           rows_of<T>(x[3]), mutable_data<T>(kl), alpha.size(1)};
     const auto kernel = NTM_FAST_CPU_CALL(kl_gamma<T>);
-    parallel_blocks(alpha.size(0), rows_per_block,
+    parallel_blocks(alpha.size(0), rows_per_block, element_ns * double(alpha.numel()),
                     [&](int64_t first, int64_t last) { kernel(args, first, last); });
   });
   return kl;
@@ -78,7 +79,7 @@ std::tuple<Tensor, Tensor, Tensor, Tensor> backward(const Tensor& grad_kl, const
       args.gradients[i] = want[i] ? mutable_data<T>(gradients[i]) : nullptr;
     }
     const auto kernel = NTM_FAST_CPU_CALL(kl_gamma_backward<T>);
-    parallel_blocks(alpha.size(0), rows_per_block,
+    parallel_blocks(alpha.size(0), rows_per_block, element_ns * double(alpha.numel()),
                     [&](int64_t first, int64_t last) { kernel(args, first, last); });
   });
   return {gradients[0], gradients[1], gradients[2], gradients[3]};

@@ -11,6 +11,7 @@ namespace {
 
 constexpr char op[] = "kl_normal";
 constexpr int64_t rows_per_block = 64;
+constexpr double element_ns = 2;
 
 void check_inputs(const Tensor& mean, const Tensor& log_variance, const Tensor& prior_mean,
                   const Tensor& prior_log_variance) {
@@ -37,7 +38,7 @@ Tensor kl_normal(const Tensor& mean, const Tensor& log_variance, const Tensor& p
     const KlNormal<T> args{data<T>(m),  data<T>(v),          data<T>(pm),
                            data<T>(pv), mutable_data<T>(kl), mean.size(1)};
     const auto kernel = NTM_FAST_CPU_CALL(kl_normal<T>);
-    parallel_blocks(mean.size(0), rows_per_block,
+    parallel_blocks(mean.size(0), rows_per_block, element_ns * double(mean.numel()),
                     [&](int64_t first, int64_t last) { kernel(args, first, last); });
   });
   return kl;
@@ -64,7 +65,7 @@ std::tuple<Tensor, Tensor, Tensor, Tensor> kl_normal_backward(const Tensor& grad
                                    mutable_data<T>(gv), mutable_data<T>(gpm), mutable_data<T>(gpv),
                                    mean.size(1)};
     const auto kernel = NTM_FAST_CPU_CALL(kl_normal_backward<T>);
-    parallel_blocks(mean.size(0), rows_per_block,
+    parallel_blocks(mean.size(0), rows_per_block, element_ns * double(mean.numel()),
                     [&](int64_t first, int64_t last) { kernel(args, first, last); });
   });
   return {gm, gv, gpm, gpv};

@@ -26,7 +26,8 @@ std::tuple<Tensor, Tensor> log_dirichlet_rsample(const Tensor& alpha, const Tens
                                       mutable_data<T>(log_gamma), key, a.size(1)};
     const auto kernel = NTM_FAST_CPU_CALL(log_dirichlet_rsample<T>);
     FirstInvalid invalid;
-    parallel_blocks(a.size(0), rows_per_block(a.size(1)), [&](int64_t first, int64_t last) {
+    const double work = sample_ns<T> * double(a.numel());
+    parallel_blocks(a.size(0), rows_per_block(a.size(1)), work, [&](int64_t first, int64_t last) {
       invalid.record(kernel(args, first, last));
     });
     invalid.check_none<T>(op, a);
@@ -53,7 +54,7 @@ Tensor log_dirichlet_rsample_backward(const Tensor& grad, const Tensor& alpha,
     const LogDirichletRsampleBackward<T> args{
         data<T>(g), data<T>(a), data<T>(t), data<T>(l), mutable_data<T>(grad_alpha), a.size(1)};
     const auto kernel = NTM_FAST_CPU_CALL(log_dirichlet_rsample_backward<T>);
-    parallel_blocks(a.size(0), rows_per_block(a.size(1)),
+    parallel_blocks(a.size(0), rows_per_block(a.size(1)), gradient_ns<T> * double(a.numel()),
                     [&](int64_t first, int64_t last) { kernel(args, first, last); });
   });
   return grad_alpha;

@@ -19,9 +19,9 @@ Tensor log_gamma_rsample(const Tensor& alpha, const Tensor& seed) {
     const LogGammaRsample<T> args{data<T>(a), mutable_data<T>(log_gamma), key};
     const auto kernel = NTM_FAST_CPU_CALL(log_gamma_rsample<T>);
     FirstInvalid invalid;
-    parallel_blocks(a.numel(), gamma_block, [&](int64_t first, int64_t last) {
-      invalid.record(kernel(args, first, last));
-    });
+    parallel_blocks(
+        a.numel(), gamma_block, sample_ns<T> * double(a.numel()),
+        [&](int64_t first, int64_t last) { invalid.record(kernel(args, first, last)); });
     invalid.check_none<T>(op, a);
   });
   return log_gamma;
@@ -41,7 +41,7 @@ Tensor log_gamma_rsample_backward(const Tensor& grad, const Tensor& alpha,
     const GammaImplicitGradient<T> args{data<T>(a), data<T>(l), data<T>(g),
                                         mutable_data<T>(grad_alpha)};
     const auto kernel = NTM_FAST_CPU_CALL(gamma_implicit_gradient<T>);
-    parallel_blocks(a.numel(), gamma_block,
+    parallel_blocks(a.numel(), gamma_block, gradient_ns<T> * double(a.numel()),
                     [&](int64_t first, int64_t last) { kernel(args, first, last); });
   });
   return grad_alpha;

@@ -67,18 +67,26 @@ T* mutable_data(const Tensor& tensor) {
   return static_cast<T*>(tensor.mutable_data_ptr());
 }
 
+// Less work than this stays on the calling thread: waking another takes 20 to 100 us.
+constexpr double worth_waking = 150e3;  // ns
+
 // Runs f(begin, end) over [0, n) in blocks of a fixed size, so that what a block computes, and with
-// it every bit of the result, does not depend on the number of threads.
+// it every bit of the result, does not depend on the number of threads. ``work``
+// estimates the nanoseconds that all of it takes; small jobs run on the calling thread.
+template <class F>
+void parallel_blocks(int64_t n, int64_t block, double work, const F& f) {
+  const int64_t blocks = (n + block - 1) / block;
+  const auto some = [&](int64_t first, int64_t last) {
+    for (int64_t i = first; i < last; ++i) f(i * block, i + 1 == blocks ? n : (i + 1) * block);
+  };
+  if (blocks <= 1 || work < worth_waking) some(0, blocks);
+  else torch::stable::parallel_for(0, blocks, 1, some);
+}
+
+// The same for work that is always worth the threads.
 template <class F>
 void parallel_blocks(int64_t n, int64_t block, const F& f) {
-  const int64_t blocks = (n + block - 1) / block;
-  if (blocks <= 1) {
-    if (n > 0) f(int64_t{0}, n);
-    return;
-  }
-  torch::stable::parallel_for(0, blocks, 1, [&](int64_t first, int64_t last) {
-    for (int64_t i = first; i < last; ++i) f(i * block, i + 1 == blocks ? n : (i + 1) * block);
-  });
+  parallel_blocks(n, block, worth_waking, f);
 }
 
 // Number of this thread inside parallel_blocks, below torch::stable::get_num_threads().
