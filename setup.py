@@ -47,8 +47,19 @@ CPU_LEVELS = {
     "avx2": ["-march=x86-64-v3"],
     "avx512": ["-march=x86-64-v4", "-mprefer-vector-width=512"],
 }
+# Beyond avx512 there are products of bfloat16 matrices alone: only csrc/cpu/*_bf16.cpp are built.
+BF16_LEVELS = {
+    "avx512_bf16": ["-march=x86-64-v4", "-mprefer-vector-width=512", "-mavx512bf16"],
+    "amx": [
+        "-march=x86-64-v4",
+        "-mprefer-vector-width=512",
+        "-mavx512bf16",
+        "-mamx-tile",
+        "-mamx-bf16",
+    ],
+}
 if platform.machine().lower() not in ("x86_64", "amd64"):
-    CPU_LEVELS = {"baseline": []}
+    CPU_LEVELS, BF16_LEVELS = {"baseline": []}, {}
 # No -ffast-math: NaN and infinity must travel. These let loops vectorise and change no value.
 CPU_FLAGS = [
     "-std=c++17",
@@ -143,9 +154,11 @@ class BuildKernels(BuildExtension):
     def cpu_objects(self, build: Path) -> list[Path]:
         compiler = os.environ.get("CXX", "c++")
         objects = []
-        for level, flags in CPU_LEVELS.items():
+        for level, flags in {**CPU_LEVELS, **BF16_LEVELS}.items():
             command = [compiler, *CPU_FLAGS, *flags, f"-DNTM_FAST_ISA={level}"]
             for source in sorted((CSRC / "cpu").glob("*.cpp")):
+                if source.stem.endswith("_bf16") != (level in BF16_LEVELS):
+                    continue
                 target = build / f"{source.stem}.{level}.o"
                 self.add_rule(target, source, command)
                 objects.append(target)

@@ -19,7 +19,7 @@ namespace {
 
 std::vector<std::string> compiled_cpu_levels() {
 #if defined(__x86_64__)
-  return {"baseline", "avx2", "avx512"};
+  return {"baseline", "avx2", "avx512", "avx512_bf16", "amx"};
 #else
   return {"baseline"};
 #endif

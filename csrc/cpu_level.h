@@ -4,13 +4,16 @@
 
 namespace ntm_fast {
 
-enum class CpuLevel { baseline, avx2, avx512 };
+// The last two add products of bfloat16 matrices to avx512 and change nothing else.
+enum class CpuLevel { baseline, avx2, avx512, avx512_bf16, amx };
 
-// The level in use: NTM_FAST_CPU=baseline|avx2|avx512 if set, else the widest supported one.
+// The level in use: NTM_FAST_CPU if set (to a name in the enumeration), else the widest supported
+// one.
 // Throws std::invalid_argument if NTM_FAST_CPU names no level or one this machine lacks.
 CpuLevel cpu_level();
 
-// The widest level that this machine supports, whatever NTM_FAST_CPU says.
+// The widest level that this machine supports, whatever NTM_FAST_CPU says. The first call asks the
+// system for the use of AMX.
 CpuLevel widest_cpu_level();
 
 const char* cpu_level_name(CpuLevel level);
@@ -30,8 +33,16 @@ const char* cpu_level_name(CpuLevel level);
   namespace avx512 {              \
   __VA_ARGS__;                    \
   }
+// The same for the kernels that only the levels with bfloat16 products have.
+#define NTM_FAST_BF16_DECLARE(...) \
+  namespace avx512_bf16 {          \
+  __VA_ARGS__;                     \
+  }                                \
+  namespace amx {                  \
+  __VA_ARGS__;                     \
+  }
 #define NTM_FAST_CPU_CALL(...)                                                                \
-  (::ntm_fast::cpu_level() == ::ntm_fast::CpuLevel::avx512 ? &::ntm_fast::avx512::__VA_ARGS__ \
+  (::ntm_fast::cpu_level() >= ::ntm_fast::CpuLevel::avx512 ? &::ntm_fast::avx512::__VA_ARGS__ \
    : ::ntm_fast::cpu_level() == ::ntm_fast::CpuLevel::avx2 ? &::ntm_fast::avx2::__VA_ARGS__   \
                                                            : &::ntm_fast::baseline::__VA_ARGS__)
 #else

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 import ntm_fast
-from tests.levels import LEVELS, machine_levels
+from tests.levels import ALL_LEVELS, BF16_LEVELS, supported
 
 ROOT = Path(__file__).resolve().parents[1]
 BUILD = f"temp.{sysconfig.get_platform()}-{sys.implementation.cache_tag}"
@@ -42,8 +42,10 @@ def mergeable_symbols(built: Path, level: str) -> list[str]:
 def test_kernels_share_no_symbols_between_instruction_sets() -> None:
     if not KERNELS.is_dir():
         pytest.skip(f"{KERNELS} is absent: not built in this folder")
-    for source in (ROOT / "csrc" / "cpu").glob("*.cpp"):
-        for level in ntm_fast.build_info().compiled_cpu_levels:
+    for level in ntm_fast.build_info().compiled_cpu_levels:
+        for source in (ROOT / "csrc" / "cpu").glob("*.cpp"):
+            if source.stem.endswith("_bf16") != (level in BF16_LEVELS):
+                continue
             built = KERNELS / f"{source.stem}.{level}.o"
             assert built.is_file()
             assert not mergeable_symbols(built, level), built.name
@@ -71,7 +73,7 @@ def test_build_info() -> None:
     assert info.torch == torch.__version__
     assert info.threads == torch.get_num_threads()
     assert info.cpu_level in info.compiled_cpu_levels
-    assert info.widest_cpu_level in LEVELS
+    assert info.widest_cpu_level in ALL_LEVELS
     assert set(info.as_dict()) == set(info.__dataclass_fields__)
 
 
@@ -85,7 +87,7 @@ def python(code: str, **environment: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-@pytest.mark.parametrize("level", machine_levels())
+@pytest.mark.parametrize("level", supported(ALL_LEVELS))
 def test_level_is_forced(level: str) -> None:
     done = python("import ntm_fast; print(ntm_fast.build_info().cpu_level)", NTM_FAST_CPU=level)
     assert done.stdout.split() == [level]
@@ -94,7 +96,7 @@ def test_level_is_forced(level: str) -> None:
 def test_wrong_level_is_refused() -> None:
     done = python("import ntm_fast.ops", NTM_FAST_CPU="sse9")
     assert done.returncode == 1
-    assert "NTM_FAST_CPU=sse9: expected baseline, avx2 or avx512" in done.stderr
+    assert "NTM_FAST_CPU=sse9: expected baseline, avx2, avx512, avx512_bf16 or amx" in done.stderr
     done = python("import ntm_fast; print(ntm_fast.build_info())", NTM_FAST_CPU="sse9")
     assert "NTM_FAST_CPU=sse9: expected baseline" in done.stdout
 

@@ -1,0 +1,126 @@
+#pragma once
+// Operands of matrix products in bfloat16. The instructions multiply pairs of neighbours along the
+// reduction, so matrices are stored as pairs: two bfloat16 in a uint32_t, the first one low. With
+// two parts, x = high + low + O(2^-17 x), a matrix of the high parts is followed by one of the low.
+
+#include "vector.h"
+
+NTM_FAST_ISA_BEGIN
+
+typedef uint32_t Pair;
+constexpr int64_t pair_lanes = 16;  // of a register
+
+// What one bfloat16 leaves out of x; 0 for infinity, which bfloat16 has.
+NTM_FAST_INLINE FloatLanes bf16_remainder(FloatLanes x) {
+  const __m512i bits = _mm512_cvtepu16_epi32((__m256i)_mm512_cvtneps_pbh((__m512)x));
+  const __m512 rounded = (__m512)_mm512_slli_epi32(bits, 16);
+  const __mmask16 infinite = _mm512_fpclass_ps_mask(rounded, 0x18);
+  return (FloatLanes)_mm512_maskz_sub_ps(__mmask16(~infinite), (__m512)x, rounded);
+}
+
+// 32 numbers as they stand in memory: pairs of neighbours, first's then second's.
+NTM_FAST_INLINE __m512i round_in_order(FloatLanes first, FloatLanes second) {
+  return (__m512i)_mm512_cvtne2ps_pbh((__m512)second, (__m512)first);
+}
+
+// Halves of `in_order` as pairs: (first[i], second[i]).
+NTM_FAST_INLINE __m512i interleaved(__m512i in_order) {
+  const __m512i lane = _mm512_set_epi32(15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0);
+  const __m512i index =
+      _mm512_or_si512(lane, _mm512_slli_epi32(_mm512_add_epi32(lane, _mm512_set1_epi32(16)), 16));
+  return _mm512_permutexvar_epi16(index, in_order);
+}
+
+// Where a matrix of pairs lies: element [row, pair] of part p at data[p * part + row * stride +
+// pair].
+struct Pairs {
+  Pair* data;
+  int64_t stride, part;
+};
+
+NTM_FAST_INLINE FloatLanes load_up_to(const float* from, int64_t n) {
+  if (n >= float_lanes) return load(from);
+  return n <= 0 ? FloatLanes{}
+                : (FloatLanes)_mm512_maskz_loadu_ps(__mmask16((1u << n) - 1), from);
+}
+
+// Rows of floats [rows, columns] as pairs of neighbours in a row [padded_rows, padded_pairs], both
+// multiples of 16; the padding is 0.
+template <int PARTS>
+void pair_in_rows(const float* from, int64_t stride, int64_t rows, int64_t columns, Pairs to,
+                  int64_t padded_rows, int64_t padded_pairs) {
+  for (int64_t i = 0; i < padded_rows; ++i) {
+    const float* row = from + i * stride;
+    const int64_t n = i < rows ? columns : 0;
+    for (int64_t j = 0; j < padded_pairs; j += pair_lanes) {
+      FloatLanes first = load_up_to(row + 2 * j, n - 2 * j);
+      FloatLanes second = load_up_to(row + 2 * j + float_lanes, n - 2 * j - float_lanes);
+      for (int part = 0; part < PARTS; ++part) {
+        store(to.data + part * to.part + i * to.stride + j, round_in_order(first, second));
+        first = bf16_remainder(first);
+        second = bf16_remainder(second);
+      }
+    }
+  }
+}
+
+// Rows of floats [rows, columns] as pairs of rows [padded_pairs, padded_columns]: (row 2i, row 2i +
+// 1); padded_columns is a multiple of 16, the padding is 0.
+template <int PARTS>
+void pair_rows(const float* from, int64_t stride, int64_t rows, int64_t columns, Pairs to,
+               int64_t padded_pairs, int64_t padded_columns) {
+  for (int64_t i = 0; i < padded_pairs; ++i) {
+    const float* row = from + 2 * i * stride;
+    const int64_t n = 2 * i < rows ? columns : 0, m = 2 * i + 1 < rows ? columns : 0;
+    for (int64_t j = 0; j < padded_columns; j += pair_lanes) {
+      FloatLanes first = load_up_to(row + j, n - j), second = load_up_to(row + stride + j, m - j);
+      for (int part = 0; part < PARTS; ++part) {
+        store(to.data + part * to.part + i * to.stride + j,
+              interleaved(round_in_order(first, second)));
+        first = bf16_remainder(first);
+        second = bf16_remainder(second);
+      }
+    }
+  }
+}
+
+// Transposes 16 x 16 pairs. Each step swaps one bit of the row's number with that of the lane's.
+NTM_FAST_INLINE void transpose_block(const Pair* from, int64_t stride, Pair* to, int64_t to_stride) {
+  const __m512i lane = _mm512_set_epi32(15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0);
+  __m512i rows[16];
+#pragma GCC unroll 16
+  for (int i = 0; i < 16; ++i) rows[i] = load<__m512i>(from + i * stride);
+#pragma GCC unroll 4
+  for (int bit = 1; bit < 16; bit *= 2) {
+    const __mmask16 odd = _mm512_test_epi32_mask(lane, _mm512_set1_epi32(bit));
+    // Lanes of the second row are numbered from 16 on.
+    const __m512i other = _mm512_xor_si512(lane, _mm512_set1_epi32(bit));
+    const __m512i second = _mm512_set1_epi32(16);
+    const __m512i upper = _mm512_mask_add_epi32(lane, odd, other, second);
+    const __m512i lower = _mm512_mask_add_epi32(other, odd, lane, second);
+#pragma GCC unroll 16
+    for (int i = 0; i < 16; ++i) {
+      if (i & bit) continue;
+      const __m512i a = rows[i], b = rows[i + bit];
+      rows[i] = _mm512_permutex2var_epi32(a, upper, b);
+      rows[i + bit] = _mm512_permutex2var_epi32(a, lower, b);
+    }
+  }
+#pragma GCC unroll 16
+  for (int i = 0; i < 16; ++i) store(to + i * to_stride, rows[i]);
+}
+
+// [rows, columns] of each part, both multiples of 16, the other way round.
+template <int PARTS>
+void transpose_pairs(Pairs from, int64_t rows, int64_t columns, Pairs to) {
+  for (int part = 0; part < PARTS; ++part) {
+    for (int64_t i = 0; i < rows; i += pair_lanes) {
+      for (int64_t j = 0; j < columns; j += pair_lanes) {
+        transpose_block(from.data + part * from.part + i * from.stride + j, from.stride,
+                        to.data + part * to.part + j * to.stride + i, to.stride);
+      }
+    }
+  }
+}
+
+NTM_FAST_ISA_END
