@@ -62,7 +62,12 @@ def library(
 
 
 def run(
-    library: ctypes.CDLL, parts: int, order: int, a: np.ndarray, b: np.ndarray, c: np.ndarray,
+    library: ctypes.CDLL,
+    parts: int,
+    order: int,
+    a: np.ndarray,
+    b: np.ndarray,
+    c: np.ndarray,
     accumulate: bool,
 ) -> None:
     pointers = [ctypes.c_void_p(x.ctypes.data) for x in (a, b, c)]

@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 import sysconfig
@@ -11,7 +12,7 @@ import pytest
 import torch
 
 import ntm_fast
-from tests.levels import ALL_LEVELS, BF16_LEVELS, supported
+from tests.levels import ALL_LEVELS, BF16_LEVELS, LEVELS, supported
 
 ROOT = Path(__file__).resolve().parents[1]
 BUILD = f"temp.{sysconfig.get_platform()}-{sys.implementation.cache_tag}"
@@ -49,6 +50,25 @@ def test_kernels_share_no_symbols_between_instruction_sets() -> None:
             built = KERNELS / f"{source.stem}.{level}.o"
             assert built.is_file()
             assert not mergeable_symbols(built, level), built.name
+
+
+# Instructions that only the levels named may have.
+WIDER = {
+    r"zmm\d": [*LEVELS[2:], *BF16_LEVELS],
+    r"vdpbf16ps|vcvtne2?ps2?2?pbf16": BF16_LEVELS,
+    r"tmm\d|tilecfg|tilerelease": BF16_LEVELS[1:],
+}
+
+
+@pytest.mark.skipif(shutil.which("objdump") is None, reason="no objdump")
+@pytest.mark.parametrize("level", ntm_fast.build_info().compiled_cpu_levels)
+def test_kernels_have_no_wider_instructions(level: str) -> None:
+    if not KERNELS.is_dir():
+        pytest.skip(f"{KERNELS} is absent: not built in this folder")
+    built = sorted(KERNELS.glob(f"*.{level}.o"))
+    text = subprocess.run(["objdump", "-d", *built], capture_output=True, text=True).stdout
+    for instructions, levels in WIDER.items():
+        assert level in levels or not re.search(instructions, text), instructions
 
 
 def test_a_shared_symbol_is_found(tmp_path: Path) -> None:

@@ -72,7 +72,8 @@ NTM_FAST_INLINE void bf16_block(Pairs a, Pairs b, int64_t depth, float* c, bool 
       for (int i = 0; i < ROWS; ++i) {
         const __m512bh pair = (__m512bh)_mm512_set1_epi32(int(left[i * a.stride + k]));
 #pragma GCC unroll 4
-        for (int j = 0; j < VECTORS; ++j) sums[i][j] = _mm512_dpbf16_ps(sums[i][j], pair, columns[j]);
+        for (int j = 0; j < VECTORS; ++j)
+          sums[i][j] = _mm512_dpbf16_ps(sums[i][j], pair, columns[j]);
       }
     }
   }

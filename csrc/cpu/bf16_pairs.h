@@ -40,8 +40,7 @@ struct Pairs {
 
 NTM_FAST_INLINE FloatLanes load_up_to(const float* from, int64_t n) {
   if (n >= float_lanes) return load(from);
-  return n <= 0 ? FloatLanes{}
-                : (FloatLanes)_mm512_maskz_loadu_ps(__mmask16((1u << n) - 1), from);
+  return n <= 0 ? FloatLanes{} : (FloatLanes)_mm512_maskz_loadu_ps(__mmask16((1u << n) - 1), from);
 }
 
 // Rows of floats [rows, columns] as pairs of neighbours in a row [padded_rows, padded_pairs], both
@@ -85,7 +84,8 @@ void pair_rows(const float* from, int64_t stride, int64_t rows, int64_t columns,
 }
 
 // Transposes 16 x 16 pairs. Each step swaps one bit of the row's number with that of the lane's.
-NTM_FAST_INLINE void transpose_block(const Pair* from, int64_t stride, Pair* to, int64_t to_stride) {
+NTM_FAST_INLINE void transpose_block(const Pair* from, int64_t stride, Pair* to,
+                                     int64_t to_stride) {
   const __m512i lane = _mm512_set_epi32(15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0);
   __m512i rows[16];
 #pragma GCC unroll 16
