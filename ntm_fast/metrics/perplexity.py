@@ -93,7 +93,8 @@ def _held_out_words(model: EvaluableModel, corpus: Corpus, seed: int) -> float:
     why = "in every document one half of the tokens is empty"
     seen, _ = _keep(seen, tokens, both, why)
     unseen, tokens = _keep(unseen, tokens, both, why)
-    theta = model.topic_proportions(seen)
+    # A model may have a θ of another kind than proportions, which its decoder takes.
+    theta = getattr(model, "topic_codes", model.topic_proportions)(seen)
     log_p = _per_document("log_likelihood", model.log_likelihood(theta, unseen), len(tokens))
     return _exp(-log_p.sum() / tokens.sum())
 

@@ -41,6 +41,26 @@ class Ops(Protocol):
 
     def log_dirichlet_rsample(self, alpha: Tensor, seed: Tensor) -> Tensor: ...
 
+    def log_dirichlet_rao_blackwell(
+        self, alpha: Tensor, seed: Tensor, draws: int = 4
+    ) -> Tensor: ...
+
+    def log_dirichlet_rsvi(self, alpha: Tensor, seed: Tensor, boost: int = 10) -> Tensor: ...
+
+    def log_dirichlet_inverse_cdf(self, alpha: Tensor, seed: Tensor) -> Tensor: ...
+
+    def log_gamma_rsample(self, alpha: Tensor, seed: Tensor) -> Tensor: ...
+
+    def log_weibull_rsample(self, shape: Tensor, scale: Tensor | float, seed: Tensor) -> Tensor: ...
+
+    def kl_weibull_gamma(
+        self,
+        shape: Tensor,
+        scale: Tensor | float,
+        prior_alpha: Tensor | float,
+        prior_rate: Tensor | float,
+    ) -> Tensor: ...
+
     def kl_dirichlet(self, alpha: Tensor, prior: Tensor) -> Tensor: ...
 
     def kl_normal(

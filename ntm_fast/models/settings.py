@@ -9,6 +9,14 @@ from ntm_fast.models import checks
 
 ACTIVATIONS = ("softplus", "relu")
 INPUTS = ("counts", "log1p", "normalised")
+FLAGS = (
+    "encoder_batch_norm",
+    "decoder_batch_norm",
+    "learned_prior",
+    "correction",
+    "topic_batch_norm",
+    "learned_embeddings",
+)
 
 
 @dataclass(frozen=True)
@@ -26,7 +34,18 @@ class ModelSettings:
     encoder_dropout, topic_dropout : probabilities, for the encoder's output and for θ
     encoder_batch_norm, decoder_batch_norm : whether q's parameters and the logits are normalised
     batch_norm_momentum, batch_norm_eps : of both
-    concentration_floor, concentration_ceiling : bounds of a Dirichlet posterior's α
+    concentration_floor, concentration_ceiling : bounds of a Dirichlet posterior's α, and of a
+        Weibull posterior's mean
+    learned_prior : whether the prior is trained too, beginning as `prior` says
+    boost, correction : of "dirichlet-rsvi": by how much α is raised, and whether the term of the
+        gradient that it leaves out is estimated
+    prior_rate : rate b of a Weibull posterior's prior Gamma(prior, b)
+    shape_floor : least shape of a Weibull posterior; below 0.1 its mean explodes
+    background : whether words have a bias that all topics share; None for as the decoder is
+        known: yes for products, and for mixtures with `topic_batch_norm`
+    topic_batch_norm : whether a mixture's logits are normalised over the topics, word by word
+    embedding_size : of embedded decoders, unless their word embeddings are given
+    learned_embeddings : whether word embeddings are trained
     """
 
     n_topics: int = 50
@@ -44,6 +63,15 @@ class ModelSettings:
     batch_norm_eps: float = 1e-3
     concentration_floor: float = 1e-5
     concentration_ceiling: float = 1e3
+    learned_prior: bool = False
+    boost: int = 10
+    correction: bool = False
+    prior_rate: float = 1.0
+    shape_floor: float = 0.1
+    background: bool | None = None
+    topic_batch_norm: bool = False
+    embedding_size: int = 300
+    learned_embeddings: bool = True
 
     def __post_init__(self) -> None:
         checks.normalise(
@@ -53,8 +81,9 @@ class ModelSettings:
             hidden=checks.sequence("hidden", self.hidden, lambda n, v: checks.integer(n, v, 1)),
             activation=checks.choice("activation", self.activation, ACTIVATIONS),
             inputs=checks.choice("inputs", self.inputs, INPUTS),
-            encoder_batch_norm=checks.flag("encoder_batch_norm", self.encoder_batch_norm),
-            decoder_batch_norm=checks.flag("decoder_batch_norm", self.decoder_batch_norm),
+            boost=checks.integer("boost", self.boost, 1),
+            embedding_size=checks.integer("embedding_size", self.embedding_size, 1),
+            **{name: checks.flag(name, getattr(self, name)) for name in FLAGS},
             **{
                 name: checks.number(name, getattr(self, name), 0, 1, open_ends="high")
                 for name in ("encoder_dropout", "topic_dropout")
@@ -64,11 +93,15 @@ class ModelSettings:
                 for name, high in (
                     ("batch_norm_momentum", 1.0),
                     ("batch_norm_eps", math.inf),
+                    ("prior_rate", math.inf),
+                    ("shape_floor", math.inf),
                     ("concentration_floor", math.inf),
                     ("concentration_ceiling", math.inf),
                 )
             },
         )
+        if self.background is not None:
+            checks.flag("background", self.background)
         if self.concentration_ceiling <= self.concentration_floor:
             raise ValueError(
                 f"concentration_ceiling is {self.concentration_ceiling}; expected more than"

@@ -14,9 +14,10 @@ from ntm_fast.data import Batch, Corpus, CorpusTensors
 from ntm_fast.models import checks
 from ntm_fast.models.backend import resolve
 from ntm_fast.models.decoders import DECODERS
-from ntm_fast.models.encoder import Encoder
+from ntm_fast.models.encoder import Encoder, document_lengths
 from ntm_fast.models.posteriors import POSTERIORS
 from ntm_fast.models.randomness import dropout_generator
+from ntm_fast.models.score import ScoreTerm
 from ntm_fast.models.settings import ModelSettings
 
 EVALUATION_BATCH = 1024  # documents evaluated together
@@ -63,38 +64,67 @@ class TopicModel(nn.Module):
         width = settings.hidden[-1]
         self.posterior = POSTERIORS[settings.posterior](width, settings, backend)
         self.decoder = DECODERS[settings.decoder](n_words, settings, backend)
+        self.posterior.kind = self._kind_of_theta()
+        self.score_term = ScoreTerm()
 
     @property
     def device(self) -> torch.device:
         """Where the parameters are."""
         return self.encoder.weight.device
 
-    def loss(self, batch: Batch, seed: Tensor, kl_weight: float = 1.0, n_samples: int = 1) -> Loss:
+    def loss(
+        self,
+        batch: Batch,
+        seed: Tensor,
+        kl_weight: float = 1.0,
+        n_samples: int = 1,
+        free_bits: float = 0.0,
+    ) -> Loss:
         """−ELBO of a batch, averaged over its documents: what training minimises.
 
-        E_q[log p(x | θ)] is estimated by `n_samples` reparameterised draws. A function of
-        parameters, batch and the 0-dim int64 `seed` alone: dropout comes from the seed too.
+        E_q[log p(x | θ)] is estimated by `n_samples` draws. A document's KL below `free_bits` nats
+        counts, and costs, as much as that. A function of parameters, batch and the 0-dim int64
+        `seed` alone: dropout comes from the seed too.
 
-        Source: Kingma & Welling, "Auto-Encoding Variational Bayes", 2014.
+        Source: Kingma & Welling, "Auto-Encoding Variational Bayes", 2014; Kingma et al., "Improved
+        Variational Inference with Inverse Autoregressive Flow", 2016 (free bits).
         """
         masks = dropout_generator(seed, self.device) if self.training else None
         q = self.posterior(self.encoder(batch, masks))
-        kl = self.posterior.kl(q).mean()
+        kls = self.posterior.kl(q)
+        kl = kls.mean()
+        paid = kls.clamp(min=free_bits).mean() if free_bits > 0 else kl
         drop = self.settings.topic_dropout
-        likelihoods = []
+        likelihoods, log_weights = [], []
         for draw in range(n_samples):
-            theta = self.posterior.sample(q, seed + draw if draw else seed)
+            theta, log_weight = self.posterior.draw(q, seed + draw if draw else seed)
             theta = self.decoder.drop_topics(theta, drop, masks)
-            likelihoods.append(self.decoder(theta, batch).mean())
-        mean = likelihoods[0] if n_samples == 1 else torch.stack(likelihoods).mean()
-        return Loss(kl_weight * kl - mean, mean, kl)
+            likelihoods.append(self.decoder(theta, batch))
+            if log_weight is not None:
+                log_weights.append(log_weight)
+        means = [likelihood.mean() for likelihood in likelihoods]
+        mean = means[0] if n_samples == 1 else torch.stack(means).mean()
+        loss = kl_weight * paid - mean
+        if log_weights:
+            f, weights = torch.stack(likelihoods), torch.stack(log_weights)
+            loss = loss - self.score_term(f, weights, document_lengths(batch))
+        return Loss(loss, mean, kl)
 
     # -- evaluation: no dropout, running statistics ---------------------------------------------
 
     @torch.no_grad()
     def topic_proportions(self, corpus: Corpus) -> Tensor:
-        """Posterior mean θ [D, K] of each document, without randomness, in float64.
+        """Posterior mean θ [D, K] of each document, its rows summing to 1, in float64.
 
+        As `topic_codes`, where a posterior's θ is something else as proportions of it.
+        """
+        return self.posterior.proportions(self.topic_codes(corpus))
+
+    @torch.no_grad()
+    def topic_codes(self, corpus: Corpus) -> Tensor:
+        """Posterior mean θ [D, K] of each document as the decoder takes it, in float64.
+
+        Proportions, unless the posterior gives intensities or any real numbers; no randomness.
         All but the first layer is computed in float64: a document's θ then does not hang, in
         float32's last bits, on which other documents are evaluated with it.
         """
@@ -109,15 +139,14 @@ class TopicModel(nn.Module):
 
     @torch.no_grad()
     def log_likelihood(self, theta: Tensor, corpus: Corpus) -> Tensor:
-        """Σ_v x_dv log p(v | θ_d) of each document [D], in nats; θ [D, K]."""
+        """Σ_v x_dv log p(v | θ_d) of each document [D], in nats; θ [D, K] as of `topic_codes`."""
         if tuple(theta.shape) != (len(corpus), self.settings.n_topics):
             expected = (len(corpus), self.settings.n_topics)
             raise ValueError(f"theta has shape {tuple(theta.shape)}; expected {expected}")
         theta = theta.to(self.encoder.weight)
 
         def likelihood(batch: Batch, rows: slice) -> Tensor:
-            value: Tensor = self.decoder(theta[rows], batch)
-            return value
+            return self.decoder.words_log_likelihood(theta[rows], batch)
 
         return self._evaluate(corpus, likelihood)
 
@@ -136,13 +165,24 @@ class TopicModel(nn.Module):
 
     @torch.no_grad()
     def word_probabilities(self, theta: Tensor) -> Tensor:
-        """p(v | θ_d) [D, V] for θ [D, K]."""
+        """p(v | θ_d) [D, V] for θ [D, K] as of `topic_codes`."""
         return self.decoder.word_probabilities(theta.to(self.encoder.weight))
 
     @torch.no_grad()
     def topic_weights(self) -> Tensor:
         """Each topic as a distribution over words [K, V]; see the decoder."""
         return self.decoder.topic_weights()
+
+    def _kind_of_theta(self) -> str:
+        """What the posterior's θ has to be for the decoder."""
+        for kind in self.posterior.kinds:
+            if kind in self.decoder.takes:
+                return kind
+        given, wanted = " or ".join(self.posterior.kinds), " or ".join(self.decoder.takes)
+        raise ValueError(
+            f"decoder is {self.settings.decoder!r}, which takes {wanted}; posterior"
+            f" {self.settings.posterior!r} gives {given}"
+        )
 
     def _evaluate(self, corpus: Corpus, value: Callable[[Batch, slice], Tensor]) -> Tensor:
         if corpus.n_words != self.n_words:

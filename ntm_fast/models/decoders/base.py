@@ -15,7 +15,9 @@ from ntm_fast.models.settings import ModelSettings
 
 
 class Decoder(OpsModule):
-    """p(x | θ) for bags of words x."""
+    """p(x | θ) for bags of words x; `takes` says what θ may be, as `Posterior.kinds` does."""
+
+    takes: tuple[str, ...]
 
     def __init__(self, n_words: int, settings: ModelSettings, ops: Ops) -> None:
         super().__init__(ops)
@@ -27,7 +29,12 @@ class Decoder(OpsModule):
 
     @abstractmethod
     def forward(self, theta: Tensor, batch: Batch) -> Tensor:
-        """Σ_v x_dv log p(v | θ_d) of each document [B], in nats."""
+        """log p(x_d | θ_d) of each document [B], in nats."""
+
+    def words_log_likelihood(self, theta: Tensor, batch: Batch) -> Tensor:
+        """Σ_v x_dv log p(v | θ_d) of each document [B]: `forward`, but for what counts add."""
+        value: Tensor = self(theta, batch)
+        return value
 
     @abstractmethod
     def word_probabilities(self, theta: Tensor) -> Tensor:

@@ -16,13 +16,40 @@ from ntm_fast.models.settings import ModelSettings
 class Mixture(Decoder):
     """p(v | θ) = Σ_k θ_k β_kv, β_k = softmax over words of the topic's logits [V, K].
 
-    Source: Blei, Ng & Jordan, "Latent Dirichlet Allocation", 2003.
+    With `topic_batch_norm` each word's logits are normalised over the topics, with `background`
+    they get a bias that all topics share.
+
+    Source: Blei, Ng & Jordan, "Latent Dirichlet Allocation", 2003; Srivastava & Sutton,
+    "Autoencoding Variational Inference for Topic Models", 2017 (the batch norm, of their NVLDA).
     """
+
+    takes = ("proportions",)
+    shift: nn.Parameter | None
 
     def __init__(self, n_words: int, settings: ModelSettings, ops: Ops) -> None:
         super().__init__(n_words, settings, ops)
-        self.topic_logits = nn.Parameter(torch.empty(n_words, settings.n_topics))
+        self.batch_norm, self.eps = settings.topic_batch_norm, settings.batch_norm_eps
+        wanted = settings.background
+        background = settings.topic_batch_norm if wanted is None else wanted
+        self.shift = nn.Parameter(torch.zeros(n_words)) if background else None
+        self.make_topics(settings)
+
+    def make_topics(self, settings: ModelSettings) -> None:
+        """Register what the topics' logits are made of."""
+        self.topic_logits = nn.Parameter(torch.empty(self.n_words, self.n_topics))
         nn.init.xavier_uniform_(self.topic_logits)
+
+    def own_logits(self) -> Tensor:
+        """Logits [V, K] without the background."""
+        return self.topic_logits
+
+    def logits(self) -> Tensor:
+        """Logits [V, K] whose softmax over words the topics are."""
+        logits = self.own_logits()
+        if self.batch_norm:
+            variance, mean = torch.var_mean(logits, 1, correction=0, keepdim=True)
+            logits = (logits - mean) * torch.rsqrt(variance + self.eps)
+        return logits if self.shift is None else logits + self.shift[:, None]
 
     def drop_topics(self, theta: Tensor, p: float, masks: torch.Generator | None) -> Tensor:
         """The topics kept share the whole: a mixture's weights sum to 1."""
@@ -34,12 +61,15 @@ class Mixture(Decoder):
 
     def forward(self, theta: Tensor, batch: Batch) -> Tensor:
         return self.ops.bow_mixture_log_likelihood(
-            theta, self.topic_logits, batch.indptr, batch.indices, batch.counts
+            theta, self.logits(), batch.indptr, batch.indices, batch.counts
         )
 
     def word_probabilities(self, theta: Tensor) -> Tensor:
-        return theta @ self.topic_weights()
+        return theta @ torch.softmax(self.logits().T, dim=1)
 
     def topic_weights(self) -> Tensor:
-        """The topics β [K, V] themselves."""
-        return torch.softmax(self.topic_logits.T, dim=1)
+        """The topics β [K, V] themselves; with a background, without what all topics share."""
+        if self.shift is None:
+            return torch.softmax(self.logits().T, dim=1)
+        own = self.logits()
+        return torch.softmax((own - own.mean(1, keepdim=True)).T, dim=1)

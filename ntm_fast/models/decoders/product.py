@@ -18,35 +18,48 @@ class Product(Decoder):
     """p(· | θ) = softmax_v(BN(W θ)), weights W [V, K], word-major.
 
     The batch norm of the logits has a learned shift (the words' background) and a scale frozen
-    at 1. Without batch norm the shift is the bias of the logits.
+    at 1. Without batch norm the shift is the bias of the logits; with `background=False` there is
+    none.
 
     Source: Srivastava & Sutton, "Autoencoding Variational Inference for Topic Models", 2017.
     """
 
+    takes = ("proportions", "reals")
     running: RunningMoments | None
+    shift: nn.Parameter | None
 
     def __init__(self, n_words: int, settings: ModelSettings, ops: Ops) -> None:
         super().__init__(n_words, settings, ops)
         self.eps = settings.batch_norm_eps
-        self.weight = nn.Parameter(torch.empty(n_words, settings.n_topics))
-        nn.init.xavier_uniform_(self.weight)
-        self.shift = nn.Parameter(torch.zeros(n_words))
+        self.make_topics(settings)
+        background = settings.background in (None, True)
+        self.shift = nn.Parameter(torch.zeros(n_words)) if background else None
         self.running = None
         if settings.decoder_batch_norm:
             self.running = RunningMoments(n_words, settings.batch_norm_momentum)
+
+    def make_topics(self, settings: ModelSettings) -> None:
+        """Register what the topics' weights are made of."""
+        self.weight = nn.Parameter(torch.empty(self.n_words, self.n_topics))
+        nn.init.xavier_uniform_(self.weight)
+
+    def topic_matrix(self) -> Tensor:
+        """Weights W [V, K]."""
+        return self.weight
 
     def drop_topics(self, theta: Tensor, p: float, masks: torch.Generator | None) -> Tensor:
         return dropout(theta, p, masks)
 
     def forward(self, theta: Tensor, batch: Batch) -> Tensor:
         nonzeros = batch.indptr, batch.indices, batch.counts
+        weight = self.topic_matrix()
         if self.running is None:
-            return self.ops.bow_product_log_likelihood(theta, self.weight, self.shift, *nonzeros)[0]
+            return self.ops.bow_product_log_likelihood(theta, weight, self.shift, *nonzeros)[0]
         from_batch = self.training and theta.shape[0] > 1
         mean, variance = (None, None) if from_batch else self.running.corrected()
         log_likelihood, mean, variance = self.ops.bow_product_log_likelihood(
             theta,
-            self.weight,
+            weight,
             None,
             *nonzeros,
             batch_norm=True,
@@ -60,11 +73,11 @@ class Product(Decoder):
         return log_likelihood
 
     def word_probabilities(self, theta: Tensor) -> Tensor:
-        logits = theta @ self.weight.T
+        logits = theta @ self.topic_matrix().T
         if self.running is not None:
             mean, variance = self.running.corrected()
             logits = (logits - mean) * torch.rsqrt(variance + self.eps)
-        return torch.softmax(logits + self.shift, dim=1)
+        return torch.softmax(logits if self.shift is None else logits + self.shift, dim=1)
 
     def topic_weights(self) -> Tensor:
         """softmax_v of t_k = g ⊙ (W_k − mean_j W_j), g the scale by which the batch norm divides.
@@ -72,7 +85,8 @@ class Product(Decoder):
         What all topics share, and the background in the shift, are left out: they would put the
         same frequent words on top of every topic.
         """
-        own = self.weight - self.weight.mean(1, keepdim=True)
+        weight = self.topic_matrix()
+        own = weight - weight.mean(1, keepdim=True)
         if self.running is not None:
             own = own * torch.rsqrt(self.running.corrected()[1] + self.eps)[:, None]
         return torch.softmax(own.T, dim=1)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -16,6 +18,8 @@ from ntm_fast.models.settings import ModelSettings
 class Dirichlet(Posterior):
     """θ ~ Dir(α), α = softplus(head) kept within [floor, ceiling]; the prior is Dir(a, …, a).
 
+    A learned prior Dir(a_1, …, a_K) starts there.
+
     Draws are made in log space, where gamma variates of small shape do not underflow, and have
     the implicit gradient.
 
@@ -25,7 +29,7 @@ class Dirichlet(Posterior):
     """
 
     names = ("alpha",)
-    prior: Tensor
+    log_prior: Tensor
 
     def __init__(self, n_hidden: int, settings: ModelSettings, ops: Ops) -> None:
         super().__init__(n_hidden, settings, ops)
@@ -37,7 +41,8 @@ class Dirichlet(Posterior):
             momentum=settings.batch_norm_momentum,
             eps=settings.batch_norm_eps,
         )
-        self.register_buffer("prior", torch.full((settings.n_topics,), float(settings.prior)))
+        log_prior = math.log(settings.prior)
+        self.register_prior("log_prior", torch.full((settings.n_topics,), log_prior))
 
     def forward(self, hidden: Tensor) -> Parameters:
         alpha = F.softplus(self.norm(self.head(hidden)))
@@ -47,7 +52,7 @@ class Dirichlet(Posterior):
         return self.ops.log_dirichlet_rsample(parameters[0], seed).exp()
 
     def kl(self, parameters: Parameters) -> Tensor:
-        return self.ops.kl_dirichlet(parameters[0], self.prior)
+        return self.ops.kl_dirichlet(parameters[0], self.log_prior.exp())
 
     def mean(self, parameters: Parameters) -> Tensor:
         return parameters[0] / parameters[0].sum(1, keepdim=True)

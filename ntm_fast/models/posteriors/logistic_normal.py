@@ -41,8 +41,8 @@ class LogisticNormal(Posterior):
             eps=settings.batch_norm_eps,
         )
         variance = (1 - 2 / n_topics) / a + 1 / (a * n_topics) if n_topics > 1 else 1 / a
-        self.register_buffer("prior_mean", torch.zeros(n_topics))
-        self.register_buffer("prior_log_variance", torch.full((n_topics,), math.log(variance)))
+        self.register_prior("prior_mean", torch.zeros(n_topics))
+        self.register_prior("prior_log_variance", torch.full((n_topics,), math.log(variance)))
 
     def forward(self, hidden: Tensor) -> Parameters:
         both: Tensor = self.norm(self.heads(hidden))

@@ -1,0 +1,72 @@
+"""Weibull posterior with a Gamma prior."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from ntm_fast.models.backend import Ops
+from ntm_fast.models.batch_norm import maybe_batch_norm
+from ntm_fast.models.posteriors.base import Parameters, Posterior, register
+from ntm_fast.models.settings import ModelSettings
+
+
+@register("weibull")
+class Weibull(Posterior):
+    """x_k ~ Weibull(k, λ), the prior Gamma(a, b); θ is x, or x / Σ x where proportions are wanted.
+
+    Shape k = softplus(head) within [shape_floor, ceiling]; the mean λ Γ(1 + 1/k) = softplus(head)
+    within [floor, ceiling], from which λ follows. A learned prior has an a and a b of each topic.
+
+    Source: Zhang, Chen, Guo & Zhou, "WHAI: Weibull Hybrid Autoencoding Inference for Deep Topic
+    Modeling", 2018.
+    """
+
+    names = ("shape", "scale")
+    kinds = ("proportions", "intensities")
+    log_prior: Tensor
+    log_prior_rate: Tensor
+
+    def __init__(self, n_hidden: int, settings: ModelSettings, ops: Ops) -> None:
+        super().__init__(n_hidden, settings, ops)
+        n_topics = settings.n_topics
+        self.shape_floor = settings.shape_floor
+        self.floor, self.ceiling = settings.concentration_floor, settings.concentration_ceiling
+        self.heads = nn.Linear(n_hidden, 2 * n_topics)
+        self.norm = maybe_batch_norm(
+            2 * n_topics,
+            settings.encoder_batch_norm,
+            momentum=settings.batch_norm_momentum,
+            eps=settings.batch_norm_eps,
+        )
+        self.register_prior("log_prior", torch.full((n_topics,), math.log(settings.prior)))
+        log_rate = math.log(settings.prior_rate)
+        self.register_prior("log_prior_rate", torch.full((n_topics,), log_rate))
+
+    def forward(self, hidden: Tensor) -> Parameters:
+        shape, mean = F.softplus(self.norm(self.heads(hidden))).chunk(2, dim=1)
+        shape = (shape + self.shape_floor).clamp(max=self.ceiling)
+        mean = (mean + self.floor).clamp(max=self.ceiling)
+        return shape, mean * (-(1 + 1 / shape).lgamma()).exp()
+
+    def sample(self, parameters: Parameters, seed: Tensor) -> Tensor:
+        shape, scale = parameters
+        log_x = self.ops.log_weibull_rsample(shape, scale, seed)
+        return torch.softmax(log_x, dim=1) if self.kind == "proportions" else log_x.exp()
+
+    def kl(self, parameters: Parameters) -> Tensor:
+        shape, scale = parameters
+        prior, rate = self.log_prior.exp(), self.log_prior_rate.exp()
+        return self.ops.kl_weibull_gamma(shape, scale, prior, rate)
+
+    def mean(self, parameters: Parameters) -> Tensor:
+        """E[x], divided by its sum where proportions are wanted: then not quite E[θ]."""
+        shape, scale = parameters
+        mean = scale * (1 + 1 / shape).lgamma().exp()
+        return mean if self.kind == "intensities" else self.proportions(mean)
+
+    def proportions(self, theta: Tensor) -> Tensor:
+        return theta / theta.sum(1, keepdim=True)
