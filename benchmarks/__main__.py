@@ -1,7 +1,8 @@
 """python -m benchmarks [name …]: checks what is measured, measures it, prints and saves rows.
 
-A name is an op, `metrics`, `floor`, `training` or `quality`; part of a name will do. Ratios are
-times over ntm_fast's own in the same run. The exit code is 1 if a check failed.
+A name is an op, `metrics`, `floor`, `training`, `vocabulary`, `classical` or `quality`; part of a
+name will do. Ratios are times over ntm_fast's own in the same run. The exit code is 1 if a check
+failed.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from pathlib import Path
 from typing import Any
 
 FOLDER = Path(__file__).resolve().parent
-WHOLE = ("training", "quality")  # not of one op: they come last
+WHOLE = ("training", "vocabulary", "classical", "quality")  # not of one op: they come last
 
 
 def discover() -> dict[str, str]:

@@ -23,3 +23,11 @@ def peak_bytes() -> int:
     """Largest resident size of this process so far (ru_maxrss would count its parent's too)."""
     with open("/proc/self/status") as lines:
         return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM"))
+
+
+def available_bytes() -> int:
+    """Memory that the system could give to a new process."""
+    with open("/proc/meminfo") as lines:
+        return next(
+            int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable")
+        )

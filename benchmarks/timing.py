@@ -34,7 +34,9 @@ def compare(
     """Time the subjects in turns, so that a busy moment of the machine hits them all alike.
 
     With one thread the clock is the process's CPU time, which other processes do not lengthen;
-    with more it is the wall. ``budget`` is the seconds to spend on all of them together.
+    with more it is the wall. Each turn begins with a call that does not count: the subject then
+    finds its caches and its memory as in a loop of its own, not as the one before it left them.
+    ``budget`` is the seconds to spend on all of them together.
     """
     if QUICK:
         budget, minimum = 0.05, 1
@@ -51,6 +53,7 @@ def compare(
         min(map(len, samples.values())) < minimum or time.perf_counter() - started < budget
     ) and time.perf_counter() - started < 10 * budget:
         for name, run in subjects.items():
+            run()
             begin = clock()
             for _ in range(loops[name]):
                 run()

@@ -23,36 +23,53 @@ BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
 
 
 def op_lines(rows: list[Row]) -> list[str]:
-    """One line an op and rival: one thread, and the shape on which ntm_fast takes longest."""
-    groups: dict[tuple[str, str], dict[str, list[Row]]] = {}
+    """One line a rival in float32, on the shapes where one thread takes least and longest."""
+    groups: dict[str, dict[str, dict[int, list[Row]]]] = {}
     for row in rows:
-        whole = row.get("passes") != "forward" and "documents_per_second" not in row
-        if row["threads"] == 1 and "ratio" in row and whole:
-            shapes = groups.setdefault((row["op"], row.get("dtype", "")), {})
-            shapes.setdefault(row["shape"], []).append(row)
+        whole = row.get("passes") != "forward" and not row["op"].endswith(" training")
+        if "ratio" in row and whole and row.get("dtype", "float32") == "float32":
+            shape = ", ".join(filter(None, (row["shape"], row.get("alpha"), row.get("precision"))))
+            shapes = groups.setdefault(row["op"], {})
+            shapes.setdefault(shape, {}).setdefault(row["threads"], []).append(row)
     lines = []
-    for (op, dtype), shapes in groups.items():
-        rivals = {s: many for s, many in shapes.items() if len(many) > 1}
-        ours = {s: r for s, many in rivals.items() for r in many if r["subject"] == OURS}
-        if not ours:
-            continue
-        shape = max(ours, key=lambda s: ours[s]["seconds"])
-        floor = ours[shape].get("share_of_floor")
-        for other in shapes[shape]:
-            if other["subject"] != OURS:
+    for op, shapes in groups.items():
+        ours = {
+            shape: row["seconds"]
+            for shape, by_threads in shapes.items()
+            for row in by_threads.get(1, [])
+            if row["subject"] == OURS and len(by_threads[1]) > 1
+        }
+        ends = sorted(ours, key=ours.__getitem__)
+        for shape in dict.fromkeys(ends[:1] + ends[-1:]):
+            one, *more = (by_name(many) for _, many in sorted(shapes[shape].items()))
+            for rival in (name for name in one if name != OURS):
                 lines.append(
-                    f"| `{op}` | {shape} | {dtype} | {seconds(ours[shape]['seconds'])}"
-                    f" | {other['subject']} | {other['ratio']:.1f} x"
-                    f" | {'' if floor is None else f'{floor:.0%}'} |"
+                    f"| `{op}` | {shape} | {seconds(ours[shape])} | {rival} | "
+                    + " | ".join(pair(rows, rival) for rows in (one, more[-1] if more else {}))
+                    + " |"
                 )
     return lines
+
+
+def by_name(rows: list[Row]) -> dict[str, Row]:
+    """Rows by their subject."""
+    return {row["subject"]: row for row in rows}
+
+
+def pair(rows: dict[str, Row], rival: str) -> str:
+    """The rival's ratio and our share of the floor, as two cells."""
+    ratio, share = rows.get(rival, {}).get("ratio"), rows.get(OURS, {}).get("share_of_floor")
+    both = (
+        "" if x is None else form.format(x) for form, x in (("{:.1f} x", ratio), ("{:.0%}", share))
+    )
+    return " | ".join(both)
 
 
 def training_lines(rows: list[Row]) -> list[str]:
     """One line a model, corpus and number of threads."""
     lines = []
     for row in rows:
-        if "documents_per_second" in row:
+        if row["op"].endswith(" training"):
             rival = "ratio" in row and row["subject"] != OURS
             ratio = f"{row['ratio']:.1f} x as fast" if rival else ""
             memory = f"{row['peak_bytes'] / 2**20:,.0f} MiB" if "peak_bytes" in row else ""
@@ -74,6 +91,25 @@ def quality_lines(rows: list[Row]) -> list[str]:
     ]
 
 
+def vocabulary_lines(rows: list[Row]) -> list[str]:
+    """One line a vocabulary and model."""
+    return [
+        f"| {row['words']:,} | {row['op'].removesuffix(' vocabulary')}, {row['subject']}"
+        f" | {seconds(row['document_seconds'])} | {row['peak_bytes'] / 2**30:.1f} GiB |"
+        for row in sorted((r for r in rows if "words" in r), key=lambda r: int(r["words"]))
+    ]
+
+
+def classical_lines(rows: list[Row]) -> list[str]:
+    """One line a system: medians over the seeds."""
+    return [
+        f"| {row['subject']} | {row['shape']} | {row['threads']} | {row['npmi_10']:.3f}"
+        f" | {row['diversity_25']:.2f} | {row['perplexity']:,.0f} | {row['train_seconds']:.0f} s |"
+        for row in rows
+        if row["op"] == "classical bar" and row.get("seed") == "median"
+    ]
+
+
 def section(path: Path | None) -> str:
     """What stands between the two marks."""
     if path is None:
@@ -84,9 +120,9 @@ def section(path: Path | None) -> str:
         f"{machine['cpu']}, {machine['cores']} cores ({machine['cpu_level']}), torch"
         f" {machine['torch']}, {machine['date']}; rows in `benchmarks/results/{path.name}`."
     ]
-    ops = "op, with its backward, one thread | shape | dtype | ntm_fast | against | its time"
+    ops = "op, with its backward | shape | ntm_fast, one thread | against | its time | floor"
     tables = [
-        (f"{ops} | share of the floor", op_lines(rows)),
+        (f"{ops} | its time, {machine['cores']} threads | floor", op_lines(rows)),
         (
             "training | corpus | threads | documents/s | ntm_fast is | peak memory",
             training_lines(rows),
@@ -95,6 +131,12 @@ def section(path: Path | None) -> str:
             "model, median of three seeds | corpus | NPMI | diversity | perplexity | training",
             quality_lines(rows),
         ),
+        (
+            "against Gibbs sampling, median of three seeds | corpus | threads | NPMI | diversity"
+            " | perplexity | training",
+            classical_lines(rows),
+        ),
+        ("words | model | a document | peak memory", vocabulary_lines(rows)),
     ]
     for head, lines in tables:
         if lines:

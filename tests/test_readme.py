@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from benchmarks.__main__ import choose, discover
 from ntm_fast.__main__ import main
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -74,6 +75,18 @@ def test_install_commands_are_those_of_make() -> None:
     assert '--editable ".[test,lint]"' in made
     assert ["--no-build-isolation", "-e", ".[test,lint]"] in installs
     assert f"TORCH ?= {installs[0][0]}" in (ROOT / "Makefile").read_text()
+
+
+def test_benchmark_commands_name_what_there_is() -> None:
+    ours = [words[1:] for words in commands() if words[0] == "python"]
+    known = discover()
+    for words in ours:
+        if words[:2] == ["-m", "benchmarks"]:
+            assert choose(words[2:], known)
+        else:
+            target = ["-m", words[1]] if words[0] == "-m" else [str(ROOT / words[0])]
+            help_text = [sys.executable, *target, "--help"]
+            assert subprocess.run(help_text, cwd=ROOT, capture_output=True).returncode == 0
 
 
 def test_files_and_links_exist() -> None:

@@ -1,0 +1,118 @@
+"""The classical bar: collapsed Gibbs sampling by tomotopy, in C++, against a model of ours.
+
+Both learn 50 topics from the training documents of 20 Newsgroups on the same cores, in turns, with
+three seeds; both are measured by ntm_fast.metrics, the topics on the training documents and the
+perplexity on held-out words of the test documents. tomotopy's seconds are those of its sweeps
+alone, ours those of `fit` with all that belongs to it. Needs tomotopy (from PyPI).
+"""
+
+from __future__ import annotations
+
+import os
+import statistics
+import time
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from benchmarks import corpora, quality
+from benchmarks.timing import QUICK
+from ntm_fast import metrics
+from ntm_fast.data import Corpus
+
+SWEEPS = 200
+INFERENCE_SWEEPS = 100
+SEEDS = (0, 1, 2)
+MODEL = "ProdLDA"
+TOMOTOPY = f"tomotopy LDA, {SWEEPS} sweeps"
+
+
+class GibbsLDA:
+    """tomotopy's LDA on a Corpus, and what `metrics.perplexity` asks of a model."""
+
+    def __init__(self, corpus: Corpus, n_topics: int, seed: int, workers: int) -> None:
+        import tomotopy
+
+        self.workers, self.vocabulary = workers, corpus.vocabulary
+        self.model = tomotopy.LDAModel(k=n_topics, seed=seed)
+        for words in self._texts(corpus):
+            if words:
+                self.model.add_doc(words)
+
+    def _texts(self, corpus: Corpus) -> list[list[str]]:
+        tokens = np.repeat(corpus.indices, corpus.counts.astype(np.int64))
+        ends = np.cumsum(corpus.document_lengths.astype(np.int64))[:-1]
+        return [[self.vocabulary[word] for word in text] for text in np.split(tokens, ends)]
+
+    def fit(self, sweeps: int) -> None:
+        self.model.train(sweeps, workers=self.workers)
+        position = {word: i for i, word in enumerate(self.vocabulary)}
+        columns = [position[word] for word in self.model.used_vocabs]
+        self.beta: NDArray[np.float64] = np.zeros((self.model.k, len(self.vocabulary)))
+        for topic in range(self.model.k):
+            self.beta[topic, columns] = self.model.get_topic_word_dist(topic)
+
+    def topic_proportions(self, corpus: Corpus) -> torch.Tensor:
+        """θ [D, K] by tomotopy's own inference."""
+        documents = [self.model.make_doc(words) for words in self._texts(corpus)]
+        theta, _ = self.model.infer(documents, iterations=INFERENCE_SWEEPS, workers=self.workers)
+        return torch.tensor(np.array(theta))
+
+    def log_likelihood(self, theta: torch.Tensor, corpus: Corpus) -> torch.Tensor:
+        """Σ_v x_dv log Σ_k θ_dk β_kv [D]."""
+        p = theta.double().numpy() @ np.maximum(self.beta, 1e-300)
+        return torch.from_numpy(np.asarray(corpus.to_scipy().multiply(np.log(p)).sum(axis=1)))
+
+    def elbo(self, corpus: Corpus, seed: int) -> torch.Tensor:
+        raise NotImplementedError("Gibbs sampling has no ELBO")
+
+
+def gibbs(seed: int, threads: int) -> dict[str, Any]:
+    """Figures of tomotopy's topics."""
+    documents, test = (corpora.corpus(quality.CORPUS, split) for split in ("train", "test"))
+    lda = GibbsLDA(documents, quality.N_TOPICS, seed, threads)
+    began = time.perf_counter()
+    lda.fit(2 if QUICK else SWEEPS)
+    seconds = time.perf_counter() - began
+    top = metrics.top_words(lda.beta, 25)
+    return {
+        "npmi_10": float(np.mean(metrics.npmi(top, documents, n=10))),
+        "diversity_25": float(metrics.topic_diversity(top, n=25)),
+        "perplexity": metrics.perplexity(lda, test),
+        "train_seconds": seconds,
+    }
+
+
+def ours(seed: int, threads: int) -> dict[str, Any]:
+    """The same of ours."""
+    row = quality.train(MODEL, seed, threads, **({"epochs": 2} if QUICK else {}))
+    return {name: row[name] for name in (*quality.FIGURES, "epochs")}
+
+
+def run(threads: int) -> list[dict[str, Any]]:
+    """One row a system and seed, and the medians, on all threads only."""
+    if threads != len(os.sched_getaffinity(0)) or not corpora.is_real(quality.CORPUS):
+        return []
+    common = {"op": "classical bar", "shape": f"{quality.CORPUS}, K={quality.N_TOPICS}"}
+    subjects = {TOMOTOPY: gibbs, f"{MODEL}, ntm_fast": ours}
+    try:
+        import tomotopy  # noqa: F401
+    except ImportError:
+        absent = {"subject": TOMOTOPY, "threads": threads, "absent": "pip install tomotopy"}
+        del subjects[TOMOTOPY]
+        rows = [common | absent]
+    else:
+        rows = []
+    runs: dict[str, list[dict[str, Any]]] = {subject: [] for subject in subjects}
+    for seed in SEEDS[: 1 if QUICK else None]:
+        for subject, function in subjects.items():
+            runs[subject].append(function(seed, threads))
+    for subject, many in runs.items():
+        medians = {n: statistics.median(one[n] for one in many) for n in quality.FIGURES}
+        rows += [
+            {**common, "subject": subject, "threads": threads, "seed": seed, **one}
+            for seed, one in zip([*SEEDS[: len(many)], "median"], [*many, medians], strict=True)
+        ]
+    return rows

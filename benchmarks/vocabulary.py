@@ -1,0 +1,88 @@
+"""Training at vocabularies of 10,000 to 1,000,000 words: cost of a document and peak memory.
+
+Made-up documents of 100 tokens whose words follow Zipf's law, batches of 200, K = 50, each run in
+a process of its own. Plain dense PyTorch does a few steps where its memory suffices.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from typing import Any
+
+from benchmarks.processes import available_bytes, call, peak_bytes
+from benchmarks.timing import QUICK
+
+N_TOPICS = 50
+LENGTH = 100  # tokens of a document
+SIZES = (10_000, 100_000, 1_000_000)
+MODELS = ("ProdLDA", "LDAVAE")
+BASELINE = "plain dense PyTorch"
+STEPS = 30
+DENSE_STEPS = {10_000: 20, 100_000: 6, 1_000_000: 2}
+DENSE_ARRAYS = 10  # of B×V floats that the plain model holds at once, with some room
+
+
+def train(model: str, words: int, threads: int) -> dict[str, Any]:
+    """Two steps to warm up, then as many as are timed; in the process that `run` starts."""
+    import torch
+
+    from benchmarks.corpora import zipf_matrix
+    from benchmarks.dense_prodlda import DenseTrainer
+    from ntm_fast.data import Corpus
+    from ntm_fast.models import TopicModel
+    from ntm_fast.training import RECIPES, Trainer
+
+    torch.set_num_threads(threads)
+    dense = model == BASELINE
+    recipe = RECIPES["ProdLDA" if dense else model].changed(n_topics=N_TOPICS)
+    size = recipe.training.batch_size
+    steps = 1 if QUICK else DENSE_STEPS[words] if dense else STEPS
+    documents = Corpus.from_scipy(zipf_matrix((steps + 2) * size, words, LENGTH))
+    first, rest = documents[: 2 * size], documents[2 * size :]
+    if dense:
+        plain = DenseTrainer(words, recipe)
+        plain.epoch(first.to_scipy())
+        matrix = rest.to_scipy()
+        began = time.perf_counter()
+        plain.epoch(matrix)
+    else:
+        trainer = Trainer(TopicModel(words, recipe.model), recipe.training, seed=0)
+        trainer.fit(first, epochs=1)
+        began = time.perf_counter()
+        trainer.fit(rest, epochs=2)
+    seconds = time.perf_counter() - began
+    return {
+        "words": words,
+        "steps": steps,
+        "seconds": seconds / steps,
+        "document_seconds": seconds / (steps * size),
+        "peak_bytes": peak_bytes(),
+    }
+
+
+def run(threads: int) -> list[dict[str, Any]]:
+    """One row a model and vocabulary, on all threads only."""
+    if threads != len(os.sched_getaffinity(0)):
+        return []
+    rows = []
+    for words in SIZES[: 1 if QUICK else None]:
+        for model in (*MODELS, BASELINE):
+            dense = model == BASELINE
+            row = {
+                "op": f"{'ProdLDA' if dense else model} vocabulary",
+                "subject": BASELINE if dense else "ntm_fast",
+                "shape": f"V={words:,}, K={N_TOPICS}",
+                "threads": threads,
+            }
+            if dense and available_bytes() < DENSE_ARRAYS * 200 * words * 4:
+                rows.append(row | {"absent": "its memory does not suffice here"})
+            else:
+                rows.append(row | call("benchmarks.vocabulary", model, words, threads))
+    return rows
+
+
+if __name__ == "__main__":
+    print(json.dumps(train(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]))))

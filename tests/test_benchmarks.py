@@ -1,0 +1,79 @@
+"""What the benchmarks count on: paired timings, floors, and peers measured as we are."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+import torch
+
+from benchmarks import __main__ as command
+from benchmarks import classical, floor, processes, rows, timing, vocabulary
+from ntm_fast import metrics
+from ntm_fast.data import Corpus
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def test_every_benchmark_has_a_name() -> None:
+    known = command.discover()
+    files = {path.stem.removeprefix("bench_") for path in ROOT.glob("benchmarks/**/bench_*.py")}
+    assert set(known) == files | {"floor", *command.WHOLE}
+    assert command.choose(["kl_", "floor"], known)[0] == "floor"
+    assert all("kl_" in name for name in command.choose(["kl_"], known))
+    with pytest.raises(SystemExit, match="no benchmark is called 'nothing'"):
+        command.choose(["nothing"], known)
+
+
+def test_a_ratio_compares_each_turn_within_itself() -> None:
+    busy = timing.summary([1.0, 10.0, 100.0, 1.0, 1.0])  # the machine was busy in two turns
+    other = timing.summary([2.0, 20.0, 200.0, 2.0, 2.0])
+    ratio = other.over(busy)
+    assert ratio.seconds == 2
+    assert ratio.spread == 0
+
+
+def test_floors_count_the_work() -> None:
+    assert floor.products(4 * floor.SIZE**3).calls == 2
+    assert floor.arithmetic(floor.SIZE**3).calls == 1
+    assert floor.memory(24 * floor.FLOATS).calls == 2
+    assert floor.memory(1200).calls == 1
+    for each in (floor.products(1.0), floor.arithmetic(1.0), floor.memory(10)):
+        each.run()
+
+
+def test_a_row_tells_ratio_and_share() -> None:
+    x = torch.ones(1000, requires_grad=True)
+    subjects = {"ntm_fast": lambda x: x * 2, "slow": lambda x: sum(x for _ in range(2))}
+    ours, slow = rows.op_rows("double", [x], subjects, 1, budget=0.05)
+    assert ours["ratio"] == 1
+    assert slow["ratio"] > 0
+    assert ours["floor"] == "memory"
+    assert min(ours["share_of_floor"], slow["share_of_floor"]) > 0
+    with pytest.raises(AssertionError, match="ntm_fast differs from wrong"):
+        rows.op_rows("double", [x], {**subjects, "wrong": lambda x: x * 3}, 1, budget=0.05)
+
+
+def test_processes_of_their_own() -> None:
+    assert processes.peak_bytes() > 1e6
+    assert processes.available_bytes() > 1e6
+    with pytest.raises(RuntimeError, match=r"(?s)benchmarks\.vocabulary Nobody 10 1 failed.*KeyError"):
+        processes.call("benchmarks.vocabulary", "Nobody", 10, 1)
+
+
+def test_vocabulary_rows_are_for_all_threads_only() -> None:
+    assert vocabulary.run(1000) == []
+
+
+def test_gibbs_sampling_is_measured_as_our_models_are() -> None:
+    pytest.importorskip("tomotopy")
+    random = np.random.default_rng(0)
+    blocks = np.kron(np.eye(2), np.ones((40, 6)))  # two topics of six words each
+    counts = random.poisson(2.0, blocks.shape) * blocks
+    corpus = Corpus.from_scipy(sp.csr_array(counts.astype(np.float32)))
+    lda = classical.GibbsLDA(corpus, n_topics=2, seed=1, workers=1)
+    lda.fit(100)
+    assert np.allclose(lda.beta.sum(1), 1, atol=1e-3)
+    top = {frozenset(topic) for topic in metrics.top_words(lda.beta, 6).tolist()}
+    assert top == {frozenset(range(6)), frozenset(range(6, 12))}
+    assert 6 < metrics.perplexity(lda, corpus) < 8
