@@ -57,7 +57,9 @@ def test_a_row_tells_ratio_and_share() -> None:
 def test_processes_of_their_own() -> None:
     assert processes.peak_bytes() > 1e6
     assert processes.available_bytes() > 1e6
-    with pytest.raises(RuntimeError, match=r"(?s)benchmarks\.vocabulary Nobody 10 1 failed.*KeyError"):
+    with pytest.raises(
+        RuntimeError, match=r"(?s)benchmarks\.vocabulary Nobody 10 1 failed.*KeyError"
+    ):
         processes.call("benchmarks.vocabulary", "Nobody", 10, 1)
 
 
