@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from ntm_fast.models import checks
 
 SCHEDULES = ("constant", "linear", "cyclic")
+RATE_SCHEDULES = ("constant", "linear", "cosine")
 PRECISIONS = ("highest", "high", "medium")
 
 
@@ -19,11 +20,17 @@ class TrainingSettings:
     epochs : passes over the training documents, at most
     batch_size : documents a step (AEVB's M)
     n_samples : draws of θ a document and step (AEVB's L)
+    em_steps : None trains encoder and decoder together; (E, M) takes E steps of encoder and
+        posterior alone, then M of decoder and prior alone, in turns
     learning_rate, betas, weight_decay : Adam's
+    learning_rate_schedule : "constant", or "linear" or "cosine" down to 0 at the last epoch
+    learning_rate_warm_up : epochs over which the learning rate rises from 0 first
     kl_weight : final weight of the KL term; 1 for a VAE, others for a β-VAE
     kl_schedule : "constant", "linear" (0 to kl_weight over `warm_up` epochs) or "cyclic" (that
         rise over the first half of each of `warm_up` epochs, again and again)
     warm_up : epochs, see kl_schedule
+    free_bits : nats of KL a document that cost nothing to use
+    prior_burn_in : epochs before a learned prior moves
     validation : share of the documents held out to decide when to stop, 0 for none
     patience : epochs without a better validation ELBO before training stops, None for never;
         with validation documents the best epoch's weights are kept in either case
@@ -34,12 +41,17 @@ class TrainingSettings:
     epochs: int = 100
     batch_size: int = 200
     n_samples: int = 1
+    em_steps: tuple[int, int] | None = None
     learning_rate: float = 2e-3
     betas: tuple[float, float] = (0.99, 0.999)
     weight_decay: float = 0.0
+    learning_rate_schedule: str = "constant"
+    learning_rate_warm_up: int = 0
     kl_weight: float = 1.0
     kl_schedule: str = "constant"
     warm_up: int = 0
+    free_bits: float = 0.0
+    prior_burn_in: int = 0
     validation: float = 0.1
     patience: int | None = 20
     precision: str = "highest"
@@ -58,10 +70,23 @@ class TrainingSettings:
             kl_weight=checks.number("kl_weight", self.kl_weight, 0),
             kl_schedule=checks.choice("kl_schedule", self.kl_schedule, SCHEDULES),
             warm_up=checks.integer("warm_up", self.warm_up, 0),
+            free_bits=checks.number("free_bits", self.free_bits, 0),
+            prior_burn_in=checks.integer("prior_burn_in", self.prior_burn_in, 0),
+            learning_rate_schedule=checks.choice(
+                "learning_rate_schedule", self.learning_rate_schedule, RATE_SCHEDULES
+            ),
+            learning_rate_warm_up=checks.integer(
+                "learning_rate_warm_up", self.learning_rate_warm_up, 0
+            ),
             validation=checks.number("validation", self.validation, 0, 1, open_ends="high"),
             precision=checks.choice("precision", self.precision, PRECISIONS),
         )
         if len(self.betas) != 2:
             raise ValueError(f"betas is {self.betas}; expected two numbers")
+        if self.em_steps is not None:
+            steps = checks.sequence("em_steps", self.em_steps, lambda n, v: checks.integer(n, v, 1))
+            if len(steps) != 2:
+                raise ValueError(f"em_steps is {self.em_steps}; expected two numbers, E and M")
+            checks.normalise(self, em_steps=steps)
         if self.patience is not None:
             checks.normalise(self, patience=checks.integer("patience", self.patience, 1))

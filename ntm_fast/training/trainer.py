@@ -20,7 +20,7 @@ from ntm_fast.training.diagnosis import NotFiniteError, first_not_finite
 from ntm_fast.training.interrupt import Interrupt
 from ntm_fast.training.precision import matmul_precision
 from ntm_fast.training.progress import Bar
-from ntm_fast.training.schedules import kl_weight
+from ntm_fast.training.schedules import kl_weight, phases, set_learning_rate
 from ntm_fast.training.settings import TrainingSettings
 from ntm_fast.training.state import Epoch, State, TrainingInterrupted
 
@@ -105,6 +105,7 @@ class Trainer:
             Bar(end, steps, enabled=self.progress) as bar,
             Interrupt() as interrupt,
             matmul_precision(self.settings.precision),
+            phases(self.model, self.settings) as self._enter,
         ):
             while self.state.epoch < end and not self._stopped and not self._out_of_patience():
                 self._epoch(data, rows, bar, interrupt, corpus)
@@ -117,10 +118,10 @@ class Trainer:
     def _epoch(
         self, data: CorpusTensors, rows: Tensor, bar: Bar, interrupt: Interrupt, corpus: Corpus
     ) -> None:
-        state, size = self.state, self.settings.batch_size
+        state, settings = self.state, self.settings
         start = self.generator.get_state()
         order = rows[torch.randperm(rows.numel(), generator=self.generator)]
-        batches = order.to(self.model.device).split(size)
+        batches = order.to(self.model.device).split(settings.batch_size)
         seeds = draw_seeds(self.generator, len(batches)).unbind()
         read_every = 1 if self.model.device.type == "cpu" else READ_EVERY
         pending: list[Loss] = []
@@ -130,8 +131,13 @@ class Trainer:
         while state.step < len(batches):
             step = state.step
             batch = data.batch(batches[step])
-            weight = kl_weight(self.settings, state.epoch + step / len(batches))
-            loss = self.model.loss(batch, seeds[step], weight, self.settings.n_samples)
+            epochs = state.epoch + step / len(batches)
+            weight = kl_weight(settings, epochs)
+            set_learning_rate(self.optimiser, settings, epochs)
+            self._enter(state.epoch, step)
+            loss = self.model.loss(
+                batch, seeds[step], weight, settings.n_samples, settings.free_bits
+            )
             pending.append(loss)
             if len(pending) >= read_every or step + 1 == len(batches):
                 self._read(pending, step + 1, data, batches, seeds)
