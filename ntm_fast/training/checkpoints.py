@@ -35,7 +35,7 @@ def save(trainer: Trainer, path: Path, corpus: Corpus) -> None:
         tensors[f"best.{name}"] = value
     for index, values in trainer.optimiser.state_dict()["state"].items():
         for name, value in values.items():
-            tensors[f"optimiser.{index}.{name}"] = value
+            tensors[f"optimiser.{index}.{name}"] = torch.as_tensor(value)
     tensors["generator"] = trainer.generator.get_state()
     metadata = {
         "format": FORMAT,

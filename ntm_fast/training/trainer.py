@@ -18,6 +18,7 @@ from ntm_fast.models.topic_model import draw_seeds
 from ntm_fast.training import checkpoints
 from ntm_fast.training.diagnosis import NotFiniteError, first_not_finite
 from ntm_fast.training.interrupt import Interrupt
+from ntm_fast.training.optimiser import optimiser_for
 from ntm_fast.training.precision import matmul_precision
 from ntm_fast.training.progress import Bar
 from ntm_fast.training.schedules import kl_weight, phases, set_learning_rate
@@ -59,13 +60,7 @@ class Trainer:
         self.checkpoint = None if checkpoint is None else Path(checkpoint)
         self.seed = int(torch.randint(2**63 - 1, ())) if seed is None else seed
         self.generator = torch.Generator().manual_seed(self.seed)
-        self.optimiser = torch.optim.Adam(
-            model.parameters(),
-            lr=settings.learning_rate,
-            betas=settings.betas,
-            weight_decay=settings.weight_decay,
-            fused=True,
-        )
+        self.optimiser = optimiser_for(model, settings)
         self.state = State()
         self.history: list[Epoch] = []
         self.best_weights: dict[str, Tensor] | None = None

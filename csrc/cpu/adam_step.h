@@ -1,0 +1,27 @@
+#pragma once
+// Adam on one vector of elements: the only place where its formula stands, so that a step gives the
+// same bits whether it is taken at once or replayed later.
+
+#include "../adam.h"
+#include "vector_rows.h"
+
+NTM_FAST_ISA_BEGIN
+
+// What the step takes off the parameter, before the step size; average and square move on.
+template <class T, bool DECAY, class V>
+NTM_FAST_INLINE V adam_direction(V parameter, V gradient, V& average, V& square, T root_scale,
+                                 const AdamRates<T>& rates) {
+  if constexpr (DECAY) gradient += rates.weight_decay * parameter;
+  average = rates.beta1 * average + rates.rest1 * gradient;
+  square = rates.beta2 * square + rates.rest2 * gradient * gradient;
+  return average / (root_scale * square_root(square) + rates.eps);
+}
+
+template <class T, bool DECAY, class V>
+NTM_FAST_INLINE void adam_step(V& parameter, V gradient, V& average, V& square,
+                               const AdamStep<T>& step, const AdamRates<T>& rates) {
+  parameter -= step.step_size *
+               adam_direction<T, DECAY>(parameter, gradient, average, square, step.root_scale, rates);
+}
+
+NTM_FAST_ISA_END
