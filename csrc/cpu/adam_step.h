@@ -20,8 +20,8 @@ NTM_FAST_INLINE V adam_direction(V parameter, V gradient, V& average, V& square,
 template <class T, bool DECAY, class V>
 NTM_FAST_INLINE void adam_step(V& parameter, V gradient, V& average, V& square,
                                const AdamStep<T>& step, const AdamRates<T>& rates) {
-  parameter -= step.step_size *
-               adam_direction<T, DECAY>(parameter, gradient, average, square, step.root_scale, rates);
+  parameter -= step.step_size * adam_direction<T, DECAY>(parameter, gradient, average, square,
+                                                         step.root_scale, rates);
 }
 
 NTM_FAST_ISA_END
