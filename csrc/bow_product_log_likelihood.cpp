@@ -1,8 +1,10 @@
 #include "bow_product_log_likelihood.h"
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <tuple>
+#include <vector>
 
 #include "bow_product_checks.h"
 #include "csr.h"
@@ -15,28 +17,33 @@ namespace {
 
 using namespace bow_product;
 
-// What forward and backward share: the batch by words, the cut into tiles, the packed hidden.
+// What forward and backward share: the batch by words, the cut into groups, the packed hidden.
 template <class T>
 struct Problem {
   CsrBatch<T> batch;
   WordOrdered<T> order;
   BowProductPlan plan;
-  std::vector<int64_t> tile_starts;
-  std::vector<int32_t> panels;
+  std::vector<int64_t> group_starts;
+  Tensor hidden_mean, packed_hidden;
   BowProductInputs<T> in;
-  Tensor packed_hidden;
 
   Problem(const Arguments& a, const Tensor& indptr, const Tensor& indices, const Tensor& counts)
       : batch(op, indptr, indices, counts, a.weight.size(0)),
         order(batch.view()),
         plan(NTM_FAST_CPU_CALL(bow_product_plan<T>)(a.hidden.size(0), a.hidden.size(1),
                                                     a.weight.size(0))),
-        tile_starts(order.tile_starts(plan.tile_words)),
-        panels(2 * a.hidden.size(0)),
+        hidden_mean(torch::stable::new_empty(a.hidden, {a.hidden.size(1)})),
         packed_hidden(torch::stable::new_empty(a.hidden, {plan.packed_hidden})) {
     check(batch.view().documents == a.hidden.size(0), op, ": indptr has ",
           batch.view().documents + 1, " elements, expected ", a.hidden.size(0) + 1,
           ", one more than hidden has rows");
+    const WordOrder<T>& nonzeros = order.view();
+    const int64_t words = a.weight.size(0), block = plan.block_words;
+    for (int64_t group = 0; group <= plan.groups; ++group) {
+      const int64_t word = group * ((words + block - 1) / block) / plan.groups * block;
+      const int32_t* const end = nonzeros.words + nonzeros.nonzeros;
+      group_starts.push_back(std::lower_bound(nonzeros.words, end, word) - nonzeros.words);
+    }
     in = {data<T>(a.hidden),
           data<T>(a.weight),
           data_or_null<T>(a.bias),
@@ -48,59 +55,60 @@ struct Problem {
           a.batch_statistics(),
           a.hidden.size(0),
           a.hidden.size(1),
-          a.weight.size(0),
-          order.view(),
-          panels.data(),
-          panels.data() + a.hidden.size(0),
-          tile_starts.data(),
-          plan.tile_words,
-          plan.tiles,
-          plan.groups};
-    NTM_FAST_CPU_CALL(bow_product_pack<T>)(in, mutable_data<T>(packed_hidden), panels.data(),
-                                           panels.data() + a.hidden.size(0));
+          words,
+          nonzeros,
+          group_starts.data(),
+          data<T>(hidden_mean),
+          data<T>(packed_hidden),
+          plan};
+    NTM_FAST_CPU_CALL(bow_product_pack<T>)(in, mutable_data<T>(hidden_mean),
+                                           mutable_data<T>(packed_hidden));
   }
 
-  // Runs kernel(args, group, scratch) for every group, each thread with scratch of its own.
+  // Runs kernel(args, group, scratch) for every group, each thread with scratch of its own; what
+  // takes less time than waking a thread does, on this one.
   template <class Args>
   void run(const Args& args, void (*kernel)(const Args&, int64_t, T*), int64_t scratch_size) const {
-    const int64_t threads = torch::stable::get_num_threads();
+    const bool serial = in.documents * in.topics * in.words < int64_t{1} << 22;
+    const int64_t threads = serial ? 1 : torch::stable::get_num_threads();
     const Tensor scratch = torch::stable::new_empty(packed_hidden, {threads, scratch_size});
     T* memory = mutable_data<T>(scratch);
-    parallel_blocks(plan.groups, 1, [&](int64_t group, int64_t) {
-      kernel(args, group, memory + thread_index() * scratch_size);
+    parallel_blocks(serial ? 1 : plan.groups, 1, [&](int64_t first, int64_t last) {
+      for (int64_t group = first; group < (serial ? plan.groups : last); ++group) {
+        kernel(args, group, memory + (serial ? 0 : thread_index()) * scratch_size);
+      }
     });
   }
 };
 
 // log sum exp of each document from the groups' partial maxima and sums.
 template <class T>
-void merge_groups(const BowProductForward<T>& args, const BowProductPlan& plan, double* lse) {
-  parallel_blocks(args.in.documents, 64, [&](int64_t first, int64_t last) {
-    for (int64_t d = first; d < last; ++d) {
-      T max = args.group_max[d];
-      for (int64_t g = 1; g < plan.groups; ++g) {
-        const T other = args.group_max[g * plan.padded_documents + d];
-        max = other > max ? other : max;
-      }
-      double sum = 0;
-      for (int64_t g = 0; g < plan.groups; ++g) {
-        const int64_t i = g * plan.padded_documents + d;
-        sum += double(args.group_sum[i]) * std::exp(double(args.group_max[i]) - double(max));
-      }
-      lse[d] = double(max) + std::log(sum);
+std::vector<double> merge_groups(const BowProductForward<T>& args) {
+  const BowProductPlan& plan = args.in.plan;
+  std::vector<double> lse(args.in.documents);
+  for (int64_t d = 0; d < args.in.documents; ++d) {
+    T max = args.group_max[d];
+    for (int64_t g = 1; g < plan.groups; ++g) {
+      const T other = args.group_max[g * plan.row + d];
+      max = other > max ? other : max;
     }
-  });
+    double sum = 0;
+    for (int64_t g = 0; g < plan.groups; ++g) {
+      const int64_t i = g * plan.row + d;
+      sum += double(args.group_sum[i]) * std::exp(double(args.group_max[i]) - double(max));
+    }
+    lse[d] = double(max) + std::log(sum);
+  }
+  return lse;
 }
 
 // -> log likelihood [B], mean [V] without bias and biased variance [V] of the batch (empty unless
-// they were computed), log sum exp of the logits [B]
-std::tuple<Tensor, Tensor, Tensor, Tensor> forward(const Tensor& hidden, const Tensor& weight,
-                                                   const OptionalTensor& bias, const Tensor& indptr,
-                                                   const Tensor& indices, const Tensor& counts,
-                                                   bool batch_norm, const OptionalTensor& mean,
-                                                   const OptionalTensor& var,
-                                                   const OptionalTensor& scale,
-                                                   const OptionalTensor& shift, double eps) {
+// they were computed), log sum exp of the logits [B], raw logits if they are to be kept
+std::tuple<Tensor, Tensor, Tensor, Tensor, Tensor> forward(
+    const Tensor& hidden, const Tensor& weight, const OptionalTensor& bias, const Tensor& indptr,
+    const Tensor& indices, const Tensor& counts, bool batch_norm, const OptionalTensor& mean,
+    const OptionalTensor& var, const OptionalTensor& scale, const OptionalTensor& shift, double eps,
+    bool keep) {
   const Arguments a = checked(hidden, weight, bias, batch_norm, mean, var, scale, shift, eps);
   const int64_t documents = hidden.size(0);
   const int64_t statistics = a.batch_statistics() ? weight.size(0) : 0;
@@ -108,25 +116,25 @@ std::tuple<Tensor, Tensor, Tensor, Tensor> forward(const Tensor& hidden, const T
                batch_mean = torch::stable::new_zeros(a.hidden, {statistics}),
                batch_var = torch::stable::new_zeros(a.hidden, {statistics}),
                lse = torch::stable::new_empty(a.hidden, {documents});
+  Tensor raw = torch::stable::new_empty(a.hidden, {0, 0});
   dispatch_floating(op, "hidden", hidden, [&](auto zero) {
     using T = decltype(zero);
     const Problem<T> problem(a, indptr, indices, counts);
-    if (documents == 0) return;
     const BowProductPlan& plan = problem.plan;
     const Csr<T>& batch = problem.batch.view();
-    const Tensor partial =
-        torch::stable::new_empty(a.hidden, {2, plan.groups, plan.padded_documents});
+    if (keep) raw = torch::stable::new_empty(a.hidden, {weight.size(0), plan.row});
+    if (documents == 0) return;
+    const Tensor partial = torch::stable::new_empty(a.hidden, {2, plan.groups, plan.row});
     const Tensor logits = torch::stable::new_empty(a.hidden, {batch.nonzeros});
     const BowProductForward<T> args{problem.in,
-                                    data<T>(problem.packed_hidden),
                                     statistics ? mutable_data<T>(batch_mean) : nullptr,
                                     statistics ? mutable_data<T>(batch_var) : nullptr,
                                     mutable_data<T>(partial),
-                                    mutable_data<T>(partial) + plan.groups * plan.padded_documents,
-                                    mutable_data<T>(logits)};
+                                    mutable_data<T>(partial) + plan.groups * plan.row,
+                                    mutable_data<T>(logits),
+                                    keep ? mutable_data<T>(raw) : nullptr};
     problem.run(args, NTM_FAST_CPU_CALL(bow_product_forward<T>), plan.forward_scratch);
-    std::vector<double> wide_lse(documents);
-    merge_groups(args, plan, wide_lse.data());
+    const std::vector<double> wide_lse = merge_groups(args);
     for (int64_t d = 0; d < documents; ++d) {
       double sum = 0;
       for (int64_t n = batch.indptr[d]; n < batch.indptr[d + 1]; ++n) {
@@ -137,7 +145,7 @@ std::tuple<Tensor, Tensor, Tensor, Tensor> forward(const Tensor& hidden, const T
       mutable_data<T>(lse)[d] = T(wide_lse[d]);
     }
   });
-  return {log_likelihood, batch_mean, batch_var, lse};
+  return {log_likelihood, batch_mean, batch_var, lse, raw};
 }
 
 // -> gradients of hidden, weight, bias, scale and shift; empty where not wanted or not given
@@ -146,7 +154,8 @@ std::tuple<Tensor, Tensor, Tensor, Tensor, Tensor> backward(
     const OptionalTensor& bias, const Tensor& indptr, const Tensor& indices, const Tensor& counts,
     bool batch_norm, const OptionalTensor& mean, const OptionalTensor& var,
     const OptionalTensor& scale, const OptionalTensor& shift, double eps, const Tensor& batch_mean,
-    const Tensor& batch_var, const Tensor& lse, bool hidden_gradient, bool weight_gradient) {
+    const Tensor& batch_var, const Tensor& lse, const Tensor& raw, bool hidden_gradient,
+    bool weight_gradient) {
   const Arguments a = checked(hidden, weight, bias, batch_norm, mean, var, scale, shift, eps);
   const int64_t documents = hidden.size(0), topics = hidden.size(1), words = weight.size(0);
   check_backward(a, grad_log_likelihood, batch_mean, batch_var, lse);
@@ -168,13 +177,17 @@ std::tuple<Tensor, Tensor, Tensor, Tensor, Tensor> backward(
     if (documents == 0) return;
     const BowProductPlan& plan = problem.plan;
     const Csr<T>& batch = problem.batch.view();
+    const bool kept = raw.numel() > 0;
+    check(!kept || (raw.dim() == 2 && raw.size(0) == words && raw.size(1) == plan.row), op,
+          ": raw has shape ", shape(raw), ", expected [", words, ", ", plan.row, "]");
+    check_same_dtype(op, "raw", raw, "hidden", hidden);
     const Tensor g = contiguous(grad_log_likelihood), l = contiguous(lse),
-                 m = contiguous(batch_mean), v = contiguous(batch_var);
-    const Tensor padded = torch::stable::new_zeros(a.hidden, {3, plan.padded_documents});
+                 v = contiguous(batch_var), r = contiguous(raw);
+    const Tensor padded = torch::stable::new_zeros(a.hidden, {3, plan.row});
     T* const padded_lse = mutable_data<T>(padded);
-    T* const grad = padded_lse + plan.padded_documents;
-    T* const total = grad + plan.padded_documents;
-    for (int64_t d = 0; d < plan.padded_documents; ++d) {
+    T* const grad = padded_lse + plan.row;
+    T* const total = grad + plan.row;
+    for (int64_t d = 0; d < plan.row; ++d) {
       // exp(z - inf) = 0 in the padding
       padded_lse[d] = d < documents ? data<T>(l)[d] : std::numeric_limits<T>::infinity();
       if (d >= documents) continue;
@@ -183,8 +196,8 @@ std::tuple<Tensor, Tensor, Tensor, Tensor, Tensor> backward(
       grad[d] = data<T>(g)[d];
       total[d] = T(double(grad[d]) * count);
     }
-    const Tensor partial = torch::stable::new_zeros(
-        a.hidden, {hidden_gradient ? plan.groups : 0, topics * plan.padded_documents});
+    const Tensor partial =
+        torch::stable::new_empty(a.hidden, {hidden_gradient ? plan.groups : 0, topics * plan.row});
     const auto wanted = [](const Tensor& tensor) {
       return tensor.numel() ? mutable_data<T>(tensor) : nullptr;
     };
@@ -192,9 +205,8 @@ std::tuple<Tensor, Tensor, Tensor, Tensor, Tensor> backward(
       prefer_huge_pages(mutable_data<T>(grad_weight), words * topics * int64_t(sizeof(T)));
     }
     const BowProductBackward<T> args{problem.in,
-                                     data<T>(problem.packed_hidden),
-                                     data<T>(m),
                                      data<T>(v),
+                                     kept ? data<T>(r) : nullptr,
                                      padded_lse,
                                      grad,
                                      total,
@@ -205,9 +217,12 @@ std::tuple<Tensor, Tensor, Tensor, Tensor, Tensor> backward(
                                      wanted(partial)};
     problem.run(args, NTM_FAST_CPU_CALL(bow_product_backward<T>), plan.backward_scratch);
     if (!hidden_gradient) return;
+    // A million additions take about as long as waking a thread.
+    const int64_t additions = plan.groups * topics * 16;
+    const int64_t block = ((int64_t{1} << 20) / additions + 1) * 16;
     const auto merge = NTM_FAST_CPU_CALL(bow_product_merge_grad_hidden<T>);
-    parallel_blocks(plan.document_panels, 1, [&](int64_t panel, int64_t) {
-      merge(args, mutable_data<T>(grad_hidden), panel);
+    parallel_blocks(documents, block, [&](int64_t first, int64_t last) {
+      merge(args, mutable_data<T>(grad_hidden), first, last);
     });
   });
   return {grad_hidden, grad_weight, grad_bias, grad_scale, grad_shift};
@@ -219,12 +234,12 @@ STABLE_TORCH_LIBRARY_FRAGMENT(ntm_fast, m) {
   m.def(
       "bow_product_log_likelihood(Tensor hidden, Tensor weight, Tensor? bias, Tensor indptr,"
       " Tensor indices, Tensor counts, bool batch_norm, Tensor? mean, Tensor? var, Tensor? scale,"
-      " Tensor? shift, float eps) -> (Tensor, Tensor, Tensor, Tensor)");
+      " Tensor? shift, float eps, bool keep) -> (Tensor, Tensor, Tensor, Tensor, Tensor)");
   m.def(
       "bow_product_log_likelihood_backward(Tensor grad_log_likelihood, Tensor hidden,"
       " Tensor weight, Tensor? bias, Tensor indptr, Tensor indices, Tensor counts,"
       " bool batch_norm, Tensor? mean, Tensor? var, Tensor? scale, Tensor? shift, float eps,"
-      " Tensor batch_mean, Tensor batch_var, Tensor lse, bool hidden_gradient,"
+      " Tensor batch_mean, Tensor batch_var, Tensor lse, Tensor raw, bool hidden_gradient,"
       " bool weight_gradient) -> (Tensor, Tensor, Tensor, Tensor, Tensor)");
 }
 

@@ -1,54 +1,62 @@
 #pragma once
-// Tiles of the product decoder: the logits of some words for all documents of the batch.
+// What the product decoder does to a block of words: rows of logits [words, row] of all documents.
 
 #include "../bow_product_log_likelihood.h"
-#include "panel_gemm.h"
 #include "vector_rows.h"
 
 NTM_FAST_ISA_BEGIN
 
-// A tile [words, documents] is stored by panels of documents, each panel [tile_words, width].
+// Documents padded to whole registers: the part of a row that is computed with.
 template <class T>
-struct Tile {
-  const BowProductInputs<T>& in;
-  Panels<T> panels;
-  int64_t first_word, words;
+NTM_FAST_INLINE int64_t columns(const BowProductInputs<T>& in) {
+  return (in.documents + Vector<T>::width - 1) / Vector<T>::width * Vector<T>::width;
+}
 
-  NTM_FAST_INLINE Tile(const BowProductInputs<T>& inputs, int64_t tile)
-      : in(inputs), panels(inputs.documents), first_word(tile * inputs.tile_words) {
-    const int64_t left = in.words - first_word;
-    words = left < in.tile_words ? left : in.tile_words;
-  }
-  NTM_FAST_INLINE T* panel(T* tile, int64_t p) const {
-    return tile + in.tile_words * panels.first(p);
-  }
-  NTM_FAST_INLINE T* at(T* tile, int64_t word, int64_t document) const {
-    const int64_t first = in.panel_first[document], width = in.panel_width[document];
-    return tile + in.tile_words * first + word * width + (document - first);
-  }
-};
+template <class T>
+NTM_FAST_INLINE T dot(const T* a, const T* b, int64_t n) {
+  typename Vector<T>::type sum{};
+  int64_t i = 0;
+  for (; i + Vector<T>::width <= n; i += Vector<T>::width) sum += load(a + i) * load(b + i);
+  if (i < n) sum += load_part(a + i, n - i) * load_part(b + i, n - i);
+  return sum_lanes<T>(sum);
+}
 
-// Per word of a tile: z = (raw - center) * slope + shift; normalised = (raw - center) *
+// Mean and biased variance of the block's raw logits over the documents. They come from centered
+// hidden: what is left is a sum of squares, and the mean is that of hidden times the weight. The
+// padding is 0 and adds nothing.
+template <class T>
+void block_statistics(const BowProductInputs<T>& in, int64_t first, int64_t words, const T* raw,
+                      T* mean, T* var) {
+  for (int64_t t = 0; t < words; ++t) {
+    const T* row = raw + t * in.plan.row;
+    typename Vector<T>::type squares{};
+    for (int64_t d = 0; d < columns(in); d += Vector<T>::width) {
+      const auto x = load(row + d);
+      squares += x * x;
+    }
+    var[first + t] = sum_lanes<T>(squares) / T(in.documents);
+    mean[first + t] = dot(in.weight + (first + t) * in.topics, in.hidden_mean, in.topics);
+  }
+}
+
+// Per word of a block: z = (raw - center) * slope + shift, normalised = (raw - center) *
 // inverse_std.
 template <class T>
 struct Affine {
+  static constexpr int64_t arrays = 4;
   T *center, *inverse_std, *slope, *shift;
 
-  NTM_FAST_INLINE Affine(T* memory, int64_t tile_words)
-      : center(memory),
-        inverse_std(memory + tile_words),
-        slope(memory + 2 * tile_words),
-        shift(memory + 3 * tile_words) {}
+  NTM_FAST_INLINE Affine(T* memory, int64_t n)
+      : center(memory), inverse_std(memory + n), slope(memory + 2 * n), shift(memory + 3 * n) {}
 
-  // From the batch's own statistics, or from what was given.
-  void set(const BowProductInputs<T>& in, int64_t first_word, int64_t words, const T* batch_mean,
-           const T* batch_var) {
+  // From the batch's own variance, or from what was given.
+  void set(const BowProductInputs<T>& in, int64_t first, int64_t words, const T* batch_var) const {
+    const bool normalise = in.batch_statistics || in.mean;
     for (int64_t t = 0; t < words; ++t) {
-      const int64_t v = first_word + t;
+      const int64_t v = first + t;
       const T bias = in.bias ? in.bias[v] : T(0);
-      const bool normalise = in.batch_statistics || in.mean;
       const T var = in.batch_statistics ? batch_var[v] : in.mean ? in.var[v] : T(1);
-      center[t] = in.batch_statistics ? batch_mean[v] : in.mean ? in.mean[v] - bias : -bias;
+      center[t] = in.batch_statistics ? T(0) : in.mean ? in.mean[v] - bias : -bias;
       inverse_std[t] = normalise ? T(1) / __builtin_sqrt(var + in.eps) : T(1);
       slope[t] = inverse_std[t] * (normalise && in.scale ? in.scale[v] : T(1));
       shift[t] = normalise && in.shift ? in.shift[v] : T(0);
@@ -56,43 +64,73 @@ struct Affine {
   }
 };
 
-// raw [tile] = weight_tile . hidden
-template <class T>
-void raw_logits(const Tile<T>& tile, const T* packed_hidden, T* raw) {
-  const int64_t topics = tile.in.topics;
-  const T* weight = tile.in.weight + tile.first_word * topics;
-  for (int64_t p = 0; p < tile.panels.count; ++p) {
-    panel_gemm<T, false>(weight, topics, packed_hidden + tile.panels.first(p) * topics, topics,
-                         tile.words, tile.panel(raw, p), tile.panels.width(p), false);
-  }
-}
-
-// Calls f(place in the row of one word, document) for each vector of documents.
-template <class T, class F>
-NTM_FAST_INLINE void for_documents(const Tile<T>& tile, T* values, int64_t word, const F& f) {
-  for (int64_t p = 0; p < tile.panels.count; ++p) {
-    const int64_t width = tile.panels.width(p), first = tile.panels.first(p);
-    T* row = tile.panel(values, p) + word * width;
-    for (int64_t i = 0; i < width; i += Vector<T>::width) f(row + i, first + i);
-  }
-}
-
-// Mean and biased variance of each word's raw logits over the documents of the batch. Padding holds
-// hidden = 0, so raw = 0 there: it adds nothing to the sums, and `is_document` masks it in squares.
-template <class T>
-void batch_moments(const Tile<T>& tile, T* raw, const T* is_document, T* mean, T* var) {
+// The logits of WORDS words, the block's from t on, join the running maximum and sum of
+// exponentials of each document.
+template <int WORDS, class T>
+void add_exponentials(const BowProductInputs<T>& in, const T* raw, const Affine<T>& affine,
+                      int64_t t, T* maxima, T* sums) {
   using V = typename Vector<T>::type;
-  const T documents = T(tile.in.documents);
-  for (int64_t t = 0; t < tile.words; ++t) {
-    V sum{}, squares{};
-    for_documents(tile, raw, t, [&](const T* x, int64_t) { sum += load(x); });
-    const T m = sum_lanes<T>(sum) / documents;
-    for_documents(tile, raw, t, [&](const T* x, int64_t d) {
-      const V difference = (load(x) - m) * load(is_document + d);
-      squares += difference * difference;
-    });
-    mean[t] = m;
-    var[t] = sum_lanes<T>(squares) / documents;
+  const T *center = affine.center + t, *slope = affine.slope + t, *shift = affine.shift + t;
+  raw += t * in.plan.row;
+  for (int64_t d = 0; d < columns(in); d += Vector<T>::width) {
+    const V old = load(maxima + d);
+    V max = old, z[WORDS];
+#pragma GCC unroll 16
+    for (int i = 0; i < WORDS; ++i) {
+      z[i] = (load(raw + i * in.plan.row + d) - center[i]) * slope[i] + shift[i];
+      max = z[i] > max ? z[i] : max;
+    }
+    V sum = load(sums + d) * exp_flushed(old - max);
+#pragma GCC unroll 16
+    for (int i = 0; i < WORDS; ++i) sum += exp_flushed(z[i] - max);
+    store(maxima + d, max);
+    store(sums + d, sum);
+  }
+}
+
+template <class T>
+NTM_FAST_INLINE void add_exponentials(const BowProductInputs<T>& in, int64_t words, const T* raw,
+                                      const Affine<T>& affine, T* maxima, T* sums) {
+  int64_t t = 0;
+  for (; t + 12 <= words; t += 12) add_exponentials<12>(in, raw, affine, t, maxima, sums);
+  for (; t + 4 <= words; t += 4) add_exponentials<4>(in, raw, affine, t, maxima, sums);
+  for (; t < words; ++t) add_exponentials<1>(in, raw, affine, t, maxima, sums);
+}
+
+// The dense part -total_d p_dv of the gradients of the logits of word t, and their sums, plain and
+// times (raw - center).
+template <class T>
+NTM_FAST_INLINE void dense_gradients(const BowProductBackward<T>& args, const T* raw,
+                                     const Affine<T>& affine, int64_t t, T* grads, T* sum,
+                                     T* product) {
+  using V = typename Vector<T>::type;
+  const T center = affine.center[t], slope = affine.slope[t], shift = affine.shift[t];
+  V s{}, p{};
+  for (int64_t d = 0; d < columns(args.in); d += Vector<T>::width) {
+    const V distance = load(raw + d) - center, z = distance * slope + shift;
+    const V g = -load(args.total + d) * exp_flushed(z - load(args.lse + d));
+    store(grads + d, g);
+    s += g;
+    p += g * distance;
+  }
+  *sum = sum_lanes<T>(s);
+  *product = sum_lanes<T>(p);
+}
+
+// Gradients of the normalised logits become those of the raw ones.
+template <class T>
+NTM_FAST_INLINE void through_normalisation(const BowProductInputs<T>& in, const T* raw, T sum,
+                                           T product, T inverse_std, T slope, T* grads) {
+  if (in.batch_statistics) {
+    const T mean = sum / T(in.documents) * slope;
+    const T tilt = product / T(in.documents) * inverse_std * slope;
+    for (int64_t d = 0; d < columns(in); d += Vector<T>::width) {
+      store(grads + d, load(grads + d) * slope - mean - load(raw + d) * tilt);
+    }
+  } else {
+    for (int64_t d = 0; d < columns(in); d += Vector<T>::width) {
+      store(grads + d, load(grads + d) * slope);
+    }
   }
 }
 

@@ -7,17 +7,39 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ntm_fast.ops._registration import differentiable, once_differentiable, widen
+from ntm_fast.ops._registration import (
+    differentiable,
+    needs_gradient,
+    once_differentiable,
+    widen,
+)
 
 _op = torch.ops.ntm_fast.bow_product_log_likelihood.default
 _backward_op = torch.ops.ntm_fast.bow_product_log_likelihood_backward.default
 
 
+# Logits up to this many bytes are kept for the backward, which then computes none again.
+KEPT_BYTES = 5 << 19
+
+
+def _row(documents: int) -> int:
+    """Numbers in a row of logits of one word: a padded number per document."""
+    return ((documents + 15) // 16 // 2 * 2 + 1) * 16
+
+
+def _fits(hidden: Tensor, weight: Tensor) -> bool:
+    """Whether the raw logits are to be kept for the backward."""
+    if hidden.device.type != "cpu" or not hidden.ndim == weight.ndim == 2:
+        return False
+    return weight.shape[0] * _row(hidden.shape[0]) * max(hidden.element_size(), 4) <= KEPT_BYTES
+
+
 def _fake(hidden: Tensor, weight: Tensor, *others: Any) -> tuple[Tensor, ...]:
-    batch_norm, mean = others[4], others[5]
+    batch_norm, mean, keep = others[4], others[5], others[10]
     words = weight.shape[0] if batch_norm and mean is None else 0
     sizes = (hidden.shape[0], words, words, hidden.shape[0])
-    return tuple(hidden.new_empty(size) for size in sizes)
+    raw = (weight.shape[0], _row(hidden.shape[0])) if keep else (0, 0)
+    return (*(hidden.new_empty(size) for size in sizes), hidden.new_empty(raw))
 
 
 def _fake_backward(
@@ -34,23 +56,23 @@ def _fake_backward(
 
 
 def _setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None:
-    _, mean, var, lse = output
-    ctx.mark_non_differentiable(mean, var, lse)
+    kept = output[1:]
+    ctx.mark_non_differentiable(*kept)
     ctx.set_materialize_grads(False)
     tensors = [*inputs[:6], *inputs[7:11]]
-    ctx.save_for_backward(*tensors, mean, var, lse)
+    ctx.save_for_backward(*tensors, *kept)
     ctx.batch_norm, ctx.eps = inputs[6], inputs[11]
 
 
 def _backward(ctx: Any, grad: Tensor | None, *others: Tensor | None) -> tuple[Tensor | None, ...]:
     if grad is None:
-        return (None,) * 12
-    *tensors, mean, var, lse = ctx.saved_tensors
-    inputs = [*tensors[:6], ctx.batch_norm, *tensors[6:], ctx.eps]
+        return (None,) * 13
+    saved = ctx.saved_tensors
+    inputs = [*saved[:6], ctx.batch_norm, *saved[6:10], ctx.eps]
     needed = ctx.needs_input_grad
-    gradients = _backward_call(grad, *inputs, mean, var, lse, needed[0], needed[1])
+    gradients = _backward_call(grad, *inputs, *saved[10:], needed[0], needed[1])
     places = (0, 1, 2, 9, 10)  # of hidden, weight, bias, scale, shift
-    result: list[Tensor | None] = [None] * 12
+    result: list[Tensor | None] = [None] * 13
     for place, gradient in zip(places, gradients, strict=True):
         result[place] = gradient if needed[place] else None
     return tuple(result)
@@ -79,8 +101,9 @@ def bow_product_log_likelihood(
 
     LL_d = Σ_v x_dv z_dv − N_d log Σ_v exp z_dv with z = hidden Wᵀ + bias, batch-normalised over
     the documents if asked: (z − mean) / √(var + eps) · scale + shift. Tiles of words are streamed
-    and recomputed in the backward, so memory beyond inputs and gradients is O(B·K). In plain
-    PyTorch, with dense counts X: ``(X * F.linear(hidden, weight, bias).log_softmax(1)).sum(1)``.
+    and, where all logits take more than 2.5 MiB, recomputed in the backward: memory beyond inputs
+    and gradients is O(B·K), less than 5 MB at B = 256, K = 100. In plain PyTorch, with dense
+    counts X: ``(X * F.linear(hidden, weight, bias).log_softmax(1)).sum(1)``.
 
     Parameters
     ----------
@@ -119,8 +142,9 @@ def bow_product_log_likelihood(
     h, w, b, m, v, a, s = (
         None if t is None else widen(t) for t in (hidden, weight, bias, mean, var, scale, shift)
     )
-    outputs = _call(h, w, b, indptr, indices, counts, batch_norm, m, v, a, s, eps)
-    log_likelihood, batch_mean, batch_var, _ = outputs
+    keep = needs_gradient(h, w, b, a, s) and _fits(hidden, weight)
+    outputs = _call(h, w, b, indptr, indices, counts, batch_norm, m, v, a, s, eps, keep)
+    log_likelihood, batch_mean, batch_var = outputs[:3]
     if b is not None and batch_norm and mean is None:
         batch_mean = batch_mean + b.detach()
     return log_likelihood, batch_mean, batch_var

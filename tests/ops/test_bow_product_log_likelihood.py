@@ -1,3 +1,4 @@
+import importlib
 from collections.abc import Callable
 from typing import Any
 
@@ -14,6 +15,7 @@ from tests.memory import peak_growth
 from tests.ops import checks
 from tests.ops.strategies import CsrBatch, csr_batches
 
+module = importlib.import_module("ntm_fast.ops.bow_product_log_likelihood")
 MODES = ["plain", "biased", "batch", "given"]
 
 
@@ -101,7 +103,7 @@ def test_contracts(mode: str) -> None:
         torch.ops.ntm_fast.bow_product_log_likelihood.default,
         (
             *(hidden, weight, bias, *how["batch"][:3], mode in ("batch", "given")),
-            *(mean, var, scale, shift, 1e-3),
+            *(mean, var, scale, shift, 1e-3, True),
         ),
     )
 
@@ -197,6 +199,24 @@ def test_frozen_inputs_cost_no_gradient() -> None:
         assert torch.equal(
             frozen, torch.autograd.grad(expected.sum(), args[i], retain_graph=True)[0]
         )
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize(("documents", "words", "topics"), [(1, 1, 1), (70, 300, 21), (16, 59, 3)])
+def test_kept_logits_change_no_bit(
+    mode: str, documents: int, words: int, topics: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    args, how = problem(fixed_batch(documents, words), topics, mode)
+    args = checks.to_dtype(args, torch.float32)
+    size = words * module._row(documents) * 4
+    results = []
+    for bound in (size, size - 1):
+        monkeypatch.setattr(module, "KEPT_BYTES", bound)
+        results.append(checks.gradients(call(ops, **how), args))
+        raw = [t for t in call(ops, **how)(*args)[0].grad_fn.saved_tensors[-1:] if t.numel()]
+        assert [list(t.shape) for t in raw] == [[words, module._row(documents)]] * (bound == size)
+    for kept, computed_again in zip(*results, strict=True):
+        assert torch.equal(kept, computed_again)
 
 
 @pytest.mark.parametrize("batch_norm", [False, True])
