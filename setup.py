@@ -15,6 +15,7 @@ from __future__ import annotations
 import hashlib
 import os
 import platform
+import re
 import shutil
 import subprocess
 import sys
@@ -102,10 +103,20 @@ def cuda_architectures() -> list[str]:
     return ["90a" if cap == "90" else cap for cap in own] or ["80", "90a", "100", "120"]
 
 
+def with_headers(source: Path, seen: set[Path]) -> set[Path]:
+    """A source and the headers of this project that it includes, themselves or through others."""
+    seen.add(source)
+    for name in re.findall(r'^\s*#\s*include\s*"([^"]+)"', source.read_text(), re.MULTILINE):
+        header = (source.parent / name).resolve()
+        if header.exists() and header not in seen:
+            with_headers(header, seen)
+    return seen
+
+
 def content_key(source: Path, command: list[str], compiler: Path) -> str:
-    """Hash of all that can change an object: headers, source, flags, compiler."""
+    """Hash of all that can change an object: source, headers it includes, flags, compiler."""
     digest = hashlib.sha256()
-    for path in [source, *sorted(CSRC.rglob("*.h")), *sorted(CSRC.rglob("*.cuh"))]:
+    for path in sorted(with_headers(source, set())):
         digest.update(path.name.encode() + path.read_bytes())
     version = subprocess.run([compiler, "--version"], capture_output=True, check=True).stdout
     digest.update(" ".join(command).replace(str(ROOT), "").encode() + version)

@@ -1,6 +1,9 @@
 #pragma once
-// What the torch side of CUDA kernels shares: the current stream, and what a failed launch says.
-// A torch without CUDA loads this too: its symbols are looked up when first used.
+// What the torch side of CUDA kernels shares: the device and its current stream, and what a failed
+// launch says. A torch without CUDA loads this too: its symbols are looked up when first used.
+//
+// The dispatch key under which CUDA kernels are registered is a macro, so that the same code, with
+// its kernels run by tests/cuda_emulation, can stand in for the CPU's.
 
 #include <dlfcn.h>
 #include <torch/csrc/stable/accelerator.h>
@@ -8,7 +11,15 @@
 #include "cuda_info.h"
 #include "tensors.h"
 
+#ifdef NTM_FAST_CUDA_EMULATED
+#define NTM_FAST_CUDA_KEY CPU
+#else
+#define NTM_FAST_CUDA_KEY CUDA
+#endif
+
 namespace ntm_fast {
+
+#ifndef NTM_FAST_CUDA_EMULATED
 
 // torch's current CUDA stream on the tensor's device, as a cudaStream_t.
 inline void* current_cuda_stream(const Tensor& tensor) {
@@ -28,10 +39,34 @@ inline void* current_cuda_stream(const Tensor& tensor) {
   return stream;
 }
 
+#endif
+
+// Makes the device of a tensor the current one while it lives; knows the stream to launch on.
+class CudaScope {
+ public:
+#ifdef NTM_FAST_CUDA_EMULATED
+  explicit CudaScope(const Tensor&) : stream_(nullptr) {}
+#else
+  explicit CudaScope(const Tensor& tensor)
+      : guard_(tensor.get_device_index()), stream_(current_cuda_stream(tensor)) {}
+#endif
+  void* stream() const { return stream_; }
+
+ private:
+#ifndef NTM_FAST_CUDA_EMULATED
+  torch::stable::accelerator::DeviceGuard guard_;
+#endif
+  void* stream_;
+};
+
 // Throws if a launch returned a cudaError_t other than 0.
 inline void check_launch(const char* op, int error) {
   if (error == 0) return;
+#ifdef NTM_FAST_CUDA_EMULATED
+  const CudaInfo info{};
+#else
   const CudaInfo info = cuda_info();
+#endif
   std::ostringstream message;
   message << op << ": the CUDA launch failed with error " << error << " (driver "
           << info.driver_version << ", runtime " << info.runtime_version

@@ -11,22 +11,20 @@ constexpr char op[] = "gamma_implicit_gradient";
 Tensor gamma_implicit_gradient(const Tensor& alpha, const Tensor& log_x) {
   check_same_shape(op, "log_x", log_x, "alpha", alpha);
   check_same_dtype(op, "log_x", log_x, "alpha", alpha);
-  check(log_x.is_cuda() && log_x.get_device_index() == alpha.get_device_index(), op,
-        ": log_x is on another device than alpha");
   const Tensor a = contiguous(alpha), l = contiguous(log_x);
   const Tensor gradient = torch::stable::empty_like(a);
-  const torch::stable::accelerator::DeviceGuard guard(a.get_device_index());
+  const CudaScope cuda(a);
   dispatch_floating(op, "alpha", alpha, [&](auto zero) {
     using T = decltype(zero);
     const GammaImplicitGradient<T> args{data<T>(a), data<T>(l), nullptr, mutable_data<T>(gradient)};
-    check_launch(op, gamma_implicit_gradient_cuda(args, a.numel(), current_cuda_stream(a)));
+    check_launch(op, gamma_implicit_gradient_cuda(args, a.numel(), cuda.stream()));
   });
   return gradient;
 }
 
 }  // namespace
 
-STABLE_TORCH_LIBRARY_IMPL(ntm_fast, CUDA, m) {
+STABLE_TORCH_LIBRARY_IMPL(ntm_fast, NTM_FAST_CUDA_KEY, m) {
   m.impl("gamma_implicit_gradient", TORCH_BOX(&gamma_implicit_gradient));
 }
 

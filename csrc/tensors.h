@@ -43,8 +43,11 @@ inline void check_same_shape(const char* op, const char* name, const Tensor& ten
         ", ", shape(other));
 }
 
+// The same dtype, and the same device.
 inline void check_same_dtype(const char* op, const char* name, const Tensor& tensor,
                              const char* other_name, const Tensor& other) {
+  check(tensor.is_cpu() == other.is_cpu() && tensor.get_device_index() == other.get_device_index(),
+        op, ": ", name, " is on another device than ", other_name);
   check(tensor.scalar_type() == other.scalar_type(), op, ": ", name, " has another dtype than ",
         other_name, "; expected both float32 or both float64");
 }

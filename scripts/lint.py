@@ -1,4 +1,4 @@
-"""Checks the code's form: ruff, mypy --strict on the package, clang-format on csrc."""
+"""Checks the code's form: ruff, mypy --strict on the package, clang-format on csrc and tests."""
 
 from __future__ import annotations
 
@@ -24,7 +24,8 @@ def commands() -> dict[str, list[list[str]]]:
     formatter = [str(Path(sys.executable).with_name("clang-format")), "--dry-run", "-Werror"]
     sources = sorted(
         str(path.relative_to(ROOT))
-        for path in (ROOT / "csrc").rglob("*")
+        for folder in ("csrc", "tests")
+        for path in (ROOT / folder).rglob("*")
         if path.suffix in (".h", ".cpp", ".cu", ".cuh")
     )
     return {

@@ -18,6 +18,7 @@ settings.register_profile(
 settings.register_profile(
     "thorough", max_examples=1000, deadline=None, suppress_health_check=list(HealthCheck)
 )
+settings.register_profile("few", settings.get_profile("default"), max_examples=8)
 settings.load_profile("default")
 
 

@@ -1,8 +1,7 @@
 #include "../gamma_implicit_gradient.h"
 
-#include <cuda_runtime_api.h>
-
 #include "../math/gamma_gradient.h"
+#include "launch.cuh"
 
 namespace ntm_fast {
 
@@ -24,11 +23,7 @@ __global__ void __launch_bounds__(threads)
 
 template <class T>
 int gamma_implicit_gradient_cuda(const GammaImplicitGradient<T>& args, int64_t n, void* stream) {
-  if (n == 0) return cudaSuccess;
-  const int64_t needed = (n + threads - 1) / threads;
-  const unsigned blocks = unsigned(needed < 65536 ? needed : 65536);
-  implicit_gradient<T><<<blocks, threads, 0, static_cast<cudaStream_t>(stream)>>>(args, n);
-  return cudaGetLastError();
+  return launch(implicit_gradient<T>, grid_of(divide_up(n, threads)), threads, 0, stream, args, n);
 }
 
 template int gamma_implicit_gradient_cuda(const GammaImplicitGradient<float>&, int64_t, void*);

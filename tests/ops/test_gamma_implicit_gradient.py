@@ -14,7 +14,8 @@ from tests.levels import machine_levels, run_at_level
 from tests.shared import shared
 
 HOLDOUT = Path(__file__).parent / "data" / "gamma_gradient.csv"
-DOUBLE, SINGLE = 2e-14, 1.5e-7  # bounds on the relative error at the arguments given
+DOUBLE = 2e-14  # bounds on the relative error at the arguments given
+SINGLE = {"cpu": 1.5e-7, "cuda": 1e-6, "emulated": 1e-6}  # on a GPU the arithmetic is float32 too
 
 
 def read(path: Path, x: str, value: str) -> tuple[Tensor, Tensor, Tensor]:
@@ -29,22 +30,27 @@ def error(value: Tensor, truth: Tensor) -> float:
     return float((value.double() / truth.double() - 1).abs().max())
 
 
-def test_holdout_table() -> None:
+def test_holdout_table(device: str) -> None:
     alpha, log_x, gradient = read(HOLDOUT, "log_x", "gradient")
     assert error(ops.gamma_implicit_gradient(alpha, log_x), gradient) < DOUBLE
-    assert error(ops.gamma_implicit_gradient(alpha.float(), log_x.float()), gradient) < SINGLE
+    assert (
+        error(ops.gamma_implicit_gradient(alpha.float(), log_x.float()), gradient) < SINGLE[device]
+    )
     assert error(reference.gamma_implicit_gradient(alpha, log_x), gradient) < DOUBLE
 
 
 @pytest.mark.parametrize("name", ["reference", "reference_f32", "dense", "plane"])
-def test_shared_tables(name: str) -> None:
+def test_shared_tables(name: str, device: str) -> None:
     alpha, log_x, gradient = read(shared(f"truth/{name}.csv"), "logx", "dlogx_dalpha")
     assert error(ops.gamma_implicit_gradient(alpha, log_x), gradient) < DOUBLE
     kept = gradient < 3e38  # float32 holds it
     alpha, log_x, gradient = alpha[kept].float(), log_x[kept].float(), gradient[kept]
     single = ops.gamma_implicit_gradient(alpha, log_x)
-    assert error(single, gradient) < 1e-6  # the rounding of log_x included
-    assert error(single, reference.gamma_implicit_gradient(alpha.double(), log_x.double())) < SINGLE
+    assert error(single, gradient) < 1e-6 + SINGLE[device]  # the rounding of log_x included
+    assert (
+        error(single, reference.gamma_implicit_gradient(alpha.double(), log_x.double()))
+        < SINGLE[device]
+    )
 
 
 def test_truth_is_the_derivative_of_the_quantile() -> None:
@@ -66,7 +72,7 @@ def test_truth_is_the_derivative_of_the_quantile() -> None:
     u=st.floats(-30, 4),
     dtype=st.sampled_from([torch.float32, torch.float64]),
 )
-def test_equals_reference(log_alpha: float, u: float, dtype: torch.dtype) -> None:
+def test_equals_reference(device: str, log_alpha: float, u: float, dtype: torch.dtype) -> None:
     alpha = torch.tensor(log_alpha).exp().to(dtype).expand(3, 7)
     log_x = (alpha.log() + u + torch.linspace(-1, 1, 21).reshape(3, 7)).to(dtype)
     value = ops.gamma_implicit_gradient(alpha, log_x)
@@ -74,7 +80,7 @@ def test_equals_reference(log_alpha: float, u: float, dtype: torch.dtype) -> Non
     kept = expected > 1e-30
     assert value.dtype == dtype
     assert kept.sum() == 0 or error(value[kept], expected[kept]) < (
-        DOUBLE if dtype == torch.float64 else SINGLE
+        DOUBLE if dtype == torch.float64 else SINGLE[device]
     )
 
 
@@ -108,6 +114,7 @@ def test_shapes_and_types() -> None:
     assert torch.equal(half, full.bfloat16())
 
 
+@pytest.mark.cpu
 @pytest.mark.parametrize("bad", [0.0, -1.0, torch.nan, torch.inf])
 def test_bad_alpha(bad: float) -> None:
     alpha = torch.ones(70, 90)
@@ -149,6 +156,7 @@ def test_contracts() -> None:
     torch.library.opcheck(torch.ops.ntm_fast.gamma_implicit_gradient.default, (alpha, log_x))
 
 
+@pytest.mark.cpu
 @pytest.mark.parametrize("level", machine_levels())
 def test_every_instruction_set(level: str) -> None:
     code = """
@@ -166,7 +174,7 @@ print((single_value / single - 1)[kept].abs().max().item())
 """
     double, single = map(float, run_at_level(level, code).split())
     assert double < DOUBLE
-    assert single < SINGLE
+    assert single < SINGLE["cpu"]
 
 
 def test_cuda_kernel_is_registered() -> None:

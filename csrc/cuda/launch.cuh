@@ -1,0 +1,48 @@
+#pragma once
+// How kernels are launched, by nvcc's runtime or by tests/cuda_emulation.
+
+#include <cuda_runtime_api.h>
+#include <stdint.h>
+
+namespace ntm_fast {
+
+// kernel<<<grid, block, shared bytes, stream>>>(args...); returns a cudaError_t. A grid without
+// blocks is no launch and no error.
+template <class... Parameters, class... Args>
+int launch(void (*kernel)(Parameters...), dim3 grid, dim3 block, size_t shared, void* stream,
+           const Args&... args) {
+  if (grid.x == 0 || grid.y == 0 || grid.z == 0) return cudaSuccess;
+#ifdef NTM_FAST_CUDA_EMULATED
+  (void)stream;
+  return cuda_emulation::launch(kernel, grid, block, shared, args...);
+#else
+  if (shared > 48 << 10) {
+    const cudaError_t error =
+        cudaFuncSetAttribute(reinterpret_cast<const void*>(kernel),
+                             cudaFuncAttributeMaxDynamicSharedMemorySize, int(shared));
+    if (error != cudaSuccess) return error;
+  }
+  kernel<<<grid, block, shared, static_cast<cudaStream_t>(stream)> > >(args...);
+  return cudaGetLastError();
+#endif
+}
+
+// The launch's dynamic shared memory, aligned to 1024.
+template <class T>
+__device__ __forceinline__ T* dynamic_shared() {
+#ifdef NTM_FAST_CUDA_EMULATED
+  return reinterpret_cast<T*>(cuda_emulation::dynamic_shared_memory);
+#else
+  extern __shared__ __align__(1024) unsigned char dynamic_shared_memory[];
+  return reinterpret_cast<T*>(dynamic_shared_memory);
+#endif
+}
+
+inline int64_t divide_up(int64_t n, int64_t by) { return (n + by - 1) / by; }
+
+// Blocks for n pieces of work where each block strides through them: no more than fill a GPU.
+inline unsigned grid_of(int64_t pieces, int64_t most = 1 << 16) {
+  return unsigned(pieces < most ? pieces : most);
+}
+
+}  // namespace ntm_fast

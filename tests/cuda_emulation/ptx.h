@@ -1,0 +1,214 @@
+#pragma once
+// The functions of csrc/cuda/ptx.cuh, with the fragments' layouts as the PTX ISA gives them
+// (sections "Matrix fragments for mma.m16n8k16", ".m16n8k8", ".m8n8k4", and "ldmatrix").
+
+#include "cuda_bf16.h"
+#include "cuda_fp16.h"
+
+namespace cuda_emulation {
+
+template <int A, int B, int C, class In, class Out>
+struct MmaOperands {
+  In a[A], b[B];
+  Out c[C];
+};
+
+// One half of a register of two 16-bit floats.
+template <bool BRAIN>
+double half_of(uint32_t pair, int which) {
+  const auto bits = static_cast<unsigned short>(pair >> 16 * which);
+  if (BRAIN) return __bfloat162float({bits});
+  return double(__builtin_bit_cast(_Float16, bits));
+}
+
+template <bool BRAIN>
+void mma_m16n8k16(Lane* lanes, unsigned mask) {
+  using Operands = MmaOperands<4, 2, 4, uint32_t, float>;
+  if (mask != ~0u) fail("mma needs all lanes of the warp");
+  double a[16][16], b[16][8], c[16][8];
+  for (int l = 0; l < 32; ++l) {
+    const auto& in = *static_cast<const Operands*>(lanes[l].in);
+    const int group = l / 4, member = l % 4;
+    for (int i = 0; i < 8; ++i) {
+      a[group + 8 * (i / 2 % 2)][2 * member + i % 2 + 8 * (i / 4)] =
+          half_of<BRAIN>(in.a[i / 2], i % 2);
+    }
+    for (int i = 0; i < 4; ++i) {
+      b[2 * member + i % 2 + 8 * (i / 2)][group] = half_of<BRAIN>(in.b[i / 2], i % 2);
+      c[group + 8 * (i / 2)][2 * member + i % 2] = in.c[i];
+    }
+  }
+  for (int l = 0; l < 32; ++l) {
+    float* out = static_cast<float*>(lanes[l].out);
+    for (int i = 0; i < 4; ++i) {
+      const int row = l / 4 + 8 * (i / 2), column = 2 * (l % 4) + i % 2;
+      double sum = c[row][column];
+      for (int k = 0; k < 16; ++k) sum += a[row][k] * b[k][column];
+      out[i] = float(sum);
+    }
+  }
+}
+
+inline void mma_m16n8k8_tf32(Lane* lanes, unsigned mask) {
+  using Operands = MmaOperands<4, 2, 4, uint32_t, float>;
+  if (mask != ~0u) fail("mma needs all lanes of the warp");
+  const auto tf32 = [](uint32_t x) { return double(__uint_as_float(x & 0xffffe000)); };
+  double a[16][8], b[8][8], c[16][8];
+  for (int l = 0; l < 32; ++l) {
+    const auto& in = *static_cast<const Operands*>(lanes[l].in);
+    const int group = l / 4, member = l % 4;
+    for (int i = 0; i < 4; ++i) {
+      a[group + 8 * (i % 2)][member + 4 * (i / 2)] = tf32(in.a[i]);
+      c[group + 8 * (i / 2)][2 * member + i % 2] = in.c[i];
+    }
+    for (int i = 0; i < 2; ++i) b[member + 4 * i][group] = tf32(in.b[i]);
+  }
+  for (int l = 0; l < 32; ++l) {
+    float* out = static_cast<float*>(lanes[l].out);
+    for (int i = 0; i < 4; ++i) {
+      const int row = l / 4 + 8 * (i / 2), column = 2 * (l % 4) + i % 2;
+      double sum = c[row][column];
+      for (int k = 0; k < 8; ++k) sum += a[row][k] * b[k][column];
+      out[i] = float(sum);
+    }
+  }
+}
+
+inline void mma_m8n8k4_f64(Lane* lanes, unsigned mask) {
+  using Operands = MmaOperands<1, 1, 2, double, double>;
+  if (mask != ~0u) fail("mma needs all lanes of the warp");
+  const auto in = [&](int l) -> const Operands& {
+    return *static_cast<const Operands*>(lanes[l].in);
+  };
+  for (int l = 0; l < 32; ++l) {
+    for (int i = 0; i < 2; ++i) {
+      const int row = l / 4, column = 2 * (l % 4) + i;
+      double sum = in(l).c[i];
+      for (int k = 0; k < 4; ++k) sum += in(row * 4 + k).a[0] * in(column * 4 + k).b[0];
+      static_cast<double*>(lanes[l].out)[i] = sum;
+    }
+  }
+}
+
+struct MatrixRow {
+  const void* address;
+};
+
+template <int MATRICES, bool TRANSPOSED>
+void load_matrices(Lane* lanes, unsigned mask) {
+  if (mask != ~0u) fail("ldmatrix needs all lanes of the warp");
+  for (int l = 0; l < 32; ++l) {
+    uint32_t* out = static_cast<uint32_t*>(lanes[l].out);
+    for (int matrix = 0; matrix < MATRICES; ++matrix) {
+      const auto at = [&](int row, int column) {
+        const void* address = static_cast<const MatrixRow*>(lanes[matrix * 8 + row].in)->address;
+        if (reinterpret_cast<uintptr_t>(address) % 16) fail("ldmatrix: a row not aligned to 16");
+        return uint32_t(static_cast<const uint16_t*>(address)[column]);
+      };
+      const int i = l / 4, j = 2 * (l % 4);
+      out[matrix] = TRANSPOSED ? at(j, i) | at(j + 1, i) << 16 : at(i, j) | at(i, j + 1) << 16;
+    }
+  }
+}
+
+template <int N>
+void copy_async(void* shared, const void* global, bool valid) {
+  if (reinterpret_cast<uintptr_t>(shared) % N) fail("cp.async: target not aligned");
+  if (valid && reinterpret_cast<uintptr_t>(global) % N) fail("cp.async: source not aligned");
+  memset(shared, 0xff, N);
+  threads[current].copies.back().push_back({shared, valid ? global : nullptr, N});
+}
+
+}  // namespace cuda_emulation
+
+namespace ntm_fast {
+namespace cuda {
+
+template <bool BRAIN>
+inline void mma_halves(float (&d)[4], const uint32_t (&a)[4], const uint32_t (&b)[2], int line) {
+  cuda_emulation::MmaOperands<4, 2, 4, uint32_t, float> in;
+  memcpy(in.a, a, sizeof a), memcpy(in.b, b, sizeof b), memcpy(in.c, d, sizeof d);
+  cuda_emulation::collective(~0u, line, cuda_emulation::mma_m16n8k16<BRAIN>, &in, d);
+}
+inline void mma_bf16(float (&d)[4], const uint32_t (&a)[4], const uint32_t (&b)[2],
+                     int line = __builtin_LINE()) {
+  mma_halves<true>(d, a, b, line);
+}
+inline void mma_f16(float (&d)[4], const uint32_t (&a)[4], const uint32_t (&b)[2],
+                    int line = __builtin_LINE()) {
+  mma_halves<false>(d, a, b, line);
+}
+inline void mma_tf32(float (&d)[4], const uint32_t (&a)[4], const uint32_t (&b)[2],
+                     int line = __builtin_LINE()) {
+  cuda_emulation::MmaOperands<4, 2, 4, uint32_t, float> in;
+  memcpy(in.a, a, sizeof a), memcpy(in.b, b, sizeof b), memcpy(in.c, d, sizeof d);
+  cuda_emulation::collective(~0u, line, cuda_emulation::mma_m16n8k8_tf32, &in, d);
+}
+inline void mma_f64(double (&d)[2], double a, double b, int line = __builtin_LINE()) {
+  cuda_emulation::MmaOperands<1, 1, 2, double, double> in{{a}, {b}, {d[0], d[1]}};
+  cuda_emulation::collective(~0u, line, cuda_emulation::mma_m8n8k4_f64, &in, d);
+}
+
+template <int MATRICES, bool TRANSPOSED>
+inline void load_matrices(uint32_t (&to)[MATRICES], const void* row, int line) {
+  const cuda_emulation::MatrixRow in{row};
+  cuda_emulation::collective(~0u, line, cuda_emulation::load_matrices<MATRICES, TRANSPOSED>, &in,
+                             to);
+}
+inline void ldmatrix(uint32_t (&to)[4], const void* row, int line = __builtin_LINE()) {
+  load_matrices<4, false>(to, row, line);
+}
+inline void ldmatrix_transposed(uint32_t (&to)[4], const void* row, int line = __builtin_LINE()) {
+  load_matrices<4, true>(to, row, line);
+}
+inline void ldmatrix(uint32_t (&to)[2], const void* row, int line = __builtin_LINE()) {
+  load_matrices<2, false>(to, row, line);
+}
+inline void ldmatrix_transposed(uint32_t (&to)[2], const void* row, int line = __builtin_LINE()) {
+  load_matrices<2, true>(to, row, line);
+}
+
+inline void cp_async_16(void* shared, const void* global, bool valid = true) {
+  cuda_emulation::copy_async<16>(shared, global, valid);
+}
+inline void cp_async_8(void* shared, const void* global, bool valid = true) {
+  cuda_emulation::copy_async<8>(shared, global, valid);
+}
+inline void cp_async_4(void* shared, const void* global, bool valid = true) {
+  cuda_emulation::copy_async<4>(shared, global, valid);
+}
+inline void cp_async_commit() {
+  cuda_emulation::threads[cuda_emulation::current].copies.emplace_back();
+}
+template <int PENDING>
+inline void cp_async_wait() {
+  auto& groups = cuda_emulation::threads[cuda_emulation::current].copies;
+  while (groups.size() > PENDING + 1) {  // the last one is not committed yet
+    for (const cuda_emulation::Copy& copy : groups.front()) {
+      if (copy.from) memcpy(copy.to, copy.from, copy.bytes);
+      else memset(copy.to, 0, copy.bytes);
+    }
+    groups.erase(groups.begin());
+  }
+}
+
+inline uint32_t pack_bf16(float low, float high) {
+  return __float2bfloat16_rn(low).bits | uint32_t(__float2bfloat16_rn(high).bits) << 16;
+}
+inline uint32_t pack_f16(float low, float high) {
+  return __builtin_bit_cast(uint16_t, _Float16(low)) |
+         uint32_t(__builtin_bit_cast(uint16_t, _Float16(high))) << 16;
+}
+inline uint32_t to_tf32(float x) {  // round to nearest, ties away
+  const uint32_t bits = __float_as_uint(x);
+  return x != x ? 0x7fffffff : (bits + 0x1000) & 0xffffe000;
+}
+inline float fast_exp2(float x) {
+  const float y = exp2f(x);
+  return y < 0x1p-126f ? 0.f : y;
+}
+inline float fast_log2(float x) { return log2f(x < 0x1p-126f ? 0.f : x); }
+inline float fast_rcp(float x) { return 1 / x; }
+
+}  // namespace cuda
+}  // namespace ntm_fast

@@ -1,0 +1,129 @@
+// Kernels, most of them wrong, that show what the emulator finds; see test_self_check.py.
+
+#include "cuda/launch.cuh"
+#include "cuda/ptx.cuh"
+
+namespace {
+
+using namespace ntm_fast;
+using namespace ntm_fast::cuda;
+
+// out[i] = the sum of the block's numbers 0 ... blockDim - 1
+__global__ void right(float* out) {
+  __shared__ float partial[8];
+  const int lane = threadIdx.x % 32, warp = threadIdx.x / 32;
+  float sum = float(threadIdx.x);
+  for (int step = 16; step > 0; step /= 2) sum += __shfl_xor_sync(~0u, sum, step);
+  if (lane == 0) partial[warp] = sum;
+  __syncthreads();
+  sum = 0;
+  for (unsigned w = 0; w < blockDim.x / 32; ++w) sum += partial[w];
+  out[blockIdx.x * blockDim.x + threadIdx.x] = sum;
+}
+
+__global__ void divergent_barrier(float* out) {
+  if (threadIdx.x < 40) {
+    __syncthreads();
+  } else {
+    __syncthreads();
+  }
+  out[threadIdx.x] = 1;
+}
+
+__global__ void lane_has_ended(float* out) {
+  if (threadIdx.x == 3) return;
+  out[threadIdx.x] = __shfl_sync(~0u, 1.f, 0);
+}
+
+__global__ void uninitialised(float* out) {
+  __shared__ float values[64];
+  if (threadIdx.x != 5) values[threadIdx.x] = 1;
+  __syncthreads();
+  out[threadIdx.x] = values[threadIdx.x];
+}
+
+__global__ void race(float* out) {
+  __shared__ float last;
+  last = float(threadIdx.x);
+  __syncthreads();
+  out[threadIdx.x] = last;
+}
+
+__global__ void past_the_end(float* out) {
+  float* memory = dynamic_shared<float>();
+  memory[threadIdx.x + 1] = 1;
+  out[threadIdx.x] = 1;
+}
+
+__global__ void no_wait(float* out, const float* in, int wait) {
+  float* memory = dynamic_shared<float>();
+  cp_async_4(memory + threadIdx.x, in + threadIdx.x);
+  cp_async_commit();
+  if (wait) cp_async_wait<0>();
+  __syncthreads();
+  out[threadIdx.x] = memory[threadIdx.x ^ 1];
+}
+
+// c [16, 8] = a [16, 16] b [16, 8] in one product of 16-bit floats, by ldmatrix
+template <bool BRAIN>
+__global__ void halves(float* c, const float* a, const float* b) {
+  __shared__ __align__(16) uint16_t left[16][24], right[16][8];
+  const int lane = threadIdx.x, g = lane / 4, m = lane % 4;
+  const auto narrow = [](float x) { return uint16_t(BRAIN ? pack_bf16(x, 0) : pack_f16(x, 0)); };
+  for (int i = lane; i < 256; i += 32) left[i / 16][i % 16] = narrow(a[i]);
+  for (int i = lane; i < 128; i += 32) right[i / 8][i % 8] = narrow(b[i]);
+  __syncwarp();
+  uint32_t fa[4], fb[2];
+  ldmatrix(fa, &left[lane % 8 + 8 * (lane / 8 % 2)][8 * (lane / 16)]);
+  ldmatrix_transposed(fb, &right[lane % 16][0]);
+  float d[4] = {};
+  if (BRAIN) mma_bf16(d, fa, fb);
+  else mma_f16(d, fa, fb);
+  for (int i = 0; i < 4; ++i) c[(g + 8 * (i / 2)) * 8 + 2 * m + i % 2] = d[i];
+}
+
+// c [16, 8] = a [16, 8] b [8, 8]
+__global__ void tf32(float* c, const float* a, const float* b) {
+  const int g = threadIdx.x / 4, m = threadIdx.x % 4;
+  const uint32_t fa[4] = {to_tf32(a[g * 8 + m]), to_tf32(a[(g + 8) * 8 + m]),
+                          to_tf32(a[g * 8 + m + 4]), to_tf32(a[(g + 8) * 8 + m + 4])};
+  const uint32_t fb[2] = {to_tf32(b[m * 8 + g]), to_tf32(b[(m + 4) * 8 + g])};
+  float d[4] = {};
+  mma_tf32(d, fa, fb);
+  for (int i = 0; i < 4; ++i) c[(g + 8 * (i / 2)) * 8 + 2 * m + i % 2] = d[i];
+}
+
+// c [8, 8] = a [8, 4] b [4, 8]
+__global__ void doubles(double* c, const double* a, const double* b) {
+  const int g = threadIdx.x / 4, m = threadIdx.x % 4;
+  double d[2] = {};
+  mma_f64(d, a[g * 4 + m], b[m * 8 + g]);
+  for (int i = 0; i < 2; ++i) c[g * 8 + 2 * m + i] = d[i];
+}
+
+}  // namespace
+
+#define CHECK(kernel, shared)                                                      \
+  extern "C" __attribute__((visibility("default"))) int run_##kernel(float* out) { \
+    return launch(kernel, 1, 64, shared, nullptr, out);                            \
+  }
+CHECK(right, 0)
+CHECK(divergent_barrier, 0)
+CHECK(lane_has_ended, 0)
+CHECK(uninitialised, 0)
+CHECK(race, 0)
+CHECK(past_the_end, 64 * sizeof(float))
+
+#define PRODUCT(name, kernel, T)                                                             \
+  extern "C" __attribute__((visibility("default"))) int name(T* c, const T* a, const T* b) { \
+    return launch(kernel, 1, 32, 0, nullptr, c, a, b);                                       \
+  }
+PRODUCT(product_bf16, halves<true>, float)
+PRODUCT(product_f16, halves<false>, float)
+PRODUCT(product_tf32, tf32, float)
+PRODUCT(product_f64, doubles, double)
+
+extern "C" __attribute__((visibility("default"))) int run_copy(float* out, const float* in,
+                                                               int wait) {
+  return launch(no_wait, 1, 64, 64 * sizeof(float), nullptr, out, in, wait);
+}

@@ -1,0 +1,42 @@
+"""Every test of an op runs on each device; `cpu` marks those that only the CPU's kernels can pass.
+
+The device is "cpu", "cuda" where there is one, or "emulated" alone: CUDA kernels run on the host
+in place of the CPU's (tests/cuda_emulation/test_ops.py).
+"""
+
+import os
+from collections.abc import Iterator
+
+import pytest
+import torch
+
+import ntm_fast.ops  # noqa: F401  (the extension, whose kernels the emulated ones replace)
+
+EMULATED = os.environ.get("NTM_FAST_EMULATED_KERNELS")
+if EMULATED:
+    torch.ops.load_library(EMULATED)
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    devices: list[object] = [] if EMULATED else ["cpu"]
+    if next(metafunc.definition.iter_markers("cpu"), None) is None:
+        if EMULATED:
+            devices.append("emulated")
+        elif torch.cuda.is_available():
+            devices.append(pytest.param("cuda", marks=pytest.mark.cuda))
+    metafunc.parametrize("device", devices, indirect=True)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    if EMULATED:
+        items[:] = [item for item in items if item.get_closest_marker("cpu") is None]
+
+
+@pytest.fixture(autouse=True)
+def device(request: pytest.FixtureRequest) -> Iterator[str]:
+    """The name of the device on which the test's tensors are made."""
+    if request.param == "cuda":
+        torch.set_default_device("cuda")
+    yield request.param
+    if request.param == "cuda":
+        torch.set_default_device("cpu")
