@@ -6,24 +6,32 @@
 
 namespace ntm_fast {
 
-// kernel<<<grid, block, shared bytes, stream>>>(args...); returns a cudaError_t. A grid without
-// blocks is no launch and no error.
-template <class... Parameters, class... Args>
+template <class T>
+struct Exactly {
+  using type = T;
+};
+
+// Queues kernel(args...) on a stream, with so many bytes of dynamic shared memory; returns a
+// cudaError_t. A grid without blocks is no launch and no error.
+template <class... Parameters>
 int launch(void (*kernel)(Parameters...), dim3 grid, dim3 block, size_t shared, void* stream,
-           const Args&... args) {
+           const typename Exactly<Parameters>::type&... args) {
   if (grid.x == 0 || grid.y == 0 || grid.z == 0) return cudaSuccess;
 #ifdef NTM_FAST_CUDA_EMULATED
   (void)stream;
   return cuda_emulation::launch(kernel, grid, block, shared, args...);
 #else
+  const void* const function = reinterpret_cast<const void*>(kernel);
   if (shared > 48 << 10) {
-    const cudaError_t error =
-        cudaFuncSetAttribute(reinterpret_cast<const void*>(kernel),
-                             cudaFuncAttributeMaxDynamicSharedMemorySize, int(shared));
+    constexpr auto most = cudaFuncAttributeMaxDynamicSharedMemorySize;
+    const cudaError_t error = cudaFuncSetAttribute(function, most, int(shared));
     if (error != cudaSuccess) return error;
   }
-  kernel<<<grid, block, shared, static_cast<cudaStream_t>(stream)> > >(args...);
-  return cudaGetLastError();
+  void* pointers[] = {const_cast<void*>(static_cast<const void*>(&args))...};
+  const cudaError_t error =
+      cudaLaunchKernel(function, grid, block, pointers, shared, static_cast<cudaStream_t>(stream));
+  if (error != cudaSuccess) cudaGetLastError();  // said here, not by whoever asks next
+  return error;
 #endif
 }
 
