@@ -28,9 +28,9 @@ ALLOWED = {
     "models": {"ops", "reference", "data"},
     "metrics": {"data", "ops"},
     "report": {"data"},
-    "ops": {"_C"},
+    "ops": {"_C", "reference"},
     "reference": set(),
-    "data": set(),
+    "data": {"reference"},
 }
 STRANGERS = [("models/posteriors", "models/decoders"), ("models/decoders", "models/posteriors")]
 

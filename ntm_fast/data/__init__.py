@@ -3,7 +3,6 @@
 from ntm_fast.data import datasets as datasets
 from ntm_fast.data.batches import Batch as Batch
 from ntm_fast.data.batches import CorpusTensors as CorpusTensors
-from ntm_fast.data.batches import gather_rows as gather_rows
 from ntm_fast.data.corpus import Corpus as Corpus
 from ntm_fast.data.readers import read as read
 from ntm_fast.data.readers import read_folder as read_folder

@@ -39,6 +39,12 @@ class Ops(Protocol):
         eps: float = 1e-3,
     ) -> tuple[Tensor, Tensor, Tensor]: ...
 
+    def bow_rows(
+        self, indptr: Tensor, indices: Tensor, counts: Tensor, rows: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]: ...
+
+    def dropout(self, x: Tensor, p: float, seed: Tensor, stream: int = 0) -> Tensor: ...
+
     def log_dirichlet_rsample(self, alpha: Tensor, seed: Tensor) -> Tensor: ...
 
     def log_dirichlet_rao_blackwell(
@@ -59,6 +65,10 @@ class Ops(Protocol):
         scale: Tensor | float,
         prior_alpha: Tensor | float,
         prior_rate: Tensor | float,
+    ) -> Tensor: ...
+
+    def logistic_normal_rsample(
+        self, mean: Tensor, log_variance: Tensor, seed: Tensor
     ) -> Tensor: ...
 
     def kl_dirichlet(self, alpha: Tensor, prior: Tensor) -> Tensor: ...

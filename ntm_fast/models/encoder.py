@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from ntm_fast.data import Batch
 from ntm_fast.models.backend import Ops, OpsModule
-from ntm_fast.models.randomness import dropout
+from ntm_fast.models.randomness import Masks, dropout
 
 ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {"softplus": F.softplus, "relu": F.relu}
 
@@ -47,7 +47,7 @@ class Encoder(OpsModule):
         nn.init.uniform_(self.weight, -bound, bound)
         self.layers = nn.ModuleList(nn.Linear(before, after) for before, after in pairwise(sizes))
 
-    def forward(self, batch: Batch, masks: torch.Generator | None = None) -> Tensor:
+    def forward(self, batch: Batch, masks: Masks | None = None) -> Tensor:
         """Hidden vectors [B, H]; `masks` gives the dropout, None means no dropout."""
         activate = ACTIVATIONS[self.activation]
         counts = batch.counts.log1p() if self.inputs == "log1p" else batch.counts

@@ -5,28 +5,26 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-_DROPOUT = 0x5DEECE66D  # keeps the masks apart from the sampler that has the seed itself
+from ntm_fast.models.backend import Ops
 
 
-def generator(seed: Tensor, device: torch.device | str, stream: int = 0) -> torch.Generator:
-    """A generator on `device` for a 0-dim int64 `seed`; streams of one seed are unrelated."""
-    made = torch.Generator(device)
-    made.manual_seed((int(seed) ^ stream) & (2**63 - 1))
-    return made
+def generator(seed: Tensor, device: torch.device | str) -> torch.Generator:
+    """A generator of torch's on `device` for a 0-dim int64 `seed`."""
+    return torch.Generator(device).manual_seed(int(seed))
 
 
-def dropout_generator(seed: Tensor, device: torch.device | str) -> torch.Generator:
-    """The generator of a step's dropout masks."""
-    return generator(seed, device, _DROPOUT)
+class Masks:
+    """The dropout masks of a step: functions of its 0-dim int64 `seed` and of their turn."""
+
+    def __init__(self, seed: Tensor, ops: Ops) -> None:
+        self.seed, self.ops, self.made = seed, ops, 0
+
+    def drop(self, x: Tensor, p: float) -> Tensor:
+        """x with each element zeroed with probability p, the others divided by 1 − p."""
+        stream, self.made = self.made, self.made + 1
+        return self.ops.dropout(x, p, self.seed, stream)
 
 
-def dropout(x: Tensor, p: float, source: torch.Generator | None) -> Tensor:
-    """x with each element zeroed with probability p, the others divided by 1 − p.
-
-    Without a generator (evaluation) x itself. As ``torch.nn.functional.dropout``, whose masks
-    come from the global generator.
-    """
-    if p == 0 or source is None:
-        return x
-    keep = torch.empty_like(x).bernoulli_(1 - p, generator=source)
-    return x * keep.div_(1 - p)
+def dropout(x: Tensor, p: float, masks: Masks | None) -> Tensor:
+    """x with each element zeroed with probability p; x itself without masks (evaluation)."""
+    return x if p == 0 or masks is None else masks.drop(x, p)

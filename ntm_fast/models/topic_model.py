@@ -16,7 +16,7 @@ from ntm_fast.models.backend import resolve
 from ntm_fast.models.decoders import DECODERS
 from ntm_fast.models.encoder import Encoder, document_lengths
 from ntm_fast.models.posteriors import POSTERIORS
-from ntm_fast.models.randomness import dropout_generator
+from ntm_fast.models.randomness import Masks
 from ntm_fast.models.score import ScoreTerm
 from ntm_fast.models.settings import ModelSettings
 
@@ -89,7 +89,7 @@ class TopicModel(nn.Module):
         Source: Kingma & Welling, "Auto-Encoding Variational Bayes", 2014; Kingma et al., "Improved
         Variational Inference with Inverse Autoregressive Flow", 2016 (free bits).
         """
-        masks = dropout_generator(seed, self.device) if self.training else None
+        masks = Masks(seed, self.decoder.ops) if self.training else None
         q = self.posterior(self.encoder(batch, masks))
         kls = self.posterior.kl(q)
         kl = kls.mean()
@@ -191,7 +191,8 @@ class TopicModel(nn.Module):
                 "as in training"
             )
         with evaluating(self):
-            parts = [value(batch, rows) for batch, rows in in_chunks(corpus, self.device)]
+            chunks = in_chunks(corpus, self.device, self.decoder.ops)
+            parts = [value(batch, rows) for batch, rows in chunks]
         return torch.cat(parts)
 
 
@@ -206,9 +207,9 @@ def draw_seeds(source: torch.Generator, n: int) -> Tensor:
     return torch.randint(2**63 - 1, (n,), generator=source)
 
 
-def in_chunks(corpus: Corpus, device: torch.device) -> Iterator[tuple[Batch, slice]]:
+def in_chunks(corpus: Corpus, device: torch.device, ops: Any) -> Iterator[tuple[Batch, slice]]:
     """The documents in order, a batch of EVALUATION_BATCH at a time."""
-    tensors = CorpusTensors(corpus)
+    tensors = CorpusTensors(corpus, ops=ops)
     for start in range(0, len(corpus), EVALUATION_BATCH):
         rows = slice(start, min(start + EVALUATION_BATCH, len(corpus)))
         yield tensors.batch(torch.arange(rows.start, rows.stop)).to(device), rows

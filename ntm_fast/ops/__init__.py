@@ -14,6 +14,8 @@ except ImportError as error:
 from ntm_fast.ops.bow_linear import bow_linear
 from ntm_fast.ops.bow_mixture_log_likelihood import bow_mixture_log_likelihood
 from ntm_fast.ops.bow_product_log_likelihood import bow_product_log_likelihood
+from ntm_fast.ops.bow_rows import bow_rows
+from ntm_fast.ops.dropout import dropout
 from ntm_fast.ops.gamma_implicit_gradient import gamma_implicit_gradient
 from ntm_fast.ops.kl_dirichlet import kl_dirichlet
 from ntm_fast.ops.kl_gamma import kl_gamma
@@ -25,11 +27,14 @@ from ntm_fast.ops.log_dirichlet_rsample import log_dirichlet_rsample
 from ntm_fast.ops.log_dirichlet_rsvi import log_dirichlet_rsvi
 from ntm_fast.ops.log_gamma_rsample import log_gamma_rsample
 from ntm_fast.ops.log_weibull_rsample import log_weibull_rsample
+from ntm_fast.ops.logistic_normal_rsample import logistic_normal_rsample
 
 __all__ = [
     "bow_linear",
     "bow_mixture_log_likelihood",
     "bow_product_log_likelihood",
+    "bow_rows",
+    "dropout",
     "gamma_implicit_gradient",
     "kl_dirichlet",
     "kl_gamma",
@@ -41,4 +46,5 @@ __all__ = [
     "log_dirichlet_rsvi",
     "log_gamma_rsample",
     "log_weibull_rsample",
+    "logistic_normal_rsample",
 ]

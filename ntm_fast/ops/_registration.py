@@ -66,6 +66,15 @@ def differentiable(
     return call
 
 
+def on_cuda(op: Op) -> Callable[[Callable[..., Any]], object]:
+    """Make a function in plain PyTorch what ``op``, which has no CUDA kernel, does there."""
+
+    def register(function: Callable[..., Any]) -> object:
+        return torch.library.register_kernel(op.name(), "cuda", function)
+
+    return register
+
+
 def once_differentiable(op: Op, *, fake: Callable[..., Any]) -> Callable[..., Any]:
     """Give the backward ``op`` a fake kernel; differentiating what is returned raises clearly."""
     name = op.name().split("::")[1]

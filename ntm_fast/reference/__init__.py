@@ -3,6 +3,8 @@
 from ntm_fast.reference.bow_linear import bow_linear
 from ntm_fast.reference.bow_mixture_log_likelihood import bow_mixture_log_likelihood
 from ntm_fast.reference.bow_product_log_likelihood import bow_product_log_likelihood
+from ntm_fast.reference.bow_rows import bow_rows
+from ntm_fast.reference.dropout import dropout
 from ntm_fast.reference.gamma_implicit_gradient import gamma_implicit_gradient
 from ntm_fast.reference.kl_dirichlet import kl_dirichlet
 from ntm_fast.reference.kl_gamma import kl_gamma
@@ -14,11 +16,14 @@ from ntm_fast.reference.log_dirichlet_rsample import log_dirichlet_rsample
 from ntm_fast.reference.log_dirichlet_rsvi import log_dirichlet_rsvi
 from ntm_fast.reference.log_gamma_rsample import log_gamma_rsample
 from ntm_fast.reference.log_weibull_rsample import log_weibull_rsample
+from ntm_fast.reference.logistic_normal_rsample import logistic_normal_rsample
 
 __all__ = [
     "bow_linear",
     "bow_mixture_log_likelihood",
     "bow_product_log_likelihood",
+    "bow_rows",
+    "dropout",
     "gamma_implicit_gradient",
     "kl_dirichlet",
     "kl_gamma",
@@ -30,4 +35,5 @@ __all__ = [
     "log_dirichlet_rsvi",
     "log_gamma_rsample",
     "log_weibull_rsample",
+    "logistic_normal_rsample",
 ]

@@ -32,3 +32,19 @@ def uniforms(seed: Tensor, element: Tensor, round: int, dtype: torch.dtype) -> l
         return [(word.double() + 0.5) * 2.0**-32 for word in high]
     low = philox(seed, element, round, 1)
     return [((h << 20 | w >> 12).double() + 0.5) * 2.0**-52 for h, w in zip(high, low, strict=True)]
+
+
+def normals(seed: Tensor, like: Tensor) -> Tensor:
+    """Standard normals by Box and Muller's method, computed in float64; shape and dtype of `like`.
+
+    A row is drawn in chunks of 32 with 16 counters each: the chunk's first half from words 0 and
+    1 of its counters, the second from words 2 and 3.
+    """
+    columns = like.shape[-1]
+    rows, chunks = like.numel() // columns, -(-columns // 32)
+    counters = torch.arange(rows * chunks * 16, device=like.device)
+    radius0, angle0, radius1, angle1 = uniforms(seed, counters, 0, like.dtype)
+    radius = torch.stack((radius0.view(-1, 16), radius1.view(-1, 16)), 1)
+    angle = torch.stack((angle0.view(-1, 16), angle1.view(-1, 16)), 1)
+    normal = (-2 * radius.log()).sqrt() * ((2 * angle - 1) * (torch.pi / 2)).sin()
+    return normal.view(rows, chunks * 32)[:, :columns].reshape(like.shape).to(like.dtype)

@@ -93,7 +93,7 @@ class Trainer:
         end = self.settings.epochs if epochs is None else epochs
         self._stopped = False
         checkpoints.check_corpus(self, corpus)
-        data = CorpusTensors(corpus, self.model.device)
+        data = CorpusTensors(corpus, self.model.device, self.model.decoder.ops)
         rows = torch.nonzero(data.indptr.diff() > 0)[:, 0].cpu()  # empty documents teach nothing
         steps = -(-rows.numel() // self.settings.batch_size)
         with (

@@ -37,9 +37,9 @@ def test_the_tensors_share_the_memory_of_the_corpus(recwarn: pytest.WarningsReco
 @pytest.mark.parametrize(
     ("rows", "error", "message"),
     [
-        (torch.tensor([0, 4]), ValueError, r"rows must lie in \[0, 4\), got 4"),
-        (torch.tensor([-1]), ValueError, r"rows must lie in \[0, 4\), got -1"),
-        (torch.tensor([[0]]), ValueError, r"rows must have shape \[B\], got \[1, 1\]"),
+        (torch.tensor([0, 4]), ValueError, r"rows.* \[?0?,? ?4\]?, expected 0 <= row < 4"),
+        (torch.tensor([-1]), ValueError, r"rows.* \[?-1\]?, expected 0 <= row < 4"),
+        (torch.tensor([[0]]), ValueError, r"rows has shape \[1, 1\], expected \[B\]"),
         (torch.tensor([0.0]), TypeError, "rows must be an int64 tensor, got torch.float32"),
     ],
 )

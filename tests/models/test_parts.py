@@ -7,7 +7,7 @@ from ntm_fast.models import ModelSettings
 from ntm_fast.models.batch_norm import BatchNorm, RunningMoments
 from ntm_fast.models.decoders import Mixture, Product
 from ntm_fast.models.posteriors import POSTERIORS, Dirichlet, LogisticNormal
-from ntm_fast.models.randomness import dropout, dropout_generator
+from ntm_fast.models.randomness import Masks, dropout
 
 SEED = torch.tensor(3)
 
@@ -78,9 +78,9 @@ def test_concentrations_keep_their_bounds() -> None:
     assert alpha.max() <= 2.0
 
 
-def test_dropout_keeps_the_mean_and_needs_a_generator() -> None:
+def test_dropout_keeps_the_mean_and_needs_masks() -> None:
     x = torch.ones(1000, 10)
-    dropped = dropout(x, 0.25, dropout_generator(SEED, "cpu"))
+    dropped = dropout(x, 0.25, Masks(SEED, reference))
     torch.testing.assert_close(dropped.unique(), torch.tensor([0, 1 / 0.75]))
     assert abs(dropped.mean() - 1) < 0.03
     assert dropout(x, 0.25, None) is x
@@ -89,7 +89,7 @@ def test_dropout_keeps_the_mean_and_needs_a_generator() -> None:
 def test_a_mixture_of_the_topics_kept_sums_to_one() -> None:
     decoder = Mixture(6, ModelSettings(n_topics=2, decoder="mixture"), reference)
     theta = torch.softmax(torch.randn(500, 2), 1)
-    kept = decoder.drop_topics(theta, 0.6, dropout_generator(SEED, "cpu"))
+    kept = decoder.drop_topics(theta, 0.6, Masks(SEED, reference))
     torch.testing.assert_close(kept.sum(1), torch.ones(500))  # also where all were dropped
     assert (kept == 0).any()
 

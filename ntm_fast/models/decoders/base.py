@@ -6,11 +6,11 @@ from abc import abstractmethod
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-import torch
 from torch import Tensor
 
 from ntm_fast.data import Batch
 from ntm_fast.models.backend import Ops, OpsModule
+from ntm_fast.models.randomness import Masks
 from ntm_fast.models.settings import ModelSettings
 
 
@@ -24,7 +24,7 @@ class Decoder(OpsModule):
         self.n_words, self.n_topics = n_words, settings.n_topics
 
     @abstractmethod
-    def drop_topics(self, theta: Tensor, p: float, masks: torch.Generator | None) -> Tensor:
+    def drop_topics(self, theta: Tensor, p: float, masks: Masks | None) -> Tensor:
         """θ [B, K] with topics dropped with probability p, as this decoder can take it."""
 
     @abstractmethod

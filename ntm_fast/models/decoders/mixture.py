@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from ntm_fast.data import Batch
 from ntm_fast.models.backend import Ops
 from ntm_fast.models.decoders.base import Decoder, register
-from ntm_fast.models.randomness import dropout
+from ntm_fast.models.randomness import Masks, dropout
 from ntm_fast.models.settings import ModelSettings
 
 
@@ -51,7 +51,7 @@ class Mixture(Decoder):
             logits = (logits - mean) * torch.rsqrt(variance + self.eps)
         return logits if self.shift is None else logits + self.shift[:, None]
 
-    def drop_topics(self, theta: Tensor, p: float, masks: torch.Generator | None) -> Tensor:
+    def drop_topics(self, theta: Tensor, p: float, masks: Masks | None) -> Tensor:
         """The topics kept share the whole: a mixture's weights sum to 1."""
         kept = dropout(theta, p, masks)
         if kept is theta:

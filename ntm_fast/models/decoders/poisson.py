@@ -8,7 +8,7 @@ from torch import Tensor
 from ntm_fast.data import Batch
 from ntm_fast.models.decoders.base import register
 from ntm_fast.models.decoders.mixture import Mixture
-from ntm_fast.models.randomness import dropout
+from ntm_fast.models.randomness import Masks, dropout
 
 
 @register("poisson")
@@ -24,7 +24,7 @@ class Poisson(Mixture):
 
     takes = ("intensities",)
 
-    def drop_topics(self, theta: Tensor, p: float, masks: torch.Generator | None) -> Tensor:
+    def drop_topics(self, theta: Tensor, p: float, masks: Masks | None) -> Tensor:
         return dropout(theta, p, masks)
 
     def forward(self, theta: Tensor, batch: Batch) -> Tensor:

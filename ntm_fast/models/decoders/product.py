@@ -9,7 +9,7 @@ from ntm_fast.data import Batch
 from ntm_fast.models.backend import Ops
 from ntm_fast.models.batch_norm import RunningMoments
 from ntm_fast.models.decoders.base import Decoder, register
-from ntm_fast.models.randomness import dropout
+from ntm_fast.models.randomness import Masks, dropout
 from ntm_fast.models.settings import ModelSettings
 
 
@@ -47,7 +47,7 @@ class Product(Decoder):
         """Weights W [V, K]."""
         return self.weight
 
-    def drop_topics(self, theta: Tensor, p: float, masks: torch.Generator | None) -> Tensor:
+    def drop_topics(self, theta: Tensor, p: float, masks: Masks | None) -> Tensor:
         return dropout(theta, p, masks)
 
     def forward(self, theta: Tensor, batch: Batch) -> Tensor:

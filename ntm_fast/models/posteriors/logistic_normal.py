@@ -10,7 +10,6 @@ from torch import Tensor, nn
 from ntm_fast.models.backend import Ops
 from ntm_fast.models.batch_norm import maybe_batch_norm
 from ntm_fast.models.posteriors.base import Parameters, Posterior, register
-from ntm_fast.models.randomness import generator
 from ntm_fast.models.settings import ModelSettings
 
 
@@ -50,8 +49,7 @@ class LogisticNormal(Posterior):
 
     def sample(self, parameters: Parameters, seed: Tensor) -> Tensor:
         mean, log_variance = parameters
-        noise = torch.empty_like(mean).normal_(generator=generator(seed, mean.device))
-        return torch.softmax(mean + (0.5 * log_variance).exp() * noise, dim=1)
+        return self.ops.logistic_normal_rsample(mean, log_variance, seed)
 
     def kl(self, parameters: Parameters) -> Tensor:
         mean, log_variance = parameters

@@ -1,0 +1,45 @@
+"""bow_rows against scipy's indexing and the reference."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import scipy.sparse as sp
+import torch
+
+from benchmarks.batches import zipf_batch
+from benchmarks.timing import compare
+from ntm_fast import ops, reference
+
+
+def run(threads: int) -> list[dict[str, Any]]:
+    corpus = zipf_batch(20_000, 2_000, length=100)
+    matrix = sp.csr_array(
+        (corpus.counts.numpy(), corpus.indices.numpy(), corpus.indptr.numpy()), shape=(20_000, 2000)
+    )
+    rows = torch.randperm(20_000)[:200]
+    found = ops.bow_rows(*corpus, rows)
+    for value, truth in zip(found, reference.bow_rows(*corpus, rows), strict=True):
+        if not torch.equal(value, truth):
+            raise AssertionError("bow_rows: differs from the reference")
+    timings = compare(
+        {
+            "ntm_fast": lambda: ops.bow_rows(*corpus, rows),
+            "scipy": lambda: matrix[rows.numpy()],
+            "eager": lambda: reference.bow_rows(*corpus, rows),
+        },
+        threads=threads,
+    )
+    return [
+        {
+            "op": "bow_rows",
+            "subject": name,
+            "shape": f"200 of 20000, {len(found[1])} nonzeros",
+            "dtype": "float32",
+            "threads": threads,
+            "seconds": timing.seconds,
+            "spread": timing.spread,
+            "ratio": timing.seconds / timings["ntm_fast"].seconds,
+        }
+        for name, timing in timings.items()
+    ]

@@ -1,0 +1,85 @@
+#include "bow_rows.h"
+
+#include <memory>
+#include <tuple>
+
+#include "tensors.h"
+
+namespace ntm_fast {
+
+namespace {
+
+constexpr char op[] = "bow_rows";
+constexpr int64_t rows_per_block = 64;
+constexpr double element_ns = 2;
+
+bool is_integer(const Tensor& tensor) {
+  return tensor.scalar_type() == ScalarType::Int || tensor.scalar_type() == ScalarType::Long;
+}
+
+int64_t at(const Tensor& tensor, int64_t i) {
+  return tensor.scalar_type() == ScalarType::Long ? data<int64_t>(tensor)[i]
+                                                  : data<int32_t>(tensor)[i];
+}
+
+void check_vector(const char* name, const Tensor& tensor, const char* expected) {
+  check(tensor.dim() == 1, op, ": ", name, " has shape ", shape(tensor), ", expected ", expected);
+}
+
+// (indptr [D+1], indices [N], counts [N], rows [B]) -> indptr [B+1], indices and counts of the rows
+std::tuple<Tensor, Tensor, Tensor> bow_rows(const Tensor& indptr, const Tensor& indices,
+                                            const Tensor& counts, const Tensor& rows) {
+  check_vector("indptr", indptr, "[D + 1]");
+  check_vector("indices", indices, "[N]");
+  check_vector("counts", counts, "[N]");
+  check_vector("rows", rows, "[B]");
+  for (const auto& [name, tensor] : {std::pair{"indptr", &indptr}, {"rows", &rows}}) {
+    check(is_integer(*tensor), op, ": ", name, " must be int32 or int64");
+  }
+  const int64_t documents = indptr.size(0) - 1, nonzeros = indices.size(0), n = rows.size(0);
+  check(documents >= 0, op, ": indptr is empty, expected [D + 1] elements");
+  check(counts.size(0) == nonzeros, op, ": counts has ", counts.size(0), " elements, expected ",
+        nonzeros, ", as many as indices");
+  const Tensor p = contiguous(indptr), i = contiguous(indices), c = contiguous(counts),
+               r = contiguous(rows);
+  const Tensor row_indptr = torch::stable::new_empty(indptr, {n + 1}, ScalarType::Long);
+  int64_t* const ends = mutable_data<int64_t>(row_indptr);
+  const std::unique_ptr<int64_t[]> starts(new int64_t[size_t(n)]);
+  ends[0] = 0;
+  for (int64_t b = 0; b < n; ++b) {
+    const int64_t row = at(r, b);
+    check(row >= 0 && row < documents, op, ": rows[", b, "] is ", row, ", expected 0 <= row < ",
+          documents);
+    const int64_t start = at(p, row), end = at(p, row + 1);
+    check(0 <= start && start <= end && end <= nonzeros, op, ": indptr[", row, "] and indptr[",
+          row + 1, "] are ", start, " and ", end, ", expected 0 <= first <= second <= ", nonzeros);
+    starts[b] = start;
+    ends[b + 1] = ends[b] + (end - start);
+  }
+  const Tensor row_indices = torch::stable::new_empty(indices, {ends[n]}),
+               row_counts = torch::stable::new_empty(counts, {ends[n]});
+  const BowRows args{starts.get(),
+                     ends,
+                     data<char>(i),
+                     data<char>(c),
+                     mutable_data<char>(row_indices),
+                     mutable_data<char>(row_counts),
+                     int64_t(i.element_size()),
+                     int64_t(c.element_size())};
+  const auto kernel = NTM_FAST_CPU_CALL(bow_rows);
+  parallel_blocks(n, rows_per_block, element_ns * double(ends[n]),
+                  [&](int64_t first, int64_t last) { kernel(args, first, last); });
+  return {row_indptr, row_indices, row_counts};
+}
+
+}  // namespace
+
+STABLE_TORCH_LIBRARY_FRAGMENT(ntm_fast, m) {
+  m.def(
+      "bow_rows(Tensor indptr, Tensor indices, Tensor counts, Tensor rows)"
+      " -> (Tensor, Tensor, Tensor)");
+}
+
+STABLE_TORCH_LIBRARY_IMPL(ntm_fast, CPU, m) { m.impl("bow_rows", TORCH_BOX(&bow_rows)); }
+
+}  // namespace ntm_fast

@@ -1,0 +1,52 @@
+"""Some documents of a corpus."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from ntm_fast import reference
+from ntm_fast.ops._registration import on_cuda
+
+_op = torch.ops.ntm_fast.bow_rows.default
+
+
+def _fake(
+    indptr: Tensor, indices: Tensor, counts: Tensor, rows: Tensor
+) -> tuple[Tensor, Tensor, Tensor]:
+    n = torch.library.get_ctx().new_dynamic_size()
+    ends = indptr.new_empty(rows.shape[0] + 1, dtype=torch.int64)
+    return ends, indices.new_empty(n), counts.new_empty(n)
+
+
+torch.library.register_fake(_op.name(), _fake)
+on_cuda(_op)(reference.bow_rows)
+
+
+def bow_rows(
+    indptr: Tensor, indices: Tensor, counts: Tensor, rows: Tensor
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Documents ``rows`` of a corpus, in that order: how a batch is gathered.
+
+    Words keep their order within a document. Only the documents asked for are read and checked.
+    Equal to ``scipy_csr[rows]``.
+
+    Parameters
+    ----------
+    indptr, indices, counts : Tensor [D+1], [N], [N]
+        The corpus as CSR: int32 or int64, any dtype, any dtype.
+    rows : Tensor [B], int32 or int64, repeats allowed
+
+    Returns
+    -------
+    indptr : Tensor [B+1], int64
+    indices, counts : Tensor, of the dtypes given
+        No gradient flows to counts.
+
+    Raises
+    ------
+    ValueError
+        If shapes or dtypes do not fit, a row is not in [0, D), or indptr is not increasing there.
+    """
+    result: tuple[Tensor, Tensor, Tensor] = _op(indptr, indices, counts.detach(), rows)
+    return result

@@ -1,0 +1,10 @@
+"""Logistic-normal draws, in plain PyTorch."""
+
+from torch import Tensor
+
+from ntm_fast.reference._philox import normals
+
+
+def logistic_normal_rsample(mean: Tensor, log_variance: Tensor, seed: Tensor) -> Tensor:
+    """See :func:`ntm_fast.ops.logistic_normal_rsample`; the same draws."""
+    return (mean + (0.5 * log_variance).exp() * normals(seed, mean)).softmax(-1)

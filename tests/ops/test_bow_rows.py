@@ -1,0 +1,73 @@
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ntm_fast import ops, reference
+from tests.ops.csr_checks import random_batch
+from tests.ops.strategies import CsrBatch, csr_batches
+
+INTEGERS = st.sampled_from([torch.int32, torch.int64])
+
+
+@given(batch=csr_batches(), data=st.data(), dtype=INTEGERS)
+def test_equals_reference(batch: CsrBatch, data: st.DataObject, dtype: torch.dtype) -> None:
+    documents = len(batch.indptr) - 1
+    rows = torch.tensor(data.draw(st.lists(st.integers(0, documents - 1))), dtype=dtype)
+    found = ops.bow_rows(*batch[:3], rows)
+    expected = reference.bow_rows(*batch[:3], rows)
+    for value, truth in zip(found, expected, strict=True):
+        assert value.dtype == truth.dtype
+        assert torch.equal(value, truth)
+
+
+def test_rows_may_repeat_and_be_empty() -> None:
+    indptr, indices = torch.tensor([0, 2, 2, 3]), torch.tensor([5, 1, 7])
+    counts = torch.tensor([1.0, 2, 3])
+    ends, words, values = ops.bow_rows(indptr, indices, counts, torch.tensor([2, 1, 0, 2]))
+    assert ends.tolist() == [0, 1, 1, 3, 4]
+    assert words.tolist() == [7, 5, 1, 7]
+    assert values.tolist() == [3, 1, 2, 3]
+
+
+def test_contracts() -> None:
+    batch = random_batch(2000, 80, 300)
+    rows = torch.randperm(2000)
+    expected = reference.bow_rows(*batch[:3], rows)
+    before = torch.get_num_threads()
+    try:
+        for threads in (1, 2):
+            torch.set_num_threads(threads)
+            assert all(map(torch.equal, ops.bow_rows(*batch[:3], rows), expected))
+    finally:
+        torch.set_num_threads(before)
+    torch.library.opcheck(torch.ops.ntm_fast.bow_rows.default, (*batch[:3], rows))
+    compiled = torch.compile(ops.bow_rows, fullgraph=True, backend="aot_eager", dynamic=True)
+    assert all(
+        map(torch.equal, compiled(*batch[:3], rows[:50]), ops.bow_rows(*batch[:3], rows[:50]))
+    )
+
+
+BAD = [
+    ("rows", torch.tensor([0, 3]), r"rows\[1\] is 3, expected 0 <= row < 3"),
+    ("rows", torch.tensor([-1]), r"rows\[0\] is -1"),
+    ("rows", torch.tensor([[0]]), r"rows has shape \[1, 1\], expected \[B\]"),
+    ("rows", torch.tensor([0.0]), "rows must be int32 or int64"),
+    ("indptr", torch.tensor([], dtype=torch.int64), "indptr is empty"),
+    ("indptr", torch.tensor([0, 2, 9, 3]), r"indptr\[1\] and indptr\[2\] are 2 and 9, expected"),
+    ("indptr", torch.tensor([0, 2, 1, 3]), r"indptr\[1\] and indptr\[2\] are 2 and 1, expected"),
+    ("indptr", torch.tensor([0.0, 2, 2, 3]), "indptr must be int32 or int64"),
+    ("counts", torch.tensor([1.0]), "counts has 1 elements, expected 3"),
+]
+
+
+@pytest.mark.parametrize(("name", "value", "message"), BAD)
+def test_bad_input(name: str, value: torch.Tensor, message: str) -> None:
+    arguments = {
+        "indptr": torch.tensor([0, 2, 2, 3]),
+        "indices": torch.tensor([5, 1, 7]),
+        "counts": torch.ones(3),
+        "rows": torch.tensor([1]),
+    }
+    with pytest.raises(ValueError, match=message):
+        ops.bow_rows(**{**arguments, name: value})
