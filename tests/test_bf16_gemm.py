@@ -15,12 +15,13 @@ SOURCE = """
 #include <stdlib.h>
 using namespace ntm_fast::NTM_FAST_ISA;
 static int64_t up(int64_t n, int64_t unit) { return (n + unit - 1) / unit * unit; }
-// C [rows, width] += A [rows, depth] B [depth, width], with A as it stands (order 0) or from its
-// transpose [depth, rows] (1). C has room for rows up to a multiple of 16.
+// C [rows, columns] (+)= A [rows, depth] B [depth, columns], with A as it stands (order 0) or from
+// its transpose [depth, rows] (1).
 template <int PARTS>
-void product(int order, const float* a, const float* b, long rows, long depth, long width, float* c,
-             bool accumulate) {
-  const int64_t padded_rows = up(rows, 16), pairs = up(up(depth, 2) / 2, 16);
+void product(int order, const float* a, const float* b, long rows, long depth, long columns,
+             float* c, long c_stride, bool accumulate) {
+  const int64_t padded_rows = up(rows, 16), pairs = up((depth + 1) / 2, 16);
+  const int64_t width = up(columns, 16);
   const auto room = [&](int64_t n) {
     return (Pair*)aligned_alloc(64, PARTS * n * sizeof(Pair));
   };
@@ -33,19 +34,19 @@ void product(int order, const float* a, const float* b, long rows, long depth, l
     pair_rows<PARTS>(a, rows, depth, rows, other, pairs, padded_rows);
     transpose_pairs<PARTS>(other, pairs, padded_rows, left);
   }
-  pair_rows<PARTS>(b, width, depth, width, right, pairs, width);
+  pair_rows<PARTS>(b, columns, depth, columns, right, pairs, width);
   {
     const TilesInUse tiles;
-    bf16_gemm<PARTS>(left, right, up((depth + 1) / 2, bf16_depth_unit), up(rows, bf16_row_unit), c,
-                     width, accumulate);
+    bf16_gemm<PARTS>({left, right, up((depth + 1) / 2, bf16_depth_unit), c, c_stride, accumulate},
+                     rows, columns);
   }
   free(left.data), free(right.data), free(other.data);
 }
 extern "C" __attribute__((visibility("default"))) void run(
-    int parts, int order, const float* a, const float* b, long rows, long depth, long width,
-    float* c, bool accumulate) {
-  if (parts == 1) product<1>(order, a, b, rows, depth, width, c, accumulate);
-  else product<2>(order, a, b, rows, depth, width, c, accumulate);
+    int parts, int order, const float* a, const float* b, long rows, long depth, long columns,
+    float* c, long c_stride, bool accumulate) {
+  if (parts == 1) product<1>(order, a, b, rows, depth, columns, c, c_stride, accumulate);
+  else product<2>(order, a, b, rows, depth, columns, c, c_stride, accumulate);
 }
 """
 
@@ -71,36 +72,39 @@ def run(
     accumulate: bool,
 ) -> None:
     pointers = [ctypes.c_void_p(x.ctypes.data) for x in (a, b, c)]
-    sizes = [ctypes.c_long(n) for n in (c.shape[0], b.shape[0], b.shape[1])]
-    library.run(parts, order, *pointers[:2], *sizes, pointers[2], accumulate)
+    sizes = [ctypes.c_long(n) for n in (c.shape[0], *b.shape)]
+    stride = ctypes.c_long(c.strides[0] // 4)
+    library.run(parts, order, *pointers[:2], *sizes, pointers[2], stride, accumulate)
 
 
 @pytest.mark.parametrize("parts", [1, 2])
 @pytest.mark.parametrize("order", [0, 1])
 @pytest.mark.parametrize(
-    ("rows", "depth", "width"),
-    [(1, 1, 16), (7, 33, 48), (16, 32, 64), (33, 64, 32), (50, 101, 64), (24, 5, 48)],
+    ("rows", "depth", "columns"),
+    [(1, 1, 1), (7, 33, 40), (16, 32, 64), (32, 64, 32), (33, 8, 31), (50, 101, 60), (13, 5, 48)],
 )
 def test_product(
-    library: ctypes.CDLL, parts: int, order: int, rows: int, depth: int, width: int
+    library: ctypes.CDLL, parts: int, order: int, rows: int, depth: int, columns: int
 ) -> None:
     random = np.random.default_rng(rows + depth)
     a = random.standard_normal((rows, depth)).astype(np.float32)
-    b = random.standard_normal((depth, width)).astype(np.float32)
+    b = random.standard_normal((depth, columns)).astype(np.float32)
     given = np.ascontiguousarray(a.T) if order else a
-    room = random.standard_normal((-(-rows // 16) * 16, width)).astype(np.float32)
+    before = random.standard_normal((rows + 1, columns + 3)).astype(np.float32)
     for accumulate in (False, True):
-        c = room.copy()
-        run(library, parts, order, given, b, c[:rows], accumulate)
+        whole = before.copy()
+        c, start = whole[:rows, :columns], before[:rows, :columns] * accumulate
+        run(library, parts, order, given, b, c, accumulate)
         if parts == 1:
             left, right = (torch.from_numpy(x).bfloat16().double().numpy() for x in (a, b))
-            bound = 2**-22  # sums in float32
+            bound = (depth + 2) * 2**-24  # sums in float32
         else:
             left, right = a.astype(np.float64), b.astype(np.float64)
             bound = 2**-16
-        truth = left @ right + (room[:rows] if accumulate else 0)
-        scale = np.abs(left) @ np.abs(right) + np.abs(room[:rows])
-        assert (np.abs(c[:rows] - truth) <= bound * scale).all()
+        scale = np.abs(left) @ np.abs(right) + np.abs(start)
+        assert (np.abs(c - (left @ right + start)) <= bound * scale).all()
+        assert np.array_equal(whole[rows:], before[rows:])  # nothing written beside C
+        assert np.array_equal(whole[:, columns:], before[:, columns:])
 
 
 def test_not_finite(library: ctypes.CDLL) -> None:
