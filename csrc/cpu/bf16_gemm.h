@@ -63,13 +63,13 @@ void bf16_gemm(const Bf16Gemm& g, int64_t rows, int64_t columns) {
   for (int64_t i = 0; i < rows; i += 2 * tile_rows) {
     for (int64_t j = 0; j < columns; j += 2 * tile_columns) {
       const Bf16Gemm block = g.at(i, j);
-      const int64_t m = rows - i, n = columns - j;
-      if (m >= 2 * tile_rows && n >= 2 * tile_columns) {
+      const int64_t m = rows - i < 2 * tile_rows ? rows - i : 2 * tile_rows;
+      const int64_t n = columns - j < 2 * tile_columns ? columns - j : 2 * tile_columns;
+      if (m == 2 * tile_rows && n == 2 * tile_columns) {
         tile_block<2, 2, PARTS>(block.a, block.b, g.depth, block.c, g.c_stride, g.accumulate);
       } else if (m > tile_rows) {
-        const int64_t inside = m < 2 * tile_rows ? m : 2 * tile_rows;
-        if (n > tile_columns) edge_block<2, 2, PARTS>(block, inside, n);
-        else edge_block<2, 1, PARTS>(block, inside, n);
+        if (n > tile_columns) edge_block<2, 2, PARTS>(block, m, n);
+        else edge_block<2, 1, PARTS>(block, m, n);
       } else {
         if (n > tile_columns) edge_block<1, 2, PARTS>(block, m, n);
         else edge_block<1, 1, PARTS>(block, m, n);

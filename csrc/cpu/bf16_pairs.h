@@ -12,8 +12,10 @@ constexpr int64_t pair_lanes = 16;  // of a register
 
 // What one bfloat16 leaves out of x; 0 for infinity, which bfloat16 has.
 NTM_FAST_INLINE FloatLanes bf16_remainder(FloatLanes x) {
-  const __m512i bits = _mm512_cvtepu16_epi32((__m256i)_mm512_cvtneps_pbh((__m512)x));
-  const __m512 rounded = (__m512)_mm512_slli_epi32(bits, 16);
+  const __mmask16 all = 0xffff;  // without a mask gcc 12 warns of what its own header leaves unset
+  const __m256i bits = (__m256i)_mm512_cvtneps_pbh((__m512)x);
+  const __m512 rounded =
+      (__m512)_mm512_maskz_slli_epi32(all, _mm512_maskz_cvtepu16_epi32(all, bits), 16);
   const __mmask16 infinite = _mm512_fpclass_ps_mask(rounded, 0x18);
   return (FloatLanes)_mm512_maskz_sub_ps(__mmask16(~infinite), (__m512)x, rounded);
 }
@@ -26,8 +28,7 @@ NTM_FAST_INLINE __m512i round_in_order(FloatLanes first, FloatLanes second) {
 // Halves of `in_order` as pairs: (first[i], second[i]).
 NTM_FAST_INLINE __m512i interleaved(__m512i in_order) {
   const __m512i lane = _mm512_set_epi32(15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0);
-  const __m512i index =
-      _mm512_or_si512(lane, _mm512_slli_epi32(_mm512_add_epi32(lane, _mm512_set1_epi32(16)), 16));
+  const __m512i index = (__m512i)((Uint32Lanes)lane | ((Uint32Lanes)lane + 16) << 16);
   return _mm512_permutexvar_epi16(index, in_order);
 }
 
