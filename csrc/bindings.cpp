@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "cpu_level.h"
+#include "matmul_path.h"
 
 #ifdef NTM_FAST_CUDA_ARCHITECTURES
 #include "cuda_info.h"
@@ -61,6 +62,12 @@ PYBIND11_MODULE(_C, m) {
       "widest_cpu_level", [] { return ntm_fast::cpu_level_name(ntm_fast::widest_cpu_level()); },
       "Widest instruction set that this machine supports.");
   m.def("compiled_cpu_levels", &compiled_cpu_levels, "Instruction sets that were compiled in.");
+  m.def(
+      "matmul_path",
+      [](int64_t precision) {
+        return ntm_fast::matmul_path_name(ntm_fast::matmul_path(precision));
+      },
+      "How float32 matrix products are computed at a precision: 0 highest, 1 high, 2 medium.");
   m.def("cuda_architectures", &cuda_architectures,
         "CUDA architectures that were compiled in; empty without CUDA.");
   m.def("cuda_info", &cuda_info,

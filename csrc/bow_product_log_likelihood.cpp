@@ -4,11 +4,13 @@
 #include <cmath>
 #include <limits>
 #include <tuple>
+#include <type_traits>
 #include <vector>
 
 #include "bow_product_checks.h"
 #include "csr.h"
 #include "huge_pages.h"
+#include "matmul_path.h"
 #include "tensors.h"
 
 namespace ntm_fast {
@@ -17,9 +19,25 @@ namespace {
 
 using namespace bow_product;
 
+template <class T>
+BowProductKernels<T> kernels_for(int64_t precision) {
+#if defined(__x86_64__)
+  if constexpr (std::is_same_v<T, float>) {
+    switch (matmul_path(precision)) {
+      case MatmulPath::avx512_bf16: return avx512_bf16::bow_product_bf16_kernels<1>();
+      case MatmulPath::amx_bf16: return amx::bow_product_bf16_kernels<1>();
+      case MatmulPath::amx_bf16x3: return amx::bow_product_bf16_kernels<2>();
+      case MatmulPath::float32: break;
+    }
+  }
+#endif
+  return NTM_FAST_CPU_CALL(bow_product_kernels<T>)();
+}
+
 // What forward and backward share: the batch by words, the cut into groups, the packed hidden.
 template <class T>
 struct Problem {
+  BowProductKernels<T> kernels;
   CsrBatch<T> batch;
   WordOrdered<T> order;
   BowProductPlan plan;
@@ -27,11 +45,12 @@ struct Problem {
   Tensor hidden_mean, packed_hidden;
   BowProductInputs<T> in;
 
-  Problem(const Arguments& a, const Tensor& indptr, const Tensor& indices, const Tensor& counts)
-      : batch(op, indptr, indices, counts, a.weight.size(0)),
+  Problem(const Arguments& a, const Tensor& indptr, const Tensor& indices, const Tensor& counts,
+          int64_t precision)
+      : kernels(kernels_for<T>(precision)),
+        batch(op, indptr, indices, counts, a.weight.size(0)),
         order(batch.view()),
-        plan(NTM_FAST_CPU_CALL(bow_product_plan<T>)(a.hidden.size(0), a.hidden.size(1),
-                                                    a.weight.size(0))),
+        plan(kernels.plan(a.hidden.size(0), a.hidden.size(1), a.weight.size(0))),
         hidden_mean(torch::stable::new_empty(a.hidden, {a.hidden.size(1)})),
         packed_hidden(torch::stable::new_empty(a.hidden, {plan.packed_hidden})) {
     check(batch.view().documents == a.hidden.size(0), op, ": indptr has ",
@@ -61,8 +80,7 @@ struct Problem {
           data<T>(hidden_mean),
           data<T>(packed_hidden),
           plan};
-    NTM_FAST_CPU_CALL(bow_product_pack<T>)(in, mutable_data<T>(hidden_mean),
-                                           mutable_data<T>(packed_hidden));
+    kernels.pack(in, mutable_data<T>(hidden_mean), mutable_data<T>(packed_hidden));
   }
 
   // Runs kernel(args, group, scratch) for every group, each thread with scratch of its own; what
@@ -108,7 +126,7 @@ std::tuple<Tensor, Tensor, Tensor, Tensor, Tensor> forward(
     const Tensor& hidden, const Tensor& weight, const OptionalTensor& bias, const Tensor& indptr,
     const Tensor& indices, const Tensor& counts, bool batch_norm, const OptionalTensor& mean,
     const OptionalTensor& var, const OptionalTensor& scale, const OptionalTensor& shift, double eps,
-    bool keep) {
+    bool keep, int64_t precision) {
   const Arguments a = checked(hidden, weight, bias, batch_norm, mean, var, scale, shift, eps);
   const int64_t documents = hidden.size(0);
   const int64_t statistics = a.batch_statistics() ? weight.size(0) : 0;
@@ -119,7 +137,7 @@ std::tuple<Tensor, Tensor, Tensor, Tensor, Tensor> forward(
   Tensor raw = torch::stable::new_empty(a.hidden, {0, 0});
   dispatch_floating(op, "hidden", hidden, [&](auto zero) {
     using T = decltype(zero);
-    const Problem<T> problem(a, indptr, indices, counts);
+    const Problem<T> problem(a, indptr, indices, counts, precision);
     const BowProductPlan& plan = problem.plan;
     const Csr<T>& batch = problem.batch.view();
     if (keep) raw = torch::stable::new_empty(a.hidden, {weight.size(0), plan.row});
@@ -133,7 +151,7 @@ std::tuple<Tensor, Tensor, Tensor, Tensor, Tensor> forward(
                                     mutable_data<T>(partial) + plan.groups * plan.row,
                                     mutable_data<T>(logits),
                                     keep ? mutable_data<T>(raw) : nullptr};
-    problem.run(args, NTM_FAST_CPU_CALL(bow_product_forward<T>), plan.forward_scratch);
+    problem.run(args, problem.kernels.forward, plan.forward_scratch);
     const std::vector<double> wide_lse = merge_groups(args);
     for (int64_t d = 0; d < documents; ++d) {
       double sum = 0;
@@ -155,7 +173,7 @@ std::tuple<Tensor, Tensor, Tensor, Tensor, Tensor> backward(
     bool batch_norm, const OptionalTensor& mean, const OptionalTensor& var,
     const OptionalTensor& scale, const OptionalTensor& shift, double eps, const Tensor& batch_mean,
     const Tensor& batch_var, const Tensor& lse, const Tensor& raw, bool hidden_gradient,
-    bool weight_gradient) {
+    bool weight_gradient, int64_t precision) {
   const Arguments a = checked(hidden, weight, bias, batch_norm, mean, var, scale, shift, eps);
   const int64_t documents = hidden.size(0), topics = hidden.size(1), words = weight.size(0);
   check_backward(a, grad_log_likelihood, batch_mean, batch_var, lse);
@@ -173,7 +191,7 @@ std::tuple<Tensor, Tensor, Tensor, Tensor, Tensor> backward(
                grad_shift = per_word(a.shift);
   dispatch_floating(op, "hidden", hidden, [&](auto zero) {
     using T = decltype(zero);
-    const Problem<T> problem(a, indptr, indices, counts);
+    const Problem<T> problem(a, indptr, indices, counts, precision);
     if (documents == 0) return;
     const BowProductPlan& plan = problem.plan;
     const Csr<T>& batch = problem.batch.view();
@@ -215,14 +233,13 @@ std::tuple<Tensor, Tensor, Tensor, Tensor, Tensor> backward(
                                      wanted(grad_scale),
                                      wanted(grad_shift),
                                      wanted(partial)};
-    problem.run(args, NTM_FAST_CPU_CALL(bow_product_backward<T>), plan.backward_scratch);
+    problem.run(args, problem.kernels.backward, plan.backward_scratch);
     if (!hidden_gradient) return;
     // A million additions take about as long as waking a thread.
     const int64_t additions = plan.groups * topics * 16;
     const int64_t block = ((int64_t{1} << 20) / additions + 1) * 16;
-    const auto merge = NTM_FAST_CPU_CALL(bow_product_merge_grad_hidden<T>);
     parallel_blocks(documents, block, [&](int64_t first, int64_t last) {
-      merge(args, mutable_data<T>(grad_hidden), first, last);
+      problem.kernels.merge_grad_hidden(args, mutable_data<T>(grad_hidden), first, last);
     });
   });
   return {grad_hidden, grad_weight, grad_bias, grad_scale, grad_shift};
@@ -234,13 +251,14 @@ STABLE_TORCH_LIBRARY_FRAGMENT(ntm_fast, m) {
   m.def(
       "bow_product_log_likelihood(Tensor hidden, Tensor weight, Tensor? bias, Tensor indptr,"
       " Tensor indices, Tensor counts, bool batch_norm, Tensor? mean, Tensor? var, Tensor? scale,"
-      " Tensor? shift, float eps, bool keep) -> (Tensor, Tensor, Tensor, Tensor, Tensor)");
+      " Tensor? shift, float eps, bool keep, int precision) -> (Tensor, Tensor, Tensor, Tensor, "
+      "Tensor)");
   m.def(
       "bow_product_log_likelihood_backward(Tensor grad_log_likelihood, Tensor hidden,"
       " Tensor weight, Tensor? bias, Tensor indptr, Tensor indices, Tensor counts,"
       " bool batch_norm, Tensor? mean, Tensor? var, Tensor? scale, Tensor? shift, float eps,"
       " Tensor batch_mean, Tensor batch_var, Tensor lse, Tensor raw, bool hidden_gradient,"
-      " bool weight_gradient) -> (Tensor, Tensor, Tensor, Tensor, Tensor)");
+      " bool weight_gradient, int precision) -> (Tensor, Tensor, Tensor, Tensor, Tensor)");
 }
 
 STABLE_TORCH_LIBRARY_IMPL(ntm_fast, CPU, m) {

@@ -64,20 +64,26 @@ struct BowProductBackward {
   T* group_grad_hidden;                    // [groups, topics, row]
 };
 
-NTM_FAST_CPU_DECLARE(template <class T> BowProductPlan bow_product_plan(int64_t documents,
-                                                                        int64_t topics,
-                                                                        int64_t words))
-// Fills hidden_mean [topics] (with batch statistics, else 0) and the packed copies of hidden less
-// that mean.
-NTM_FAST_CPU_DECLARE(template <class T>
-                     void bow_product_pack(const BowProductInputs<T>&, T* hidden_mean, T* packed))
-NTM_FAST_CPU_DECLARE(template <class T> void bow_product_forward(const BowProductForward<T>&,
-                                                                 int64_t group, T* scratch))
-NTM_FAST_CPU_DECLARE(template <class T> void bow_product_backward(const BowProductBackward<T>&,
-                                                                  int64_t group, T* scratch))
-// Rows [first, last) of grad_hidden [documents, topics]: the groups' partial sums, added. first is
-// a multiple of 16.
-NTM_FAST_CPU_DECLARE(template <class T> void bow_product_merge_grad_hidden(
-    const BowProductBackward<T>&, T* grad_hidden, int64_t first, int64_t last))
+// One way to compute: forward and backward do one group of words each, with scratch of the thread.
+template <class T>
+struct BowProductKernels {
+  BowProductPlan (*plan)(int64_t documents, int64_t topics, int64_t words);
+  // Fills hidden_mean [topics] (with batch statistics, else 0) and the packed copies of hidden less
+  // that mean.
+  void (*pack)(const BowProductInputs<T>&, T* hidden_mean, T* packed);
+  void (*forward)(const BowProductForward<T>&, int64_t group, T* scratch);
+  void (*backward)(const BowProductBackward<T>&, int64_t group, T* scratch);
+  // Rows [first, last) of grad_hidden [documents, topics]: the groups' partial sums, added. first
+  // is a multiple of 16.
+  void (*merge_grad_hidden)(const BowProductBackward<T>&, T* grad_hidden, int64_t first,
+                            int64_t last);
+};
+
+// Products in T.
+NTM_FAST_CPU_DECLARE(template <class T> BowProductKernels<T> bow_product_kernels())
+#if defined(__x86_64__)
+// Products in float32 of operands in bfloat16 (1 part), or split in two of them (2; amx alone).
+NTM_FAST_BF16_DECLARE(template <int PARTS> BowProductKernels<float> bow_product_bf16_kernels())
+#endif
 
 }  // namespace ntm_fast

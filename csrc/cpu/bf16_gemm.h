@@ -10,9 +10,9 @@
 
 NTM_FAST_ISA_BEGIN
 
-// A [rows, depth], B [depth, columns], C [rows, columns]. Up to the next multiple of its unit, depth
-// is padded with zeros in both, and rows of A are there to be read; columns of B are, up to the next
-// multiple of 16.
+// A [rows, depth], B [depth, columns], C [rows, columns]. Up to the next multiple of its unit,
+// depth is padded with zeros in both, and rows of A are there to be read; columns of B are, up to
+// the next multiple of 16.
 struct Bf16Gemm {
   Pairs a, b;
   int64_t depth;
@@ -82,7 +82,9 @@ void bf16_gemm(const Bf16Gemm& g, int64_t rows, int64_t columns) {
 #else
 
 constexpr int64_t bf16_row_unit = 1, bf16_depth_unit = 1;
-struct TilesInUse {};  // nothing to set up, unlike for tiles
+struct TilesInUse {
+  TilesInUse() {}  // nothing to set up, unlike for tiles
+};
 
 // Which parts of A and B are multiplied, in turn.
 template <int PARTS>

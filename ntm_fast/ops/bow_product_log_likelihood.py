@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ntm_fast.ops._precision import matmul_precision
 from ntm_fast.ops._registration import (
     differentiable,
     needs_gradient,
@@ -46,7 +47,7 @@ def _fake_backward(
     grad: Tensor, hidden: Tensor, weight: Tensor, bias: Tensor | None, *others: Any
 ) -> tuple[Tensor, ...]:
     scale, shift = others[6], others[7]
-    hidden_gradient, weight_gradient = others[-2:]
+    hidden_gradient, weight_gradient = others[-3:-1]
     words = weight.shape[0]
     return (
         hidden.new_empty(hidden.shape if hidden_gradient else (0,)),
@@ -61,18 +62,18 @@ def _setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]
     ctx.set_materialize_grads(False)
     tensors = [*inputs[:6], *inputs[7:11]]
     ctx.save_for_backward(*tensors, *kept)
-    ctx.batch_norm, ctx.eps = inputs[6], inputs[11]
+    ctx.batch_norm, ctx.eps, ctx.precision = inputs[6], inputs[11], inputs[13]
 
 
 def _backward(ctx: Any, grad: Tensor | None, *others: Tensor | None) -> tuple[Tensor | None, ...]:
     if grad is None:
-        return (None,) * 13
+        return (None,) * 14
     saved = ctx.saved_tensors
     inputs = [*saved[:6], ctx.batch_norm, *saved[6:10], ctx.eps]
     needed = ctx.needs_input_grad
-    gradients = _backward_call(grad, *inputs, *saved[10:], needed[0], needed[1])
+    gradients = _backward_call(grad, *inputs, *saved[10:], needed[0], needed[1], ctx.precision)
     places = (0, 1, 2, 9, 10)  # of hidden, weight, bias, scale, shift
-    result: list[Tensor | None] = [None] * 13
+    result: list[Tensor | None] = [None] * 14
     for place, gradient in zip(places, gradients, strict=True):
         result[place] = gradient if needed[place] else None
     return tuple(result)
@@ -143,7 +144,8 @@ def bow_product_log_likelihood(
         None if t is None else widen(t) for t in (hidden, weight, bias, mean, var, scale, shift)
     )
     keep = needs_gradient(h, w, b, a, s) and _fits(hidden, weight)
-    outputs = _call(h, w, b, indptr, indices, counts, batch_norm, m, v, a, s, eps, keep)
+    precision = matmul_precision(hidden, weight)
+    outputs = _call(h, w, b, indptr, indices, counts, batch_norm, m, v, a, s, eps, keep, precision)
     log_likelihood, batch_mean, batch_var = outputs[:3]
     if b is not None and batch_norm and mean is None:
         batch_mean = batch_mean + b.detach()

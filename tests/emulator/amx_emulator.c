@@ -4,6 +4,7 @@
 // makes ntm_fast offer its level "amx" (csrc/cpu_level.cpp). Semantics: Intel 64 and IA-32
 // Architectures Software Developer's Manual, volume 2, LDTILECFG to TILEZERO.
 #define _GNU_SOURCE
+#include <immintrin.h>
 #include <math.h>
 #include <signal.h>
 #include <stdint.h>
@@ -55,15 +56,12 @@ static void load_config(const void* from) {
   memset(tiles, 0, sizeof tiles);
 }
 
-static float flushed(float x) { return fpclassify(x) == FP_SUBNORMAL ? copysignf(0, x) : x; }
-
-static float element(const uint8_t* pair, int which) {
-  uint16_t half;
-  memcpy(&half, pair + 2 * which, sizeof half);
-  const uint32_t bits = (uint32_t)half << 16;
-  float x;
-  memcpy(&x, &bits, sizeof x);
-  return flushed(x);
+// Half `which` of each pair of bfloat16 in a row.
+static void widen(const uint8_t* row, int which, float* to) {
+  uint32_t pairs[ROW_BYTES / 4];
+  memcpy(pairs, row, ROW_BYTES);
+  for (int i = 0; i < ROW_BYTES / 4; ++i) pairs[i] = which ? pairs[i] & 0xFFFF0000 : pairs[i] << 16;
+  memcpy(to, pairs, ROW_BYTES);
 }
 
 // C += A B in pairs of bfloat16
@@ -74,20 +72,21 @@ static void multiply(int c, int a, int b) {
   if (config.rows[a] != config.rows[c] || config.rows[b] != depth ||
       config.row_bytes[b] != config.row_bytes[c])
     fail("TDPBF16PS: shapes do not match");
+  // Denormal operands and results count as zero; restored when the handler returns.
+  _mm_setcsr(_mm_getcsr() | _MM_FLUSH_ZERO_ON | _MM_DENORMALS_ZERO_ON);
   for (int row = 0; row < config.rows[c]; ++row) {
-    for (int column = 0; column < columns; ++column) {
-      float sums[2] = {0, 0}, result;
+    float sums[2][ROW_BYTES / 4] = {{0}}, left[ROW_BYTES / 4], right[ROW_BYTES / 4];
+    for (int half = 0; half < 2; ++half) {
+      widen(tiles[a][row], half, left);
       for (int k = 0; k < depth; ++k) {
-        for (int half = 0; half < 2; ++half) {
-          const float left = element(tiles[a][row] + 4 * k, half);
-          sums[half] =
-              flushed(fmaf(left, element(tiles[b][k] + 4 * column, half), sums[half]));
-        }
+        widen(tiles[b][k], half, right);
+        for (int i = 0; i < columns; ++i) sums[half][i] = fmaf(left[k], right[i], sums[half][i]);
       }
-      memcpy(&result, tiles[c][row] + 4 * column, sizeof result);
-      result = flushed(flushed(result) + flushed(sums[0] + sums[1]));
-      memcpy(tiles[c][row] + 4 * column, &result, sizeof result);
     }
+    float result[ROW_BYTES / 4];
+    memcpy(result, tiles[c][row], ROW_BYTES);
+    for (int i = 0; i < columns; ++i) result[i] += sums[0][i] + sums[1][i];
+    memcpy(tiles[c][row], result, ROW_BYTES);
   }
   __atomic_fetch_add(&products, 1, __ATOMIC_RELAXED);
 }

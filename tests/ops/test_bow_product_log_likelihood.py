@@ -103,7 +103,7 @@ def test_contracts(mode: str) -> None:
         torch.ops.ntm_fast.bow_product_log_likelihood.default,
         (
             *(hidden, weight, bias, *how["batch"][:3], mode in ("batch", "given")),
-            *(mean, var, scale, shift, 1e-3, True),
+            *(mean, var, scale, shift, 1e-3, True, 0),
         ),
     )
 

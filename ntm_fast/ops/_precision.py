@@ -1,0 +1,29 @@
+"""At which precision an op multiplies matrices."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+PRECISIONS = ("highest", "high", "medium")  # the ops' own numbers for them: 0, 1, 2
+
+
+@torch.compiler.assume_constant_result  # type: ignore[untyped-decorator]
+def _chosen() -> int:
+    # Compiled code is compiled again when the choice moves from or to "highest", which torch
+    # guards; between the other two it keeps what it was compiled with.
+    return PRECISIONS.index(torch.get_float32_matmul_precision())
+
+
+def matmul_precision(a: Tensor, b: Tensor) -> int:
+    """0, 1 or 2: that of ``torch.get_float32_matmul_precision()``, or medium for bfloat16.
+
+    bfloat16 it is if both operands are of that type, or under ``torch.autocast`` to it, as for
+    torch's own ``a @ b``.
+    """
+    device = a.device.type
+    if a.dtype == b.dtype == torch.bfloat16:
+        return 2
+    if torch.is_autocast_enabled(device) and torch.get_autocast_dtype(device) == torch.bfloat16:
+        return 2
+    return _chosen()
