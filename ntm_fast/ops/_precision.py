@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 
 PRECISIONS = ("highest", "high", "medium")  # the ops' own numbers for them: 0, 1, 2
 
 
-@torch.compiler.assume_constant_result  # type: ignore[untyped-decorator]
 def _chosen() -> int:
     # Compiled code is compiled again when the choice moves from or to "highest", which torch
     # guards; between the other two it keeps what it was compiled with.
     return PRECISIONS.index(torch.get_float32_matmul_precision())
+
+
+_constant: Callable[[], int] = torch.compiler.assume_constant_result(_chosen)
 
 
 def matmul_precision(a: Tensor, b: Tensor) -> int:
@@ -26,4 +30,4 @@ def matmul_precision(a: Tensor, b: Tensor) -> int:
         return 2
     if torch.is_autocast_enabled(device) and torch.get_autocast_dtype(device) == torch.bfloat16:
         return 2
-    return _chosen()
+    return _constant()
