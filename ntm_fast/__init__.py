@@ -7,15 +7,35 @@ from ntm_fast._build_info import build_info
 
 if TYPE_CHECKING:
     from ntm_fast.data import Corpus
-    from ntm_fast.estimator import LDAVAE, NVLDA, DirichletVAE, NeuralTopicModel, ProdLDA
+    from ntm_fast.estimator import (
+        ETM,
+        GSM,
+        LDAVAE,
+        NVDM,
+        NVLDA,
+        WHAI,
+        DirichletETM,
+        DirichletVAE,
+        DirichletVAERSVI,
+        InverseCDF,
+        NeuralTopicModel,
+        ProdLDA,
+    )
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "ETM",
+    "GSM",
     "LDAVAE",
+    "NVDM",
     "NVLDA",
+    "WHAI",
     "Corpus",
+    "DirichletETM",
     "DirichletVAE",
+    "DirichletVAERSVI",
+    "InverseCDF",
     "NeuralTopicModel",
     "ProdLDA",
     "__version__",
@@ -25,11 +45,18 @@ __all__ = [
 # Imported at first use: `import ntm_fast` is quick, and works without the compiled extension.
 _HOMES = {
     "Corpus": "ntm_fast.data",
+    "DirichletETM": "ntm_fast.estimator",
     "DirichletVAE": "ntm_fast.estimator",
+    "DirichletVAERSVI": "ntm_fast.estimator",
+    "ETM": "ntm_fast.estimator",
+    "GSM": "ntm_fast.estimator",
+    "InverseCDF": "ntm_fast.estimator",
     "LDAVAE": "ntm_fast.estimator",
+    "NVDM": "ntm_fast.estimator",
     "NVLDA": "ntm_fast.estimator",
     "NeuralTopicModel": "ntm_fast.estimator",
     "ProdLDA": "ntm_fast.estimator",
+    "WHAI": "ntm_fast.estimator",
 }
 
 

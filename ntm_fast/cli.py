@@ -41,6 +41,13 @@ class Model(str, Enum):
     nvlda = "nvlda"
     dirichletvae = "dirichletvae"
     ldavae = "ldavae"
+    dirichletvaersvi = "dirichletvaersvi"
+    inversecdf = "inversecdf"
+    whai = "whai"
+    nvdm = "nvdm"
+    gsm = "gsm"
+    etm = "etm"
+    dirichletetm = "dirichletetm"
 
 
 Source = Annotated[

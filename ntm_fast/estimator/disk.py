@@ -65,6 +65,6 @@ def _plain(value: Any) -> Any:
         return str(value)
     if isinstance(value, np.generic):
         return value.item()
-    if isinstance(value, np.random.RandomState):
+    if isinstance(value, np.random.RandomState | np.ndarray):  # given embeddings: in the tensors
         return None
     return value

@@ -15,12 +15,18 @@ from tests.blocks import blocks_of
 from tests.estimator.common import CORPUS, NAMED, QUICK, X
 
 
+LEARN = {"batch_size": 32, "learning_rate": 0.01, "validation": 0.0}
+
+
 @NAMED
 def test_known_topics_are_recovered(kind: Any) -> None:
+    if kind is ntm_fast.NVDM:
+        pytest.skip("has no topics, only directions")
     # A mixture may end in a local optimum, two topics on one block; of two starts, as users do,
     # the one with the better bound is taken.
-    settings = {"epochs": 30, "batch_size": 32, "learning_rate": 0.01, "validation": 0.0}
-    starts = [kind(4, random_state=seed, **settings).fit(CORPUS) for seed in (0, 1)]
+    settings = {"epochs": 30, "hidden": (100,) if kind is ntm_fast.ETM else None, **LEARN}
+    seeds = (0, 1) if kind in (ntm_fast.NVLDA, ntm_fast.LDAVAE) else (0,)
+    starts = [kind(4, random_state=seed, **settings).fit(CORPUS) for seed in seeds]
     model = max(starts, key=lambda start: start.score(CORPUS))
     ids = metrics.top_words(model.components_, 8)
     blocks = blocks_of(ids)
@@ -32,7 +38,28 @@ def test_known_topics_are_recovered(kind: Any) -> None:
     assert model.perplexity(CORPUS) < 25  # 40 for guessing, about 11 for the truth
 
 
-@NAMED
+def test_nvdm_tells_words() -> None:
+    options = {"em_steps": None}
+    model = ntm_fast.NVDM(4, epochs=20, random_state=0, hidden=(100,), options=options, **LEARN)
+    model.fit(CORPUS)
+    assert model.perplexity(CORPUS) < 25
+    codes = model.model_.topic_codes(CORPUS).numpy()
+    words = model.word_probabilities(codes).reshape(300, 4, 10).sum(2)
+    assert np.mean(words.argmax(1) == np.array(CORPUS.labels, dtype=int)) > 0.95
+
+
+def test_given_word_embeddings_stay(tmp_path: Path) -> None:
+    given = np.random.default_rng(0).normal(size=(40, 6))
+    model = ntm_fast.ETM(4, embeddings=given, **QUICK).fit(X)
+    np.testing.assert_allclose(model.model_.decoder.embeddings.words.detach(), given, rtol=1e-6)
+    model.save(tmp_path / "etm")
+    loaded = ntm_fast.ETM.load(tmp_path / "etm")
+    np.testing.assert_array_equal(loaded.transform(X), model.transform(X))
+    with pytest.raises(ValueError, match=r"embeddings has shape \(39, 6\); expected \(40, 6\)"):
+        ntm_fast.ETM(4, embeddings=given[1:], **QUICK).fit(X)
+
+
+@pytest.mark.parametrize("kind", [ProdLDA, ntm_fast.LDAVAE, ntm_fast.WHAI])
 def test_sparse_dense_and_corpus_give_one_model(kind: Any) -> None:
     dense = X.toarray()
     models = [

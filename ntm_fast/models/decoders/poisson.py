@@ -25,7 +25,10 @@ class Poisson(Mixture):
     takes = ("intensities",)
 
     def drop_topics(self, theta: Tensor, p: float, masks: Masks | None) -> Tensor:
-        return dropout(theta, p, masks)
+        kept = dropout(theta, p, masks)
+        if kept is theta:
+            return theta
+        return torch.where(kept.sum(1, keepdim=True) > 0, kept, theta)
 
     def forward(self, theta: Tensor, batch: Batch) -> Tensor:
         log_factorials = torch.lgamma(batch.counts.to(theta.dtype) + 1)

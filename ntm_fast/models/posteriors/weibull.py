@@ -18,8 +18,10 @@ from ntm_fast.models.settings import ModelSettings
 class Weibull(Posterior):
     """x_k ~ Weibull(k, λ), the prior Gamma(a, b); θ is x, or x / Σ x where proportions are wanted.
 
-    Shape k = softplus(head) within [shape_floor, ceiling]; the mean λ Γ(1 + 1/k) = softplus(head)
-    within [floor, ceiling], from which λ follows. A learned prior has an a and a b of each topic.
+    Shape k = softplus(head) within [shape_floor, ceiling]; the mean λ Γ(1 + 1/k) = exp(head)
+    within [floor, ceiling], from which λ follows (the paper has softplus for λ; normalised heads
+    could then not reach the intensities of long documents). A learned prior has an a and a b of
+    each topic.
 
     Source: Zhang, Chen, Guo & Zhou, "WHAI: Weibull Hybrid Autoencoding Inference for Deep Topic
     Modeling", 2018.
@@ -47,9 +49,9 @@ class Weibull(Posterior):
         self.register_prior("log_prior_rate", torch.full((n_topics,), log_rate))
 
     def forward(self, hidden: Tensor) -> Parameters:
-        shape, mean = F.softplus(self.norm(self.heads(hidden))).chunk(2, dim=1)
-        shape = (shape + self.shape_floor).clamp(max=self.ceiling)
-        mean = (mean + self.floor).clamp(max=self.ceiling)
+        shape, log_mean = self.norm(self.heads(hidden)).chunk(2, dim=1)
+        shape = (F.softplus(shape) + self.shape_floor).clamp(max=self.ceiling)
+        mean = (log_mean.clamp(max=80).exp() + self.floor).clamp(max=self.ceiling)
         return shape, mean * (-(1 + 1 / shape).lgamma()).exp()
 
     def sample(self, parameters: Parameters, seed: Tensor) -> Tensor:

@@ -1,0 +1,96 @@
+"""Recipes of named models as their papers give them; not tuned here, but where a line says so."""
+
+from __future__ import annotations
+
+from ntm_fast.models import ModelSettings
+from ntm_fast.training.recipe import Recipe
+from ntm_fast.training.settings import TrainingSettings
+
+# Zhang, Chen, Guo & Zhou, 2018, with one layer of topics. The prior is learned, since nobody
+# knows beforehand how many words a topic gives to a document.
+WHAI = Recipe(
+    ModelSettings(
+        posterior="weibull",
+        decoder="poisson",
+        prior=0.1,
+        hidden=(200,),
+        activation="softplus",
+        inputs="log1p",  # without batch norm, ours, topics of known corpora stayed mixed up
+        learned_prior=True,
+    ),
+    TrainingSettings(learning_rate=1e-2, betas=(0.9, 0.999), batch_size=200, epochs=100),
+)
+# Miao, Yu & Blunsom, 2016: one hidden vector of reals; encoder and decoder are trained in turns.
+NVDM = Recipe(
+    ModelSettings(
+        posterior="gaussian",
+        decoder="product",
+        hidden=(500, 500),
+        activation="relu",
+        encoder_batch_norm=False,
+        decoder_batch_norm=False,
+        inputs="log1p",
+    ),
+    TrainingSettings(
+        learning_rate=1e-3, betas=(0.9, 0.999), batch_size=64, epochs=100, em_steps=(10, 10)
+    ),
+)
+# Miao, Grefenstette & Blunsom, 2017: topics and words are points of one space.
+GSM = Recipe(
+    ModelSettings(
+        posterior="gaussian-softmax",
+        decoder="embedded-mixture",
+        hidden=(256,),
+        activation="relu",
+        inputs="log1p",
+        encoder_batch_norm=False,
+        embedding_size=100,
+    ),
+    TrainingSettings(learning_rate=5e-3, betas=(0.9, 0.999), batch_size=200, epochs=100),
+)
+# Dieng, Ruiz & Blei, 2020.
+ETM = Recipe(
+    ModelSettings(
+        posterior="gaussian-softmax",
+        decoder="embedded-mixture",
+        hidden=(800, 800),
+        activation="relu",
+        inputs="normalised",
+        encoder_batch_norm=False,
+        embedding_size=300,
+    ),
+    TrainingSettings(
+        learning_rate=5e-3,
+        betas=(0.9, 0.999),
+        weight_decay=1.2e-6,
+        batch_size=1000,
+        epochs=150,
+    ),
+)
+# The same decoder under a Dirichlet posterior, with the warm-up that sparse priors need.
+DIRICHLET_ETM = Recipe(
+    ModelSettings(
+        posterior="dirichlet",
+        decoder="embedded-mixture",
+        prior=0.1,
+        hidden=(100, 100),
+        activation="softplus",
+        inputs="log1p",
+        embedding_size=300,
+    ),
+    TrainingSettings(
+        learning_rate=5e-3,
+        betas=(0.9, 0.999),
+        batch_size=200,
+        epochs=100,
+        kl_schedule="linear",
+        warm_up=20,
+    ),
+)
+PAPER_RECIPES = {
+    "WHAI": WHAI,
+    "NVDM": NVDM,
+    "GSM": GSM,
+    "ETM": ETM,
+    "DirichletETM": DIRICHLET_ETM,
+}
