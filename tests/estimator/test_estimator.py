@@ -14,7 +14,6 @@ from ntm_fast import Corpus, NeuralTopicModel, ProdLDA, metrics
 from tests.blocks import blocks_of
 from tests.estimator.common import CORPUS, NAMED, QUICK, X
 
-
 LEARN = {"batch_size": 32, "learning_rate": 0.01, "validation": 0.0}
 
 
