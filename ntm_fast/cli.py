@@ -50,6 +50,13 @@ class Model(str, Enum):
     dirichletetm = "dirichletetm"
 
 
+class Posterior(str, Enum):
+    """The posteriors that `gradients` studies."""
+
+    dense = "dense"
+    sparse = "sparse"
+
+
 Source = Annotated[
     str,
     typer.Argument(
@@ -333,6 +340,38 @@ def evaluate(
     else:
         print(facts_as_text(facts))
         print(report)
+
+
+@command(example="ntm-fast gradients --posterior sparse --draws 10000")
+def gradients(
+    posterior: Annotated[Posterior, typer.Option(help="Concentrations.")] = Posterior.dense,
+    topics: Annotated[int, typer.Option(min=2, help="Number of topics.")] = 50,
+    words: Annotated[int, typer.Option(min=2, help="Size of the vocabulary.")] = 200,
+    length: Annotated[int, typer.Option(min=1, help="Words of the document.")] = 60,
+    schemes: Annotated[
+        str | None, typer.Option(help="Names with commas between; all unless given.")
+    ] = None,
+    draws: Annotated[int, typer.Option(min=2, help="Of each scheme.")] = 40_000,
+    seed: Seed = 0,
+    threads: Threads = None,
+    picture: Annotated[
+        Path | None, typer.Option(help="File for a picture, such as gradients.png.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Measure bias and variance of every gradient scheme at one posterior.
+
+    On a document of made-up topics; errors are relative to the length of the exact gradient.
+    """
+    from ntm_fast.gradients import example, study
+
+    use_threads(threads)
+    alpha, objective = example(posterior.value, topics, words, length, seed)
+    names = None if schemes is None else [name.strip() for name in schemes.split(",")]
+    found = study(alpha, objective, schemes=names, draws=draws, seed=seed)
+    if picture is not None:
+        found.plot(picture)
+    print(json.dumps(found.as_dicts(), indent=1) if as_json else found)
 
 
 @command(example="ntm-fast info --json")

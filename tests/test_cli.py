@@ -15,7 +15,7 @@ import pytest
 from ntm_fast.__main__ import main
 
 ROOT = Path(__file__).resolve().parents[1]
-COMMANDS = ("demo", "corpus", "train", "topics", "infer", "evaluate", "info")
+COMMANDS = ("demo", "corpus", "train", "topics", "infer", "evaluate", "gradients", "info")
 SMALL = ["--topics", "3", "--epochs", "2", "--batch-size", "16", "--threads", "1"]
 FRUIT, METAL = "apple pear plum cherry grape", "iron copper zinc silver nickel"
 
@@ -101,6 +101,16 @@ def test_evaluate(model: Path, text: Path, capsys: pytest.CaptureFixture[str]) -
     assert "topics are in effective use" in capsys.readouterr().out
 
 
+def test_gradients(capsys: pytest.CaptureFixture[str]) -> None:
+    small = ["gradients", "--draws", "200", "--topics", "4", "--words", "20"]
+    assert main([*small, "--schemes", "implicit,inverse-cdf", "--json"]) == 0
+    rows = json.loads(capsys.readouterr().out)
+    assert [row["scheme"] for row in rows] == ["implicit", "inverse-cdf"]
+    assert all(row["variance"] > 0 for row in rows)
+    assert main([*small, "--posterior", "sparse"]) == 0
+    assert "score-function" in capsys.readouterr().out
+
+
 def test_info(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["info", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["extension"] is True
@@ -127,6 +137,8 @@ BAD = {
     "infer {model} {text} --output {tmp}/theta.xlsx": "expected a name that ends in .npz or .csv",
     "infer {model} {text} --output {tmp}/absent/theta.csv": "absent",
     "evaluate {model} {tmp}/empty.txt": "empty",
+    "gradients --schemes reinforce": "schemes is 'reinforce'; expected one of",
+    "gradients --draws 1": "--draws",
 }
 
 

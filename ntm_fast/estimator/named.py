@@ -14,7 +14,6 @@ from ntm_fast.models import TopicModel
 from ntm_fast.models.decoders.embedded import WordEmbeddings
 from ntm_fast.training import RECIPES, Recipe
 
-
 _LIKE_DIRICHLET = (
     "dirichlet-rao-blackwell",
     "dirichlet-rsvi",
