@@ -5,38 +5,11 @@
 #include <utility>
 
 #include "check_values.h"
+#include "csr_checks.h"
 
 namespace ntm_fast {
 
 namespace {
-
-constexpr int64_t index_limit = std::numeric_limits<int32_t>::max();
-
-bool is_integer(const Tensor& tensor) {
-  return tensor.scalar_type() == ScalarType::Int || tensor.scalar_type() == ScalarType::Long;
-}
-
-bool is_real(const Tensor& tensor) {
-  switch (tensor.scalar_type()) {
-    case ScalarType::Byte:
-    case ScalarType::Char:
-    case ScalarType::Short:
-    case ScalarType::Int:
-    case ScalarType::Long:
-    case ScalarType::Half:
-    case ScalarType::BFloat16:
-    case ScalarType::Float:
-    case ScalarType::Double: return true;
-    default: return false;
-  }
-}
-
-void check_vector(const char* op, const char* name, const Tensor& tensor, bool type_ok,
-                  const char* types) {
-  check(type_ok, op, ": ", name, " must be ", types);
-  if (tensor.dim() != 1)
-    check(false, op, ": ", name, " has shape ", shape(tensor), ", expected 1-D");
-}
 
 template <class Index>
 void check_indptr(const char* op, const Index* indptr, int64_t size, int64_t nonzeros) {
@@ -60,16 +33,8 @@ void check_indices(const char* op, const Index* indices, int64_t n, int64_t word
 template <class T>
 CsrBatch<T>::CsrBatch(const char* op, const Tensor& indptr, const Tensor& indices,
                       const Tensor& counts, int64_t words) {
-  check_vector(op, "indptr", indptr, is_integer(indptr), "int32 or int64");
-  check_vector(op, "indices", indices, is_integer(indices), "int32 or int64");
-  check_vector(op, "counts", counts, is_real(counts), "of a real dtype");
+  check_csr(op, indptr, indices, counts, words);
   const int64_t size = indptr.size(0), n = indices.size(0);
-  check(size > 0, op, ": indptr is empty, expected [B + 1] elements");
-  check(counts.size(0) == n, op, ": counts has ", counts.size(0), " elements, expected ", n,
-        ", as many as indices");
-  check(n <= index_limit && words <= index_limit && size <= index_limit, op, ": ", n, " nonzeros, ",
-        words, " words and ", size - 1, " documents, expected less than 2^31 each");
-
   indptr_ = contiguous(indptr);
   if (indptr.scalar_type() == ScalarType::Int) {
     check_indptr(op, data<int32_t>(indptr_), size, n);

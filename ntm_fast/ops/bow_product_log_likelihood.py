@@ -29,9 +29,11 @@ def _row(documents: int) -> int:
 
 
 def _fits(hidden: Tensor, weight: Tensor) -> bool:
-    """Whether the raw logits are to be kept for the backward."""
-    if hidden.device.type != "cpu" or not hidden.ndim == weight.ndim == 2:
+    """Whether the forward is to keep anything for the backward."""
+    if not hidden.ndim == weight.ndim == 2:
         return False
+    if hidden.device.type != "cpu":
+        return True
     return weight.shape[0] * _row(hidden.shape[0]) * max(hidden.element_size(), 4) <= KEPT_BYTES
 
 
@@ -40,6 +42,8 @@ def _fake(hidden: Tensor, weight: Tensor, *others: Any) -> tuple[Tensor, ...]:
     words = weight.shape[0] if batch_norm and mean is None else 0
     sizes = (hidden.shape[0], words, words, hidden.shape[0])
     raw = (weight.shape[0], _row(hidden.shape[0])) if keep else (0, 0)
+    if keep and hidden.device.type != "cpu":
+        raw = (hidden.shape[0], hidden.shape[1] + 2)
     return (*(hidden.new_empty(size) for size in sizes), hidden.new_empty(raw))
 
 

@@ -1,0 +1,62 @@
+#pragma once
+// The CUDA launchers of bow_product_log_likelihood: raw device pointers, sizes, a stream. How they
+// work is told in cuda/bow_product_log_likelihood.cu.
+
+#include <stdint.h>
+
+namespace ntm_fast {
+
+template <class T>
+struct BowProductCuda {
+  const T* hidden;  // [documents, topics]
+  const T* weight;  // [words, topics]
+  const T* bias;    // [words] or null; likewise the next four
+  const T *mean, *var, *scale, *shift;
+  T eps;
+  bool batch_statistics;
+  int64_t documents, topics, words, nonzeros;
+  const int64_t* indptr;   // [documents + 1]
+  const int32_t* indices;  // [nonzeros]; those out of range are left out
+  const T* counts;         // [nonzeros]
+  // Into how many pieces of bfloat16 a number is split for products on the tensor cores: 1 for
+  // bfloat16, 2 for three products of them, close to float32; 0 for products in T.
+  int pieces;
+};
+
+// What a forward keeps for the backward, [documents * (topics + 2)]: residual [documents, topics],
+// what grad_hidden starts from, then lse as max [documents] + log total [documents], which float32
+// holds more exactly than their sum.
+template <class T>
+struct BowProductCudaForward {
+  BowProductCuda<T> in;
+  T *log_likelihood, *lse;    // [documents]
+  T *batch_mean, *batch_var;  // [words] or null: of hidden . weight, without bias
+  T* kept;                    // or null
+};
+
+template <class T>
+struct BowProductCudaBackward {
+  BowProductCuda<T> in;
+  const T* grad;                // [documents]
+  const T* batch_var;           // [words] or null
+  const T* kept;                // the forward's, or null: computed anew
+  const int32_t* sorted_words;  // [nonzeros], indices in increasing order
+  const int64_t* positions;     // [nonzeros], where each of those stands in the batch
+  // Gradients that nobody asks for are null.
+  T *grad_hidden, *grad_weight;            // [documents, topics], [words, topics]
+  T *grad_bias, *grad_scale, *grad_shift;  // [words]
+};
+
+// Bytes of device memory that a launcher needs as its workspace.
+template <class T>
+int64_t bow_product_workspace(const BowProductCudaForward<T>&);
+template <class T>
+int64_t bow_product_workspace(const BowProductCudaBackward<T>&);
+
+// Queue the kernels on a CUDA stream; return a cudaError_t.
+template <class T>
+int bow_product_forward_cuda(const BowProductCudaForward<T>&, void* workspace, void* stream);
+template <class T>
+int bow_product_backward_cuda(const BowProductCudaBackward<T>&, void* workspace, void* stream);
+
+}  // namespace ntm_fast

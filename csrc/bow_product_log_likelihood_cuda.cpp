@@ -1,0 +1,142 @@
+#include <optional>
+#include <tuple>
+
+#include "bow_product_checks.h"
+#include "bow_product_cuda.h"
+#include "csr_cuda.h"
+#include "cuda_stream.h"
+
+namespace ntm_fast {
+
+namespace {
+
+using namespace bow_product;
+
+template <class T>
+BowProductCuda<T> inputs(const Arguments& a, const CudaCsr& batch) {
+  return {data<T>(a.hidden),
+          data<T>(a.weight),
+          data_or_null<T>(a.bias),
+          data_or_null<T>(a.mean),
+          data_or_null<T>(a.var),
+          data_or_null<T>(a.scale),
+          data_or_null<T>(a.shift),
+          T(a.eps),
+          a.batch_statistics(),
+          a.hidden.size(0),
+          a.hidden.size(1),
+          a.weight.size(0),
+          batch.indices.size(0),
+          data<int64_t>(batch.indptr),
+          data<int32_t>(batch.indices),
+          data<T>(batch.counts),
+          0};
+}
+
+CudaCsr checked_batch(const Arguments& a, const Tensor& indptr, const Tensor& indices,
+                      const Tensor& counts) {
+  CudaCsr batch(op, indptr, indices, counts, a.weight.size(0), a.hidden.scalar_type());
+  check(indptr.size(0) == a.hidden.size(0) + 1, op, ": indptr has ", indptr.size(0),
+        " elements, expected ", a.hidden.size(0) + 1, ", one more than hidden has rows");
+  return batch;
+}
+
+template <class T>
+Tensor workspace(const Arguments& a, int64_t bytes) {
+  return torch::stable::new_empty(a.hidden, {bytes / int64_t(sizeof(T))});
+}
+
+// -> log likelihood [B], mean [V] without bias and biased variance [V] of the batch (empty unless
+// they were computed), log sum exp of the logits [B], what is kept [B, K + 2]
+std::tuple<Tensor, Tensor, Tensor, Tensor, Tensor> forward(
+    const Tensor& hidden, const Tensor& weight, const OptionalTensor& bias, const Tensor& indptr,
+    const Tensor& indices, const Tensor& counts, bool batch_norm, const OptionalTensor& mean,
+    const OptionalTensor& var, const OptionalTensor& scale, const OptionalTensor& shift, double eps,
+    bool keep) {
+  const Arguments a = checked(hidden, weight, bias, batch_norm, mean, var, scale, shift, eps);
+  const int64_t documents = hidden.size(0);
+  const int64_t statistics = a.batch_statistics() ? weight.size(0) : 0;
+  const CudaScope cuda(a.hidden);
+  const Tensor log_likelihood = torch::stable::new_empty(a.hidden, {documents}),
+               batch_mean = torch::stable::new_zeros(a.hidden, {statistics}),
+               batch_var = torch::stable::new_zeros(a.hidden, {statistics}),
+               lse = torch::stable::new_empty(a.hidden, {documents}),
+               kept = torch::stable::new_empty(
+                   a.hidden, {keep ? documents : 0, keep ? hidden.size(1) + 2 : 0});
+  dispatch_floating(op, "hidden", hidden, [&](auto zero) {
+    using T = decltype(zero);
+    const CudaCsr batch = checked_batch(a, indptr, indices, counts);
+    if (documents == 0) return;
+    const BowProductCudaForward<T> args{inputs<T>(a, batch),
+                                        mutable_data<T>(log_likelihood),
+                                        mutable_data<T>(lse),
+                                        statistics ? mutable_data<T>(batch_mean) : nullptr,
+                                        statistics ? mutable_data<T>(batch_var) : nullptr,
+                                        keep ? mutable_data<T>(kept) : nullptr};
+    const Tensor memory = workspace<T>(a, bow_product_workspace(args));
+    check_launch(op, bow_product_forward_cuda(args, mutable_data<T>(memory), cuda.stream()));
+  });
+  return {log_likelihood, batch_mean, batch_var, lse, kept};
+}
+
+// -> gradients of hidden, weight, bias, scale and shift; empty where not wanted or not given
+std::tuple<Tensor, Tensor, Tensor, Tensor, Tensor> backward(
+    const Tensor& grad_log_likelihood, const Tensor& hidden, const Tensor& weight,
+    const OptionalTensor& bias, const Tensor& indptr, const Tensor& indices, const Tensor& counts,
+    bool batch_norm, const OptionalTensor& mean, const OptionalTensor& var,
+    const OptionalTensor& scale, const OptionalTensor& shift, double eps, const Tensor& batch_mean,
+    const Tensor& batch_var, const Tensor& lse, const Tensor& kept, bool hidden_gradient,
+    bool weight_gradient) {
+  const Arguments a = checked(hidden, weight, bias, batch_norm, mean, var, scale, shift, eps);
+  check_backward(a, grad_log_likelihood, batch_mean, batch_var, lse);
+  const int64_t documents = hidden.size(0), words = weight.size(0);
+  check(kept.numel() == 0 || kept.numel() == documents * (hidden.size(1) + 2), op,
+        ": kept has shape ", shape(kept), ", expected [", documents, ", ", hidden.size(1) + 2, "]");
+  check_same_dtype(op, "kept", kept, "hidden", hidden);
+  const CudaScope cuda(a.hidden);
+  const auto like = [&](bool wanted, const Tensor& tensor) {
+    if (!wanted) return torch::stable::new_empty(tensor, {0});
+    return documents > 0 ? torch::stable::empty_like(tensor)
+                         : torch::stable::new_zeros(tensor, tensor.sizes());
+  };
+  const auto per_word = [&](const OptionalTensor& tensor) {
+    return tensor ? like(true, *tensor) : torch::stable::new_empty(a.weight, {0});
+  };
+  const Tensor grad_hidden = like(hidden_gradient, a.hidden),
+               grad_weight = like(weight_gradient, a.weight), grad_bias = per_word(a.bias),
+               grad_scale = per_word(a.scale), grad_shift = per_word(a.shift);
+  dispatch_floating(op, "hidden", hidden, [&](auto zero) {
+    using T = decltype(zero);
+    const CudaCsr batch = checked_batch(a, indptr, indices, counts);
+    if (documents == 0) return;
+    const SortedIndices sorted(batch.indices);
+    const Tensor g = contiguous(grad_log_likelihood), v = contiguous(batch_var),
+                 k = contiguous(kept);
+    const auto wanted = [](const Tensor& tensor) {
+      return tensor.numel() ? mutable_data<T>(tensor) : nullptr;
+    };
+    const BowProductCudaBackward<T> args{inputs<T>(a, batch),
+                                         data<T>(g),
+                                         data<T>(v),
+                                         kept.numel() ? data<T>(k) : nullptr,
+                                         data<int32_t>(sorted.words),
+                                         data<int64_t>(sorted.positions),
+                                         wanted(grad_hidden),
+                                         wanted(grad_weight),
+                                         wanted(grad_bias),
+                                         wanted(grad_scale),
+                                         wanted(grad_shift)};
+    const Tensor memory = workspace<T>(a, bow_product_workspace(args));
+    check_launch(op, bow_product_backward_cuda(args, mutable_data<T>(memory), cuda.stream()));
+  });
+  return {grad_hidden, grad_weight, grad_bias, grad_scale, grad_shift};
+}
+
+}  // namespace
+
+STABLE_TORCH_LIBRARY_IMPL(ntm_fast, NTM_FAST_CUDA_KEY, m) {
+  m.impl("bow_product_log_likelihood", TORCH_BOX(&forward));
+  m.impl("bow_product_log_likelihood_backward", TORCH_BOX(&backward));
+}
+
+}  // namespace ntm_fast

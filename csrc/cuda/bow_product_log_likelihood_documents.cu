@@ -1,0 +1,161 @@
+// The small kernels over rows: one warp a document, or a lane a topic.
+
+#include "bow_product.cuh"
+#include "bow_product_rows.cuh"
+
+namespace ntm_fast {
+namespace bow_product {
+
+namespace {
+
+// A block sums 32 topics, each of its 32 warps every 32nd row.
+template <class T>
+__global__ void __launch_bounds__(1024)
+    column_means_kernel(const T* x, int64_t n, int64_t topics, T* means) {
+  __shared__ double partial[32][33];
+  const int lane = threadIdx.x % 32, warp = threadIdx.x / 32;
+  const int64_t k = int64_t(blockIdx.x) * 32 + lane;
+  double sum = 0;
+  if (k < topics) {
+#pragma unroll 8
+    for (int64_t row = warp; row < n; row += 32) sum += double(x[row * topics + k]);
+  }
+  partial[warp][lane] = sum;
+  __syncthreads();
+  if (warp > 0 || k >= topics) return;
+  sum = 0;
+  for (int w = 0; w < 32; ++w) sum += partial[w][lane];
+  means[k] = T(sum / double(n));
+}
+
+template <class T>
+__global__ void __launch_bounds__(256)
+    center_kernel(const T* x, const T* means, int64_t elements, int64_t topics, T* centered) {
+  const int64_t stride = int64_t(gridDim.x) * 256;
+  for (int64_t i = int64_t(blockIdx.x) * 256 + threadIdx.x; i < elements; i += stride) {
+    centered[i] = x[i] - means[i % topics];
+  }
+}
+
+template <class T>
+__global__ void __launch_bounds__(row_threads) document_terms_kernel(const DocumentTerms<T> terms) {
+  const BowProductCuda<T>& in = terms.in;
+  const int64_t d = row_of_warp();
+  if (d >= in.documents) return;
+  const int lane = threadIdx.x % 32;
+  const auto place = [&](int64_t part) { return part * in.documents + d; };
+
+  T max = terms.maxima[place(0)];
+  for (int64_t p = 1; p < terms.parts; ++p) {
+    max = terms.maxima[place(p)] > max ? terms.maxima[place(p)] : max;
+  }
+  double total = 0;
+  for (int64_t p = lane; p < terms.parts; p += 32) {
+    total += double(terms.totals[place(p)]) * exp(double(terms.maxima[place(p)] - max));
+  }
+  total = sum_lanes(total);
+  const double lse = double(max) + log(total);
+
+  const NonzeroRange range = document_range(in, d);
+  double count = 0, likelihood = 0;  // Σ x and Σ x z
+  for (int64_t n = range.begin + lane; n < range.end; n += 32) {
+    const Nonzero<T> nonzero(in, n);
+    count += double(nonzero.count);
+    if (nonzero.count != T(0)) likelihood += double(nonzero.count) * terms.offset[nonzero.word];
+  }
+  count = sum_lanes(count);
+  for (int64_t k = 0; k < in.topics; k += chunk) {
+    T words[lane_topics] = {};  // Σ_v x_dv scaled_v
+    for (int64_t first = range.begin; first < range.end; first += 32) {
+      const Nonzero<T> mine(in, first + lane < range.end ? first + lane : -1);
+      const T factor = mine.count != T(0) ? mine.count * terms.slope[mine.word] : T(0);
+      add_rows(in.weight, in.topics, k, mine.word, factor, range.end - first, words);
+    }
+#pragma unroll
+    for (int j = 0; j < lane_topics; ++j) {
+      const int64_t topic = k + 32 * j + lane;
+      if (topic >= in.topics) continue;
+      const int64_t element = d * in.topics + topic;
+      if (range.end > range.begin) likelihood += double(terms.hidden[element]) * double(words[j]);
+      if (!terms.residual) continue;
+      double sum = 0;
+      for (int64_t p = 0; p < terms.parts; ++p) {
+        const double factor = exp(double(terms.maxima[place(p)] - max));
+        sum += factor * double(terms.sums[place(p) * in.topics + topic]);
+      }
+      terms.residual[element] = T(double(words[j]) - (count > 0 ? count * (sum / total) : 0));
+    }
+  }
+  likelihood = sum_lanes(likelihood);
+  if (lane > 0) return;
+  if (terms.max) terms.max[d] = max;
+  if (terms.log_total) terms.log_total[d] = T(log(total));
+  if (terms.lse) terms.lse[d] = T(lse);
+  if (terms.log_likelihood) {
+    terms.log_likelihood[d] = T(count == 0 ? 0 : likelihood - count * lse);
+  }
+}
+
+template <class T>
+__global__ void __launch_bounds__(row_threads)
+    document_gradients_kernel(const BowProductCudaBackward<T> args, const T* residual,
+                              T* column_scale, T* gradients) {
+  const BowProductCuda<T>& in = args.in;
+  const int64_t d = row_of_warp();
+  if (d >= in.documents) return;
+  const int lane = threadIdx.x % 32;
+  const NonzeroRange range = document_range(in, d);
+  double count = 0;
+  for (int64_t n = range.begin + lane; n < range.end; n += 32) {
+    count += double(Nonzero<T>(in, n).count);
+  }
+  count = sum_lanes(count);
+  const T grad = args.grad[d];
+  if (lane == 0) column_scale[d] = count == 0 ? T(0) : T(-double(grad) * count);
+  if (!gradients) return;
+  for (int64_t k = lane; k < in.topics; k += 32) {
+    const int64_t element = d * in.topics + k;
+    gradients[element] = grad * residual[element];
+  }
+}
+
+}  // namespace
+
+template <class T>
+int column_means(const T* x, int64_t n, int64_t topics, T* means, void* stream) {
+  return launch(column_means_kernel<T>, unsigned(divide_up(topics, 32)), 1024, 0, stream, x, n,
+                topics, means);
+}
+
+template <class T>
+int center_hidden(const BowProductCuda<T>& in, T* means, T* centered, void* stream) {
+  const int error = column_means(in.hidden, in.documents, in.topics, means, stream);
+  if (error) return error;
+  const int64_t elements = in.documents * in.topics;
+  return launch(center_kernel<T>, grid_of(divide_up(elements, 256)), 256, 0, stream, in.hidden,
+                static_cast<const T*>(means), elements, in.topics, centered);
+}
+
+template <class T>
+int document_terms(const DocumentTerms<T>& terms, void* stream) {
+  return launch(document_terms_kernel<T>, row_blocks(terms.in.documents), row_threads, 0, stream,
+                terms);
+}
+
+template <class T>
+int document_gradients(const BowProductCudaBackward<T>& args, const T* residual, T* column_scale,
+                       T* gradients, void* stream) {
+  return launch(document_gradients_kernel<T>, row_blocks(args.in.documents), row_threads, 0, stream,
+                args, residual, column_scale, gradients);
+}
+
+#define INSTANTIATE(T)                                                 \
+  template int column_means(const T*, int64_t, int64_t, T*, void*);    \
+  template int center_hidden(const BowProductCuda<T>&, T*, T*, void*); \
+  template int document_terms(const DocumentTerms<T>&, void*);         \
+  template int document_gradients(const BowProductCudaBackward<T>&, const T*, T*, T*, void*);
+INSTANTIATE(float)
+INSTANTIATE(double)
+
+}  // namespace bow_product
+}  // namespace ntm_fast

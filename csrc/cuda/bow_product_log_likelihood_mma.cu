@@ -1,0 +1,372 @@
+// The pass over all logits on the tensor cores (mma.sync, sm_80 and later): bfloat16 products that
+// are summed in float32, or, with numbers split into two pieces, three products for nearly float32.
+// A warp holds 16 or 32 rows; tiles of columns come in by cp.async while the last one is used, and
+// serve twice, as in attention whose keys are its values. Everything is in units of log 2.
+
+#include "bow_product.cuh"
+#include "launch.cuh"
+#include "ptx.cuh"
+
+namespace ntm_fast {
+namespace bow_product {
+
+namespace {
+
+constexpr float log2_e = 1.44269504f, ln_2 = 0.69314718f;
+constexpr float lowest = -3.4e38f;  // finite, so that logits of -inf give no NaN
+constexpr unsigned all_lanes = 0xffffffffu;
+
+// K is the padded number of topics. Chosen so that the sums fit the registers and the tiles the
+// 99 KiB of shared memory that the smallest of these GPUs have.
+template <int K, int PIECES>
+struct Shape {
+  static constexpr int row_tiles = K == 256 ? 1 : 2;  // of 16 rows, in each warp
+  static constexpr int warps = K == 256 && PIECES == 1 ? 8 : 4;
+  static constexpr int threads = 32 * warps, rows = 16 * row_tiles * warps;
+  static constexpr int columns = (K == 256 ? 32 : 64) / PIECES;
+  static constexpr int row_elements = PIECES * rows * K, stage_elements = PIECES * columns * K;
+  static constexpr int bytes = 2 * (row_elements + 2 * stage_elements) + 2 * 3 * columns * 4;
+};
+
+// Where 8 elements from k on of a row of a tile stand: swizzled, so that 8 rows of one column use
+// all banks.
+template <int K>
+__device__ __forceinline__ uint16_t* place(uint16_t* tile, int row, int k) {
+  return tile + row * K + ((k / 8 ^ (row & 7)) * 8);
+}
+
+// Rows first ... first + ROWS - 1 of each piece; zeros beyond n.
+template <int K, int PIECES, int ROWS, int THREADS>
+__device__ __forceinline__ void copy_rows(const uint16_t* from, int64_t n, int64_t first,
+                                          uint16_t* to) {
+  constexpr int chunks = K / 8;
+#pragma unroll
+  for (int i = threadIdx.x; i < PIECES * ROWS * chunks; i += THREADS) {
+    const int piece = i / (ROWS * chunks), row = i / chunks % ROWS, k = i % chunks * 8;
+    const bool inside = first + row < n;
+    const uint16_t* const source = from + (piece * n + first + row) * K + k;
+    cuda::cp_async_16(place<K>(to + piece * ROWS * K, row, k), inside ? source : from, inside);
+  }
+}
+
+__device__ __forceinline__ float low_half(uint32_t pair) { return __uint_as_float(pair << 16); }
+__device__ __forceinline__ float high_half(uint32_t pair) {
+  return __uint_as_float(pair & 0xffff0000u);
+}
+
+// Two numbers as pieces of bfloat16, each the rounded rest of those before.
+template <int PIECES>
+__device__ __forceinline__ void split(float low, float high, uint32_t (&pieces)[PIECES]) {
+#pragma unroll
+  for (int p = 0; p < PIECES; ++p) {
+    pieces[p] = cuda::pack_bf16(low, high);
+    low -= low_half(pieces[p]);
+    high -= high_half(pieces[p]);
+  }
+}
+
+// d += a b for numbers in pieces; the product of the last two is below the rounding.
+template <int PIECES>
+__device__ __forceinline__ void multiply(float (&d)[4], const uint32_t (&a)[PIECES][4],
+                                         const uint32_t (&b)[PIECES][2]) {
+#pragma unroll
+  for (int sum = PIECES - 1; sum >= 0; --sum) {
+#pragma unroll
+    for (int i = 0; i <= sum; ++i) cuda::mma_bf16(d, a[i], b[sum - i]);
+  }
+}
+
+// The column vectors of a tile, by threads 0 ... COLUMNS - 1: read early, stored when the tile's
+// turn is near. Forward: offset. Backward: max, log of the total, scale.
+template <bool FORWARD, int COLUMNS>
+struct ColumnVectors {
+  float values[FORWARD ? 1 : 3];
+
+  __device__ __forceinline__ void read(const Pass<float>& pass, int64_t first) {
+    const int64_t c = first + threadIdx.x;
+    if (threadIdx.x >= COLUMNS) return;
+    const bool inside = c < pass.n_columns;
+    if (FORWARD) {
+      values[0] = inside ? pass.word_offset[c] * log2_e : -INFINITY;
+    } else {
+      const float scale = inside ? pass.column_scale[c] : 0.f;
+      values[0] = inside ? pass.column_max[c] * log2_e : 0.f;
+      // exp2(z - inf) = 0 where there is nothing to add
+      values[1] = scale != 0 ? pass.column_log_total[c] * log2_e : INFINITY;
+      values[2] = scale;
+    }
+  }
+  __device__ __forceinline__ void store(float* to) const {
+    if (threadIdx.x >= COLUMNS) return;
+#pragma unroll
+    for (int i = 0; i < (FORWARD ? 1 : 3); ++i) to[i * COLUMNS + threadIdx.x] = values[i];
+  }
+};
+
+template <int K, int PIECES, bool FORWARD, bool SUMS>
+__global__ void __launch_bounds__(Shape<K, PIECES>::threads)
+    mma_kernel(const Pass<float> pass, const uint16_t* packed_rows,
+               const uint16_t* packed_columns) {
+  using S = Shape<K, PIECES>;
+  constexpr int column_tiles = S::columns / 8;
+  uint16_t* const row_tile = dynamic_shared<uint16_t>();  // [pieces, rows, K]
+  uint16_t* const stages = row_tile + S::row_elements;    // [2, pieces, columns, K]
+  float* const vectors = reinterpret_cast<float*>(stages + 2 * S::stage_elements);  // [2, 3, ...]
+  const int lane = threadIdx.x % 32, g = lane / 4, m = lane % 4;
+  const int warp_row = threadIdx.x / 32 * 16 * S::row_tiles;
+  const int64_t first_row = int64_t(blockIdx.x) * S::rows, part = blockIdx.y;
+  const int64_t tiles = (pass.n_columns + S::columns - 1) / S::columns;
+  const int64_t first_tile = part * tiles / pass.parts, last_tile = (part + 1) * tiles / pass.parts;
+
+  // Row r of a row tile is g or g + 8.
+  float maxima[S::row_tiles][2], totals[S::row_tiles][2] = {}, offsets[S::row_tiles][2];
+  float sums[SUMS ? S::row_tiles : 1][SUMS ? K / 8 : 1][4] = {};
+#pragma unroll
+  for (int i = 0; i < S::row_tiles; ++i) {
+#pragma unroll
+    for (int r = 0; r < 2; ++r) {
+      const int64_t row = first_row + warp_row + 16 * i + 8 * r + g;
+      maxima[i][r] = lowest;
+      offsets[i][r] = !FORWARD && row < pass.n_rows ? pass.word_offset[row] * log2_e : 0.f;
+    }
+  }
+
+  ColumnVectors<FORWARD, S::columns> next;
+  copy_rows<K, PIECES, S::rows, S::threads>(packed_rows, pass.n_rows, first_row, row_tile);
+  copy_rows<K, PIECES, S::columns, S::threads>(packed_columns, pass.n_columns,
+                                               first_tile * S::columns, stages);
+  cuda::cp_async_commit();
+  next.read(pass, first_tile * S::columns);
+  next.store(vectors);
+
+  for (int64_t t = first_tile; t < last_tile; ++t) {
+    const int stage = int(t - first_tile) & 1;
+    uint16_t* const column_tile = stages + stage * S::stage_elements;
+    const float* const vector = vectors + stage * 3 * S::columns;
+    cuda::cp_async_wait<0>();
+    __syncthreads();  // the tile is there, and nobody reads the other one any more
+    if (t + 1 < last_tile) {
+      copy_rows<K, PIECES, S::columns, S::threads>(packed_columns, pass.n_columns,
+                                                   (t + 1) * S::columns,
+                                                   stages + (1 - stage) * S::stage_elements);
+      cuda::cp_async_commit();
+      next.read(pass, (t + 1) * S::columns);
+    }
+
+    float z[S::row_tiles][column_tiles][4];
+#pragma unroll
+    for (int j = 0; j < column_tiles; ++j) {
+#pragma unroll
+      for (int e = 0; e < 4; ++e) {
+        const float column = vector[8 * j + 2 * m + e % 2];
+#pragma unroll
+        for (int i = 0; i < S::row_tiles; ++i) {
+          z[i][j][e] = FORWARD ? column : offsets[i][e / 2] - column;
+        }
+      }
+    }
+#pragma unroll
+    for (int k = 0; k < K; k += 16) {
+      uint32_t a[S::row_tiles][PIECES][4];
+#pragma unroll
+      for (int i = 0; i < S::row_tiles; ++i) {
+#pragma unroll
+        for (int p = 0; p < PIECES; ++p) {
+          cuda::ldmatrix(a[i][p], place<K>(row_tile + p * S::rows * K,
+                                           warp_row + 16 * i + lane % 16, k + lane / 16 * 8));
+        }
+      }
+#pragma unroll
+      for (int j = 0; j < column_tiles; j += 2) {
+        uint32_t b[2][PIECES][2];
+#pragma unroll
+        for (int p = 0; p < PIECES; ++p) {
+          uint32_t pair[4];
+          cuda::ldmatrix(pair, place<K>(column_tile + p * S::columns * K,
+                                        8 * j + lane / 16 * 8 + lane % 8, k + lane / 8 % 2 * 8));
+          b[0][p][0] = pair[0], b[0][p][1] = pair[1];
+          b[1][p][0] = pair[2], b[1][p][1] = pair[3];
+        }
+#pragma unroll
+        for (int i = 0; i < S::row_tiles; ++i) {
+          multiply<PIECES>(z[i][j], a[i], b[0]);
+          multiply<PIECES>(z[i][j + 1], a[i], b[1]);
+        }
+      }
+    }
+
+    if (FORWARD) {
+      // The maximum is raised, and what was summed is scaled, only when sums might grow too large.
+      float tile_maxima[S::row_tiles][2];
+      bool raise = false;
+#pragma unroll
+      for (int i = 0; i < S::row_tiles; ++i) {
+#pragma unroll
+        for (int r = 0; r < 2; ++r) {
+          float max = maxima[i][r];
+#pragma unroll
+          for (int j = 0; j < column_tiles; ++j) {
+            max = fmaxf(max, fmaxf(z[i][j][2 * r], z[i][j][2 * r + 1]));
+          }
+          max = fmaxf(max, __shfl_xor_sync(all_lanes, max, 1));
+          max = fmaxf(max, __shfl_xor_sync(all_lanes, max, 2));
+          tile_maxima[i][r] = max;
+          raise |= max > maxima[i][r] + 8;
+        }
+      }
+      if (__any_sync(all_lanes, raise)) {
+#pragma unroll
+        for (int i = 0; i < S::row_tiles; ++i) {
+#pragma unroll
+          for (int r = 0; r < 2; ++r) {
+            const float factor = cuda::fast_exp2(maxima[i][r] - tile_maxima[i][r]);
+            maxima[i][r] = tile_maxima[i][r];
+            totals[i][r] *= factor;
+#pragma unroll
+            for (int j = 0; j < (SUMS ? K / 8 : 0); ++j) {
+              sums[SUMS ? i : 0][SUMS ? j : 0][2 * r] *= factor;
+              sums[SUMS ? i : 0][SUMS ? j : 0][2 * r + 1] *= factor;
+            }
+          }
+        }
+      }
+    }
+#pragma unroll
+    for (int j = 0; j < column_tiles; ++j) {
+#pragma unroll
+      for (int e = 0; e < 4; ++e) {
+        const int column = 8 * j + 2 * m + e % 2;
+        const float log_total = FORWARD ? 0.f : vector[S::columns + column];
+        const float scale = FORWARD ? 1.f : vector[2 * S::columns + column];
+#pragma unroll
+        for (int i = 0; i < S::row_tiles; ++i) {
+          const float power = z[i][j][e] - (FORWARD ? maxima[i][e / 2] : log_total);
+          z[i][j][e] = FORWARD ? cuda::fast_exp2(power) : scale * cuda::fast_exp2(power);
+          totals[i][e / 2] += z[i][j][e];
+        }
+      }
+    }
+
+    if (SUMS) {
+#pragma unroll
+      for (int c = 0; c < column_tiles; c += 2) {
+        uint32_t a[S::row_tiles][PIECES][4];
+#pragma unroll
+        for (int i = 0; i < S::row_tiles; ++i) {
+#pragma unroll
+          for (int q = 0; q < 4; ++q) {
+            uint32_t pieces[PIECES];
+            split(z[i][c + q / 2][q % 2 * 2], z[i][c + q / 2][q % 2 * 2 + 1], pieces);
+#pragma unroll
+            for (int p = 0; p < PIECES; ++p) a[i][p][q] = pieces[p];
+          }
+        }
+#pragma unroll
+        for (int k = 0; k < K / 8; k += 2) {
+          uint32_t b[2][PIECES][2];
+#pragma unroll
+          for (int p = 0; p < PIECES; ++p) {
+            uint32_t pair[4];
+            cuda::ldmatrix_transposed(pair, place<K>(column_tile + p * S::columns * K,
+                                                     8 * c + lane % 16, 8 * k + lane / 16 * 8));
+            b[0][p][0] = pair[0], b[0][p][1] = pair[1];
+            b[1][p][0] = pair[2], b[1][p][1] = pair[3];
+          }
+#pragma unroll
+          for (int i = 0; i < S::row_tiles; ++i) {
+            multiply<PIECES>(sums[SUMS ? i : 0][SUMS ? k : 0], a[i], b[0]);
+            multiply<PIECES>(sums[SUMS ? i : 0][SUMS ? k + 1 : 0], a[i], b[1]);
+          }
+        }
+      }
+    }
+    if (t + 1 < last_tile) next.store(vectors + (1 - stage) * 3 * S::columns);
+  }
+
+#pragma unroll
+  for (int i = 0; i < S::row_tiles; ++i) {
+#pragma unroll
+    for (int r = 0; r < 2; ++r) {
+      const int64_t row = first_row + warp_row + 16 * i + 8 * r + g;
+      const int64_t at = part * pass.n_rows + row;
+      float total = totals[i][r];
+      total += __shfl_xor_sync(all_lanes, total, 1);
+      total += __shfl_xor_sync(all_lanes, total, 2);
+      if (row >= pass.n_rows) continue;
+      if (m == 0) {
+        if (FORWARD) pass.maxima[at] = maxima[i][r] * ln_2;
+        pass.totals[at] = total;
+      }
+#pragma unroll
+      for (int j = 0; j < (SUMS ? K / 8 : 0); ++j) {
+#pragma unroll
+        for (int e = 0; e < 2; ++e) {
+          const int topic = 8 * j + 2 * m + e;
+          // Packed hidden, the backward's columns, are in units of log 2.
+          const float sum = sums[SUMS ? i : 0][SUMS ? j : 0][2 * r + e] * (FORWARD ? 1 : ln_2);
+          if (topic < pass.topics) pass.sums[at * pass.topics + topic] = sum;
+        }
+      }
+    }
+  }
+}
+
+template <int K, int PIECES>
+int launch_mma(const Pass<float>& pass, const uint16_t* rows, const uint16_t* columns,
+               void* stream) {
+  using S = Shape<K, PIECES>;
+  const dim3 grid(unsigned(divide_up(pass.n_rows, S::rows)), unsigned(pass.parts));
+  const auto run = [&](auto kernel) {
+    return launch(kernel, grid, S::threads, S::bytes, stream, pass, rows, columns);
+  };
+  if (pass.forward) {
+    return pass.sums ? run(mma_kernel<K, PIECES, true, true>)
+                     : run(mma_kernel<K, PIECES, true, false>);
+  }
+  return pass.sums ? run(mma_kernel<K, PIECES, false, true>)
+                   : run(mma_kernel<K, PIECES, false, false>);
+}
+
+// packed[p, r, k] = piece p of factor row_scale_r x_rk, 0 for k >= topics; two topics a lane
+__global__ void __launch_bounds__(256)
+    pack_kernel(const float* x, const float* row_scale, float factor, int64_t n, int64_t topics,
+                int padded, int pieces, uint16_t* packed) {
+  const int64_t row = int64_t(blockIdx.x) * 8 + threadIdx.x / 32;
+  if (row >= n) return;
+  const float scale = row_scale ? factor * row_scale[row] : factor;
+  for (int k = threadIdx.x % 32 * 2; k < padded; k += 64) {
+    float low = k < topics ? scale * x[row * topics + k] : 0.f;
+    float high = k + 1 < topics ? scale * x[row * topics + k + 1] : 0.f;
+    for (int p = 0; p < pieces; ++p) {
+      const uint32_t pair = cuda::pack_bf16(low, high);
+      *reinterpret_cast<uint32_t*>(packed + (p * n + row) * padded + k) = pair;
+      low -= low_half(pair);
+      high -= high_half(pair);
+    }
+  }
+}
+
+}  // namespace
+
+int64_t packed_topics(int64_t topics) { return topics <= 64 ? 64 : topics <= 128 ? 128 : 256; }
+
+int pack(const float* x, const float* row_scale, bool by_log2_e, int64_t n, int64_t topics,
+         int pieces, uint16_t* packed, void* stream) {
+  return launch(pack_kernel, unsigned(divide_up(n, 8)), 256, 0, stream, x, row_scale,
+                by_log2_e ? log2_e : 1.f, n, topics, int(packed_topics(topics)), pieces, packed);
+}
+
+int run_packed_pass(const Pass<float>& pass, int pieces, const uint16_t* rows,
+                    const uint16_t* columns, void* stream) {
+  switch (packed_topics(pass.topics) + pieces) {
+    case 65: return launch_mma<64, 1>(pass, rows, columns, stream);
+    case 66: return launch_mma<64, 2>(pass, rows, columns, stream);
+    case 129: return launch_mma<128, 1>(pass, rows, columns, stream);
+    case 130: return launch_mma<128, 2>(pass, rows, columns, stream);
+    case 257: return launch_mma<256, 1>(pass, rows, columns, stream);
+    default: return launch_mma<256, 2>(pass, rows, columns, stream);
+  }
+}
+
+}  // namespace bow_product
+}  // namespace ntm_fast
