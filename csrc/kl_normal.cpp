@@ -1,7 +1,7 @@
 #include "kl_normal.h"
 
+#include <array>
 #include <tuple>
-#include <utility>
 
 #include "tensors.h"
 
@@ -10,33 +10,42 @@ namespace ntm_fast {
 namespace {
 
 constexpr char op[] = "kl_normal";
+constexpr const char* names[] = {"mean", "log_variance", "prior_mean", "prior_log_variance"};
 constexpr int64_t rows_per_block = 64;
 constexpr double element_ns = 2;
 
-void check_inputs(const Tensor& mean, const Tensor& log_variance, const Tensor& prior_mean,
+using Arguments = std::array<Tensor, 4>;  // [R, K] or [1, K], rows contiguous in themselves
+
+Arguments checked(const Tensor& mean, const Tensor& log_variance, const Tensor& prior_mean,
                   const Tensor& prior_log_variance) {
   check(mean.dim() == 2, op, ": mean has shape ", shape(mean), ", expected [B, K]");
-  const std::pair<const char*, const Tensor*> others[] = {
-      {"log_variance", &log_variance},
-      {"prior_mean", &prior_mean},
-      {"prior_log_variance", &prior_log_variance}};
-  for (const auto& [name, tensor] : others) {
-    check_same_shape(op, name, *tensor, "mean", mean);
-    check_same_dtype(op, name, *tensor, "mean", mean);
+  Arguments arguments{mean, log_variance, prior_mean, prior_log_variance};
+  for (int i = 0; i < 4; ++i) {
+    Tensor& x = arguments[i];
+    const bool fits =
+        x.dim() == 2 && x.size(1) == mean.size(1) && (x.size(0) == 1 || x.size(0) == mean.size(0));
+    check(fits, op, ": ", names[i], " has shape ", shape(x), ", expected [1, ", mean.size(1),
+          "] or [", mean.size(0), ", ", mean.size(1), "]");
+    check_same_dtype(op, names[i], x, "mean", mean);
+    if (x.size(1) > 1 && x.stride(1) != 1) x = contiguous(x);
   }
+  return arguments;
 }
 
-// (mean, log_variance, prior_mean, prior_log_variance, all [B, K]) -> kl [B]
-Tensor kl_normal(const Tensor& mean, const Tensor& log_variance, const Tensor& prior_mean,
-                 const Tensor& prior_log_variance) {
-  check_inputs(mean, log_variance, prior_mean, prior_log_variance);
-  const Tensor m = contiguous(mean), v = contiguous(log_variance), pm = contiguous(prior_mean),
-               pv = contiguous(prior_log_variance);
+template <class T>
+NormalRows<T> rows_of(const Tensor& x) {
+  return {data<T>(x), x.size(0) == 1 ? 0 : x.stride(0)};
+}
+
+// (mean [B, K], the others [B, K] or [1, K]) -> kl [B]
+Tensor forward(const Tensor& mean, const Tensor& log_variance, const Tensor& prior_mean,
+               const Tensor& prior_log_variance) {
+  const Arguments x = checked(mean, log_variance, prior_mean, prior_log_variance);
   const Tensor kl = torch::stable::new_empty(mean, {mean.size(0)});
   dispatch_floating(op, "mean", mean, [&](auto zero) {
     using T = decltype(zero);
-    const KlNormal<T> args{data<T>(m),  data<T>(v),          data<T>(pm),
-                           data<T>(pv), mutable_data<T>(kl), mean.size(1)};
+    const KlNormal<T> args{rows_of<T>(x[0]), rows_of<T>(x[1]),    rows_of<T>(x[2]),
+                           rows_of<T>(x[3]), mutable_data<T>(kl), mean.size(1)};
     const auto kernel = NTM_FAST_CPU_CALL(kl_normal<T>);
     parallel_blocks(mean.size(0), rows_per_block, element_ns * double(mean.numel()),
                     [&](int64_t first, int64_t last) { kernel(args, first, last); });
@@ -44,31 +53,34 @@ Tensor kl_normal(const Tensor& mean, const Tensor& log_variance, const Tensor& p
   return kl;
 }
 
-// grad_kl [B] -> gradients of the four inputs, each [B, K]
-std::tuple<Tensor, Tensor, Tensor, Tensor> kl_normal_backward(const Tensor& grad_kl,
-                                                              const Tensor& mean,
-                                                              const Tensor& log_variance,
-                                                              const Tensor& prior_mean,
-                                                              const Tensor& prior_log_variance) {
-  check_inputs(mean, log_variance, prior_mean, prior_log_variance);
+// -> the four gradients, each [B, K] (for an argument [1, K] to be summed), or [0, K] if not wanted
+std::tuple<Tensor, Tensor, Tensor, Tensor> backward(
+    const Tensor& grad_kl, const Tensor& mean, const Tensor& log_variance, const Tensor& prior_mean,
+    const Tensor& prior_log_variance, bool want_mean, bool want_log_variance, bool want_prior_mean,
+    bool want_prior_log_variance) {
+  const Arguments x = checked(mean, log_variance, prior_mean, prior_log_variance);
   check(grad_kl.dim() == 1 && grad_kl.size(0) == mean.size(0), op, ": grad_kl has shape ",
         shape(grad_kl), ", expected [", mean.size(0), "]");
   check_same_dtype(op, "grad_kl", grad_kl, "mean", mean);
-  const Tensor g = contiguous(grad_kl), m = contiguous(mean), v = contiguous(log_variance),
-               pm = contiguous(prior_mean), pv = contiguous(prior_log_variance);
-  const Tensor gm = torch::stable::empty_like(m), gv = torch::stable::empty_like(m),
-               gpm = torch::stable::empty_like(m), gpv = torch::stable::empty_like(m);
+  const Tensor g = contiguous(grad_kl);
+  const bool want[] = {want_mean, want_log_variance, want_prior_mean, want_prior_log_variance};
+  const auto output = [&](int i) {
+    return torch::stable::new_empty(mean, {want[i] ? mean.size(0) : 0, mean.size(1)});
+  };
+  const Arguments gradients{output(0), output(1), output(2), output(3)};
   dispatch_floating(op, "mean", mean, [&](auto zero) {
     using T = decltype(zero);
-    const KlNormalBackward<T> args{data<T>(g),          data<T>(m),           data<T>(v),
-                                   data<T>(pm),         data<T>(pv),          mutable_data<T>(gm),
-                                   mutable_data<T>(gv), mutable_data<T>(gpm), mutable_data<T>(gpv),
-                                   mean.size(1)};
+    KlNormalBackward<T> args{rows_of<T>(x[0]), rows_of<T>(x[1]), rows_of<T>(x[2]),
+                             rows_of<T>(x[3]), data<T>(g),       {},
+                             mean.size(1)};
+    for (int i = 0; i < 4; ++i) {
+      args.gradients[i] = want[i] ? mutable_data<T>(gradients[i]) : nullptr;
+    }
     const auto kernel = NTM_FAST_CPU_CALL(kl_normal_backward<T>);
     parallel_blocks(mean.size(0), rows_per_block, element_ns * double(mean.numel()),
                     [&](int64_t first, int64_t last) { kernel(args, first, last); });
   });
-  return {gm, gv, gpm, gpv};
+  return {gradients[0], gradients[1], gradients[2], gradients[3]};
 }
 
 }  // namespace
@@ -79,12 +91,13 @@ STABLE_TORCH_LIBRARY_FRAGMENT(ntm_fast, m) {
       " -> Tensor");
   m.def(
       "kl_normal_backward(Tensor grad_kl, Tensor mean, Tensor log_variance, Tensor prior_mean,"
-      " Tensor prior_log_variance) -> (Tensor, Tensor, Tensor, Tensor)");
+      " Tensor prior_log_variance, bool want_mean, bool want_log_variance, bool want_prior_mean,"
+      " bool want_prior_log_variance) -> (Tensor, Tensor, Tensor, Tensor)");
 }
 
 STABLE_TORCH_LIBRARY_IMPL(ntm_fast, CPU, m) {
-  m.impl("kl_normal", TORCH_BOX(&kl_normal));
-  m.impl("kl_normal_backward", TORCH_BOX(&kl_normal_backward));
+  m.impl("kl_normal", TORCH_BOX(&forward));
+  m.impl("kl_normal_backward", TORCH_BOX(&backward));
 }
 
 }  // namespace ntm_fast

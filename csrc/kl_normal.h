@@ -5,20 +5,27 @@
 
 namespace ntm_fast {
 
-// Row-major [rows, topics] inputs; kl [rows].
+// An argument [R, K] whose rows are stride elements apart, or [1, K] with stride 0.
+template <class T>
+struct NormalRows {
+  const T* data;
+  int64_t stride;
+};
+
 template <class T>
 struct KlNormal {
-  const T *mean, *log_variance, *prior_mean, *prior_log_variance;
-  T* kl;
+  NormalRows<T> mean, log_variance, prior_mean, prior_log_variance;
+  T* kl;  // [R]
   int64_t topics;
 };
 
-// Gradients [rows, topics] of sum_r grad_kl[r] * kl[r]; those of the priors are the negated sums
-// that the caller reduces, per element here.
+// Gradients [R, K] of sum_r grad_kl[r] * kl[r], in the order of the arguments; null where not
+// wanted.
 template <class T>
 struct KlNormalBackward {
-  const T *grad_kl, *mean, *log_variance, *prior_mean, *prior_log_variance;
-  T *grad_mean, *grad_log_variance, *grad_prior_mean, *grad_prior_log_variance;
+  NormalRows<T> mean, log_variance, prior_mean, prior_log_variance;
+  const T* grad_kl;
+  T* gradients[4];
   int64_t topics;
 };
 

@@ -25,11 +25,11 @@ void kl_normal(const KlNormal<T>& args, int64_t first_row, int64_t last_row) {
   // Fixed lanes: a sum that vectorises and has the same order whatever the vector width.
   constexpr int lanes = 16;
   for (int64_t row = first_row; row < last_row; ++row) {
-    const int64_t start = row * args.topics;
-    const T* mean = args.mean + start;
-    const T* log_variance = args.log_variance + start;
-    const T* prior_mean = args.prior_mean + start;
-    const T* prior_log_variance = args.prior_log_variance + start;
+    const T* mean = args.mean.data + row * args.mean.stride;
+    const T* log_variance = args.log_variance.data + row * args.log_variance.stride;
+    const T* prior_mean = args.prior_mean.data + row * args.prior_mean.stride;
+    const T* prior_log_variance =
+        args.prior_log_variance.data + row * args.prior_log_variance.stride;
     T sums[lanes] = {};
     auto term = [&](int64_t k) __attribute__((always_inline)) {
       const T difference = mean[k] - prior_mean[k];
@@ -50,18 +50,39 @@ void kl_normal(const KlNormal<T>& args, int64_t first_row, int64_t last_row) {
 template <class T>
 void kl_normal_backward(const KlNormalBackward<T>& args, int64_t first_row, int64_t last_row) {
   for (int64_t row = first_row; row < last_row; ++row) {
+    const T* mean = args.mean.data + row * args.mean.stride;
+    const T* log_variance = args.log_variance.data + row * args.log_variance.stride;
+    const T* prior_mean = args.prior_mean.data + row * args.prior_mean.stride;
+    const T* prior_log_variance =
+        args.prior_log_variance.data + row * args.prior_log_variance.stride;
     const T grad = args.grad_kl[row];
-    const int64_t begin = row * args.topics, end = begin + args.topics;
-    NTM_FAST_SIMD for (int64_t i = begin; i < end; ++i) {
-      const T difference = args.mean[i] - args.prior_mean[i];
-      const T inverse_prior = exp(-args.prior_log_variance[i]);
-      const T ratio = exp(args.log_variance[i] - args.prior_log_variance[i]);
-      const T grad_mean = grad * difference * inverse_prior;
-      args.grad_mean[i] = grad_mean;
-      args.grad_log_variance[i] = T(.5) * grad * (ratio - T(1));
-      args.grad_prior_mean[i] = -grad_mean;
-      args.grad_prior_log_variance[i] =
-          T(.5) * grad * (T(1) - ratio - difference * difference * inverse_prior);
+    const auto of = [&](int which) { return args.gradients[which] + row * args.topics; };
+    if (args.gradients[0]) {
+      T* to = of(0);
+      NTM_FAST_SIMD for (int64_t k = 0; k < args.topics; ++k) {
+        to[k] = grad * (mean[k] - prior_mean[k]) * exp(-prior_log_variance[k]);
+      }
+    }
+    if (args.gradients[1]) {
+      T* to = of(1);
+      NTM_FAST_SIMD for (int64_t k = 0; k < args.topics; ++k) {
+        to[k] = T(.5) * grad * (exp(log_variance[k] - prior_log_variance[k]) - T(1));
+      }
+    }
+    if (args.gradients[2]) {
+      T* to = of(2);
+      NTM_FAST_SIMD for (int64_t k = 0; k < args.topics; ++k) {
+        to[k] = grad * (prior_mean[k] - mean[k]) * exp(-prior_log_variance[k]);
+      }
+    }
+    if (args.gradients[3]) {
+      T* to = of(3);
+      NTM_FAST_SIMD for (int64_t k = 0; k < args.topics; ++k) {
+        const T difference = mean[k] - prior_mean[k];
+        const T ratio = exp(log_variance[k] - prior_log_variance[k]);
+        to[k] =
+            T(.5) * grad * (T(1) - ratio - difference * difference * exp(-prior_log_variance[k]));
+      }
     }
   }
 }

@@ -43,6 +43,18 @@ class Ops(Protocol):
         self, indptr: Tensor, indices: Tensor, counts: Tensor, rows: Tensor
     ) -> tuple[Tensor, Tensor, Tensor]: ...
 
+    def dense_layer(
+        self,
+        x: Tensor,
+        weight: Tensor | None,
+        bias: Tensor | None,
+        activation: str = "none",
+        *,
+        batch_norm: bool = False,
+        shift: Tensor | None = None,
+        eps: float = 1e-3,
+    ) -> tuple[Tensor, Tensor, Tensor]: ...
+
     def dropout(self, x: Tensor, p: float, seed: Tensor, stream: int = 0) -> Tensor: ...
 
     def log_dirichlet_rsample(self, alpha: Tensor, seed: Tensor) -> Tensor: ...

@@ -9,6 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ntm_fast.models.backend import Ops
+
 
 class RunningMoments(nn.Module):
     """Running mean and variance [n] of batch statistics, bias-corrected as Adam's moments are.
@@ -63,8 +65,12 @@ class BatchNorm(nn.Module):
         self.shift = nn.Parameter(torch.zeros(n))
         self.running = RunningMoments(n, momentum)
 
+    def of_batch(self, x: Tensor) -> bool:
+        """Whether x [B, …] is normalised by its own statistics."""
+        return self.training and x.shape[0] > 1
+
     def forward(self, x: Tensor) -> Tensor:
-        if self.training and x.shape[0] > 1:
+        if self.of_batch(x):
             running = self.running
             running.steps.add_(1)
             return F.batch_norm(
@@ -73,6 +79,23 @@ class BatchNorm(nn.Module):
             )  # fmt: skip
         mean, variance = self.running.corrected()
         return F.batch_norm(x, mean, variance, None, self.shift, False, 0.0, self.eps)
+
+
+def dense(
+    ops: Ops, x: Tensor, linear: nn.Module, norm: nn.Module | None, activation: str = "none"
+) -> Tensor:
+    """activation(norm(linear(x))), in one op where that can be."""
+    weight, bias = cast(nn.Linear, linear).weight, cast(nn.Linear, linear).bias
+    if not isinstance(norm, BatchNorm):
+        return ops.dense_layer(x, weight, bias, activation)[0]
+    if not norm.of_batch(x):
+        y = norm(ops.dense_layer(x, weight, bias)[0])
+        return ops.dense_layer(y, None, None, activation)[0]
+    y, mean, variance = ops.dense_layer(
+        x, weight, bias, activation, batch_norm=True, shift=norm.shift, eps=norm.eps
+    )
+    norm.running.update(mean, variance, x.shape[0])
+    return y
 
 
 def maybe_batch_norm(n: int, enabled: bool, *, momentum: float, eps: float) -> nn.Module:

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from itertools import pairwise
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ntm_fast.data import Batch
 from ntm_fast.models.backend import Ops, OpsModule
+from ntm_fast.models.batch_norm import dense
 from ntm_fast.models.randomness import Masks, dropout
-
-ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {"softplus": F.softplus, "relu": F.relu}
 
 
 class Encoder(OpsModule):
@@ -49,15 +47,14 @@ class Encoder(OpsModule):
 
     def forward(self, batch: Batch, masks: Masks | None = None) -> Tensor:
         """Hidden vectors [B, H]; `masks` gives the dropout, None means no dropout."""
-        activate = ACTIVATIONS[self.activation]
         counts = batch.counts.log1p() if self.inputs == "log1p" else batch.counts
         hidden = self.ops.bow_linear(batch.indptr, batch.indices, counts, self.weight)
         hidden = hidden.to(self.bias.dtype)  # wider in evaluation
         if self.inputs == "normalised":
             hidden = hidden / document_lengths(batch)[:, None].to(hidden)
-        hidden = activate(hidden + self.bias)
+        hidden = self.ops.dense_layer(hidden, None, self.bias, self.activation)[0]
         for layer in self.layers:
-            hidden = activate(layer(hidden))
+            hidden = dense(self.ops, hidden, layer, None, self.activation)
         return dropout(hidden, self.dropout, masks)
 
 

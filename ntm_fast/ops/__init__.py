@@ -11,10 +11,12 @@ except ImportError as error:
         " or use ntm_fast.reference, which is plain PyTorch."
     ) from error
 
+from ntm_fast.ops import _plain  # noqa: F401  (registers what runs on CUDA)
 from ntm_fast.ops.bow_linear import bow_linear
 from ntm_fast.ops.bow_mixture_log_likelihood import bow_mixture_log_likelihood
 from ntm_fast.ops.bow_product_log_likelihood import bow_product_log_likelihood
 from ntm_fast.ops.bow_rows import bow_rows
+from ntm_fast.ops.dense_layer import dense_layer
 from ntm_fast.ops.dropout import dropout
 from ntm_fast.ops.gamma_implicit_gradient import gamma_implicit_gradient
 from ntm_fast.ops.kl_dirichlet import kl_dirichlet
@@ -34,6 +36,7 @@ __all__ = [
     "bow_mixture_log_likelihood",
     "bow_product_log_likelihood",
     "bow_rows",
+    "dense_layer",
     "dropout",
     "gamma_implicit_gradient",
     "kl_dirichlet",

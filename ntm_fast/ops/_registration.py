@@ -37,9 +37,11 @@ def differentiable(
     torch.library.register_fake(op.name(), fake)
     torch.library.register_autograd(op.name(), backward, setup_context=setup_context)
 
+    dispatch = op._op  # what calling the overload comes to
+
     def below_autograd(*args: Any) -> Any:
         with torch._C._AutoDispatchBelowAutograd():
-            return op(*args)
+            return dispatch(*args)
 
     def forward(ctx: Any, *args: Any) -> Any:
         output = below_autograd(*args)
@@ -53,26 +55,20 @@ def differentiable(
 
     composable = function(forward=op, setup_context=setup_context, backward=backward)
     eager = function(forward=forward, backward=backward)
+    apply_eager = super(torch.autograd.Function, eager).apply  # without functorch's preparations
 
     def call(*args: Any) -> Any:
         if torch.compiler.is_compiling():
             return op(*args)
         if torch._C._are_functorch_transforms_active():
             return composable.apply(*args)
-        if needs_gradient(*(x for x in args if isinstance(x, Tensor))):
-            return eager.apply(*args)
+        if torch.is_grad_enabled():
+            for x in args:
+                if isinstance(x, Tensor) and x.requires_grad:
+                    return apply_eager(*args)
         return below_autograd(*args)
 
     return call
-
-
-def on_cuda(op: Op) -> Callable[[Callable[..., Any]], object]:
-    """Make a function in plain PyTorch what ``op``, which has no CUDA kernel, does there."""
-
-    def register(function: Callable[..., Any]) -> object:
-        return torch.library.register_kernel(op.name(), "cuda", function)
-
-    return register
 
 
 def once_differentiable(op: Op, *, fake: Callable[..., Any]) -> Callable[..., Any]:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any, cast
+
 import torch
 from torch import Tensor
 
@@ -14,6 +17,9 @@ def as_rows(op: str, name: str, *arguments: Tensor | float) -> tuple[torch.Size,
     The first argument, called ``name`` in errors, is a tensor; numbers get its dtype and device.
     """
     first = widen(torch.as_tensor(arguments[0]))
+    if first.dim() == 2 and all(_is_plain(a, first) for a in arguments[1:]):  # most calls
+        plain = (widen(cast(Tensor, a)) for a in arguments[1:])
+        return first.shape[:1], [first, *(a if a.dim() == 2 else a.unsqueeze(0) for a in plain)]
     others = [widen(a) if isinstance(a, Tensor) else first.new_tensor(a) for a in arguments[1:]]
     if first.dim() and all(t.shape in (first.shape, first.shape[-1:]) for t in others):
         shape = first.shape
@@ -30,6 +36,22 @@ def as_rows(op: str, name: str, *arguments: Tensor | float) -> tuple[torch.Size,
     return shape[:-1], result
 
 
+def _is_plain(argument: Tensor | float, first: Tensor) -> bool:
+    return isinstance(argument, Tensor) and argument.shape in (first.shape, first.shape[1:])
+
+
 def sum_of_shared(gradient: Tensor, rows: int) -> Tensor:
     """The gradient [R, K] of an argument that had ``rows`` rows."""
     return gradient.sum(0, keepdim=True) if rows == 1 and gradient.shape[0] != 1 else gradient
+
+
+def gradients_of_rows(
+    ctx: Any, grad: Tensor, backward: Callable[..., Any]
+) -> tuple[Tensor | None, ...]:
+    """Gradients of the saved arguments by an op that takes (grad, *arguments, *wanted)."""
+    arguments, wanted = ctx.saved_tensors, ctx.needs_input_grad
+    gradients = backward(grad, *arguments, *wanted)
+    return tuple(
+        sum_of_shared(gradient, argument.shape[0]) if want else None
+        for gradient, argument, want in zip(gradients, arguments, wanted, strict=True)
+    )

@@ -5,9 +5,6 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from ntm_fast import reference
-from ntm_fast.ops._registration import on_cuda
-
 _op = torch.ops.ntm_fast.bow_rows.default
 
 
@@ -20,7 +17,6 @@ def _fake(
 
 
 torch.library.register_fake(_op.name(), _fake)
-on_cuda(_op)(reference.bow_rows)
 
 
 def bow_rows(

@@ -7,8 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ntm_fast import reference
-from ntm_fast.ops._registration import differentiable, on_cuda, widen
+from ntm_fast.ops._registration import differentiable, widen
 
 _op = torch.ops.ntm_fast.dropout.default
 
@@ -26,7 +25,6 @@ def _backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
     return _call(grad, ctx.p, ctx.saved_tensors[0], ctx.stream), None, None, None
 
 
-on_cuda(_op)(reference.dropout)
 _call = differentiable(_op, fake=_fake, setup_context=_setup_context, backward=_backward)
 
 

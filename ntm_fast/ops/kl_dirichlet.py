@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from ntm_fast.ops._registration import differentiable, once_differentiable
-from ntm_fast.ops._rows import as_rows, sum_of_shared
+from ntm_fast.ops._rows import as_rows, gradients_of_rows
 
 _op = torch.ops.ntm_fast.kl_dirichlet.default
 _backward_op = torch.ops.ntm_fast.kl_dirichlet_backward.default
@@ -30,13 +30,7 @@ def _setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
 
 
 def _backward(ctx: Any, grad_kl: Tensor) -> tuple[Tensor | None, ...]:
-    alpha, prior = ctx.saved_tensors
-    want_alpha, want_prior = ctx.needs_input_grad
-    grad_alpha, grad_prior = _backward_call(grad_kl, alpha, prior, want_alpha, want_prior)
-    return (
-        grad_alpha if want_alpha else None,
-        sum_of_shared(grad_prior, prior.shape[0]) if want_prior else None,
-    )
+    return gradients_of_rows(ctx, grad_kl, _backward_call)
 
 
 _call = differentiable(_op, fake=_fake, setup_context=_setup_context, backward=_backward)
@@ -70,4 +64,4 @@ def kl_dirichlet(alpha: Tensor, prior: Tensor | float) -> Tensor:
     """
     shape, rows = as_rows("kl_dirichlet", "alpha", alpha, prior)
     kl: Tensor = _call(*rows)
-    return kl.reshape(shape)
+    return kl if kl.shape == shape else kl.reshape(shape)

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from ntm_fast.ops._registration import differentiable, once_differentiable
-from ntm_fast.ops._rows import as_rows, sum_of_shared
+from ntm_fast.ops._rows import as_rows, gradients_of_rows
 
 _op = torch.ops.ntm_fast.kl_gamma.default
 _backward_op = torch.ops.ntm_fast.kl_gamma_backward.default
@@ -28,14 +28,7 @@ def _setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
 
 
 def _backward(ctx: Any, grad_kl: Tensor) -> tuple[Tensor | None, ...]:
-    arguments = ctx.saved_tensors
-    gradients = _backward_call(grad_kl, *arguments, *ctx.needs_input_grad)
-    return tuple(
-        sum_of_shared(gradient, argument.shape[0]) if wanted else None
-        for gradient, argument, wanted in zip(
-            gradients, arguments, ctx.needs_input_grad, strict=True
-        )
-    )
+    return gradients_of_rows(ctx, grad_kl, _backward_call)
 
 
 _call = differentiable(_op, fake=_fake, setup_context=_setup_context, backward=_backward)
@@ -71,4 +64,4 @@ def kl_gamma(
     """
     shape, rows = as_rows("kl_gamma", "alpha", alpha, rate, prior_alpha, prior_rate)
     kl: Tensor = _call(*rows)
-    return kl.reshape(shape)
+    return kl if kl.shape == shape else kl.reshape(shape)

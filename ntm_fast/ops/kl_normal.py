@@ -7,7 +7,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ntm_fast.ops._registration import differentiable, once_differentiable, widen
+from ntm_fast.ops._registration import differentiable, once_differentiable
+from ntm_fast.ops._rows import as_rows, gradients_of_rows
 
 _op = torch.ops.ntm_fast.kl_normal.default
 _backward_op = torch.ops.ntm_fast.kl_normal_backward.default
@@ -17,16 +18,17 @@ def _fake(mean: Tensor, log_variance: Tensor, prior_mean: Tensor, prior_lv: Tens
     return mean.new_empty(mean.shape[0])
 
 
-def _fake_backward(grad_kl: Tensor, mean: Tensor, *others: Tensor) -> tuple[Tensor, ...]:
-    return tuple(torch.empty_like(mean, memory_format=torch.contiguous_format) for _ in range(4))
+def _fake_backward(grad_kl: Tensor, mean: Tensor, *others: Any) -> tuple[Tensor, ...]:
+    rows, topics = mean.shape
+    return tuple(mean.new_empty(rows if wanted else 0, topics) for wanted in others[-4:])
 
 
 def _setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
     ctx.save_for_backward(*inputs)
 
 
-def _backward(ctx: Any, grad_kl: Tensor) -> tuple[Tensor, ...]:
-    return tuple(_backward_call(grad_kl, *ctx.saved_tensors))
+def _backward(ctx: Any, grad_kl: Tensor) -> tuple[Tensor | None, ...]:
+    return gradients_of_rows(ctx, grad_kl, _backward_call)
 
 
 _call = differentiable(_op, fake=_fake, setup_context=_setup_context, backward=_backward)
@@ -58,10 +60,6 @@ def kl_normal(
 
     Source: Kingma & Welling, "Auto-Encoding Variational Bayes", 2014, appendix B.
     """
-    tensors = (mean, log_variance, prior_mean, prior_log_variance)
-    arguments: tuple[Tensor, ...] = torch.broadcast_tensors(*map(widen, tensors))
-    shape = arguments[0].shape
-    if not shape:
-        raise ValueError("kl_normal: mean is 0-dimensional, expected [..., K]")
-    kl: Tensor = _call(*(a.reshape(-1, shape[-1]) for a in arguments))
-    return kl.reshape(shape[:-1])
+    shape, rows = as_rows("kl_normal", "mean", mean, log_variance, prior_mean, prior_log_variance)
+    kl: Tensor = _call(*rows)
+    return kl if kl.shape == shape else kl.reshape(shape)

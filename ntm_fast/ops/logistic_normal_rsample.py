@@ -7,8 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ntm_fast.ops._registration import differentiable, on_cuda, once_differentiable, widen
-from ntm_fast.reference._philox import normals
+from ntm_fast.ops._registration import differentiable, once_differentiable, widen
 
 _op = torch.ops.ntm_fast.logistic_normal_rsample.default
 _backward_op = torch.ops.ntm_fast.logistic_normal_rsample_backward.default
@@ -36,18 +35,6 @@ def _backward(ctx: Any, grad: Tensor | None, _: Tensor | None) -> tuple[Tensor |
 
 _call = differentiable(_op, fake=_fake, setup_context=_setup_context, backward=_backward)
 _backward_call = once_differentiable(_backward_op, fake=_fake_backward)
-
-
-@on_cuda(_op)
-def _draw(mean: Tensor, log_variance: Tensor, seed: Tensor) -> tuple[Tensor, Tensor]:
-    half_deviation = 0.5 * (0.5 * log_variance).exp() * normals(seed, mean)
-    return (mean + 2 * half_deviation).softmax(1), half_deviation
-
-
-@on_cuda(_backward_op)
-def _gradients(grad: Tensor, theta: Tensor, half_deviation: Tensor) -> tuple[Tensor, Tensor]:
-    grad_mean = theta * (grad - (grad * theta).sum(1, keepdim=True))
-    return grad_mean, grad_mean * half_deviation
 
 
 def logistic_normal_rsample(mean: Tensor, log_variance: Tensor, seed: Tensor) -> Tensor:

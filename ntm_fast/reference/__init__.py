@@ -4,6 +4,7 @@ from ntm_fast.reference.bow_linear import bow_linear
 from ntm_fast.reference.bow_mixture_log_likelihood import bow_mixture_log_likelihood
 from ntm_fast.reference.bow_product_log_likelihood import bow_product_log_likelihood
 from ntm_fast.reference.bow_rows import bow_rows
+from ntm_fast.reference.dense_layer import dense_layer
 from ntm_fast.reference.dropout import dropout
 from ntm_fast.reference.gamma_implicit_gradient import gamma_implicit_gradient
 from ntm_fast.reference.kl_dirichlet import kl_dirichlet
@@ -23,6 +24,7 @@ __all__ = [
     "bow_mixture_log_likelihood",
     "bow_product_log_likelihood",
     "bow_rows",
+    "dense_layer",
     "dropout",
     "gamma_implicit_gradient",
     "kl_dirichlet",

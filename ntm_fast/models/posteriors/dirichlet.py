@@ -5,11 +5,10 @@ from __future__ import annotations
 import math
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ntm_fast.models.backend import Ops
-from ntm_fast.models.batch_norm import maybe_batch_norm
+from ntm_fast.models.batch_norm import dense, maybe_batch_norm
 from ntm_fast.models.posteriors.base import Parameters, Posterior, register
 from ntm_fast.models.settings import ModelSettings
 
@@ -45,7 +44,7 @@ class Dirichlet(Posterior):
         self.register_prior("log_prior", torch.full((settings.n_topics,), log_prior))
 
     def forward(self, hidden: Tensor) -> Parameters:
-        alpha = F.softplus(self.norm(self.head(hidden)))
+        alpha = dense(self.ops, hidden, self.head, self.norm, "softplus")
         return ((alpha + self.floor).clamp(max=self.ceiling),)
 
     def sample(self, parameters: Parameters, seed: Tensor) -> Tensor:

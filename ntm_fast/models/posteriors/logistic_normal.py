@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from ntm_fast.models.backend import Ops
-from ntm_fast.models.batch_norm import maybe_batch_norm
+from ntm_fast.models.batch_norm import dense, maybe_batch_norm
 from ntm_fast.models.posteriors.base import Parameters, Posterior, register
 from ntm_fast.models.settings import ModelSettings
 
@@ -44,8 +44,7 @@ class LogisticNormal(Posterior):
         self.register_prior("prior_log_variance", torch.full((n_topics,), math.log(variance)))
 
     def forward(self, hidden: Tensor) -> Parameters:
-        both: Tensor = self.norm(self.heads(hidden))
-        return both.chunk(2, dim=1)
+        return dense(self.ops, hidden, self.heads, self.norm).chunk(2, dim=1)
 
     def sample(self, parameters: Parameters, seed: Tensor) -> Tensor:
         mean, log_variance = parameters

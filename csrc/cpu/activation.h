@@ -1,0 +1,54 @@
+#pragma once
+// Activations and their derivatives, branch-free, for loops that vectorise.
+
+#include "../dense_layer.h"
+#include "../math/exp_log.h"
+
+NTM_FAST_ISA_BEGIN
+
+// log(1 + exp(z)) = max(z, 0) + log1p(t) with t = exp(-|z|) from (0, 1], by the series of
+// log1p(t) = 2 artanh(s) with s = t / (2 + t) <= 1/3. Relative error <= 3 ulp.
+template <class T>
+NTM_FAST_INLINE T softplus(T z) {
+  const T t = exp(z > T(0) ? -z : z);
+  const T s = t / (T(2) + t), square = s * s;
+  constexpr int last = sizeof(T) == 4 ? 15 : 33;  // power of s
+  T series = T(2) / T(last);
+#pragma GCC unroll 16
+  for (int power = last - 2; power > 0; power -= 2) series = series * square + T(2) / T(power);
+  return (z > T(0) ? z : T(0)) + s * series;
+}
+
+// The derivative of softplus where its value is y: 1 - exp(-y), by its series for small y.
+template <class T>
+NTM_FAST_INLINE T softplus_slope(T y) {
+  T series = T(-1) / T(3628800);
+  series = series * y + T(1) / T(362880);
+  series = series * y - T(1) / T(40320);
+  series = series * y + T(1) / T(5040);
+  series = series * y - T(1) / T(720);
+  series = series * y + T(1) / T(120);
+  series = series * y - T(1) / T(24);
+  series = series * y + T(1) / T(6);
+  series = series * y - T(.5);
+  series = series * y + T(1);
+  return y < T(.1) ? y * series : T(1) - exp(-y);
+}
+
+// Calls f(activation, derivative by the value) for one of them.
+template <class T, class F>
+NTM_FAST_INLINE void with_activation(Activation which, const F& f) {
+  switch (which) {
+    case Activation::none:
+      return f([](T z) __attribute__((always_inline)) { return z; },
+               [](T) __attribute__((always_inline)) { return T(1); });
+    case Activation::softplus:
+      return f([](T z) __attribute__((always_inline)) { return softplus(z); },
+               [](T y) __attribute__((always_inline)) { return softplus_slope(y); });
+    case Activation::relu:  // NaN stays
+      return f([](T z) __attribute__((always_inline)) { return z < T(0) ? T(0) : z; },
+               [](T y) __attribute__((always_inline)) { return y > T(0) ? T(1) : T(0); });
+  }
+}
+
+NTM_FAST_ISA_END
