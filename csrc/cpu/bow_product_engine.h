@@ -3,6 +3,7 @@
 // from an engine, so that another arithmetic is another class with these members.
 
 #include "../bow_product_log_likelihood.h"
+#include "bow_product_tile.h"
 #include "panel_gemm.h"
 
 NTM_FAST_ISA_BEGIN
@@ -21,20 +22,24 @@ class PanelEngine {
   // topics, each [documents, width]; zeros in the padding.
   static void pack(int64_t documents, int64_t topics, const T* hidden, T* packed) {
     const Panels<T> by_document(documents), by_topic(topics);
-    for (int64_t p = 0; p < by_document.count; ++p) {
+    for (int64_t p = 0; p < by_document.count; ++p, packed += topics * by_document.most) {
       const int64_t first = p * by_document.most, width = by_document.width(p);
-      for (int64_t k = 0; k < topics; ++k) {
-        for (int64_t d = first; d < first + width; ++d) {
-          *packed++ = d < documents ? hidden[d * topics + k] : T(0);
+      for (int64_t k = 0; k < topics; k += 16) {  // few rows at a time: they stay in the cache
+        const int64_t end = k + 16 < topics ? k + 16 : topics;
+        for (int64_t i = 0; i < width; ++i) {
+          const T* from = hidden + (first + i) * topics;
+          const bool padding = first + i >= documents;
+          for (int64_t j = k; j < end; ++j) packed[j * width + i] = padding ? T(0) : from[j];
         }
       }
     }
+    packed += topics * (by_document.columns() - by_document.count * by_document.most);
     for (int64_t p = 0; p < by_topic.count; ++p) {
       const int64_t first = p * by_topic.most, width = by_topic.width(p);
-      for (int64_t d = 0; d < documents; ++d) {
-        for (int64_t k = first; k < first + width; ++k) {
-          *packed++ = k < topics ? hidden[d * topics + k] : T(0);
-        }
+      const int64_t used = topics - first < width ? topics - first : width;
+      for (int64_t d = 0; d < documents; ++d, packed += width) {
+        for (int64_t k = 0; k < used; ++k) packed[k] = hidden[d * topics + first + k];
+        for (int64_t k = used; k < width; ++k) packed[k] = T(0);
       }
     }
   }
@@ -60,12 +65,20 @@ class PanelEngine {
   // Rows of grad_weight for words from first on = grads [words, row] . hidden
   NTM_FAST_INLINE void grad_weight(int64_t first, int64_t words, const T* grads, T* out) const {
     const T* hidden = in.packed_hidden + in.topics * documents.columns();
-    for (int64_t p = 0; p < topics.count; ++p) {
-      const int64_t k = p * topics.most, width = topics.width(p);
-      const int64_t last_lanes = p + 1 == topics.count ? in.topics % Vector<T>::width : 0;
+    const int64_t in_panels = in.topics - rest_by_dots();
+    out += first * in.topics;
+    for (int64_t k = 0; k < in_panels; k += topics.most) {
+      const int64_t used = in_panels - k < topics.most ? in_panels - k : topics.most;
+      const int64_t lanes = used % Vector<T>::width, width = topics.width(k / topics.most);
       panel_gemm<T, false>({grads, in.plan.row, hidden + k * in.documents, width, in.documents,
-                            out + first * in.topics + k, in.topics, last_lanes, false},
-                           words, width);
+                            out + k, in.topics, lanes, false},
+                           words, used);
+    }
+    switch (rest_by_dots()) {
+      case 1: dots<1>(words, grads, out); break;
+      case 2: dots<2>(words, grads, out); break;
+      case 3: dots<3>(words, grads, out); break;
+      case 4: dots<4>(words, grads, out); break;
     }
   }
 
@@ -82,6 +95,41 @@ class PanelEngine {
   }
 
  private:
+  // The last topics, too few to be worth a register of them: sums over registers of documents.
+  NTM_FAST_INLINE int64_t rest_by_dots() const {
+    const int64_t rest = in.topics % Vector<T>::width;
+    return rest <= 4 && rest * (documents.vectors + 8) < in.documents ? rest : 0;
+  }
+
+  template <int TOPICS>
+  void dots(int64_t words, const T* grads, T* out) const {
+    constexpr int64_t width = Vector<T>::width;
+    for_words<vector_registers / 8>(words, [&](auto count, int64_t t) {
+      constexpr int n = decltype(count)::value;
+      typename Vector<T>::type sums[n][TOPICS] = {};
+      for (int64_t v = 0; v < documents.vectors; ++v) {
+        const int64_t panel = v / max_panel_vectors;
+        const T* hidden = in.packed_hidden + panel * documents.most * in.topics +
+                          (in.topics - TOPICS) * documents.width(panel) +
+                          v % max_panel_vectors * width;
+        typename Vector<T>::type h[TOPICS];
+#pragma GCC unroll 4
+        for (int k = 0; k < TOPICS; ++k) h[k] = load(hidden + k * documents.width(panel));
+#pragma GCC unroll 4
+        for (int i = 0; i < n; ++i) {
+          const auto g = load(grads + (t + i) * in.plan.row + v * width);
+#pragma GCC unroll 4
+          for (int k = 0; k < TOPICS; ++k) sums[i][k] += g * h[k];
+        }
+      }
+      for (int i = 0; i < n; ++i) {
+        for (int k = 0; k < TOPICS; ++k) {
+          out[(t + i + 1) * in.topics - TOPICS + k] = sum_lanes<T>(sums[i][k]);
+        }
+      }
+    });
+  }
+
   const BowProductInputs<T>& in;
   Panels<T> documents, topics;
 };

@@ -21,22 +21,37 @@ NTM_FAST_INLINE T dot(const T* a, const T* b, int64_t n) {
   return sum_lanes<T>(sum);
 }
 
+// Calls f(Count<N>, t) for words t .. t + N, few enough that their sums stay in registers, until
+// all words of the block are done.
+template <int MOST, class F>
+NTM_FAST_INLINE void for_words(int64_t words, const F& f) {
+  int64_t t = 0;
+  for (; t + MOST <= words; t += MOST) f(Count<MOST>{}, t);
+  for (; t < words; ++t) f(Count<1>{}, t);
+}
+
 // Mean and biased variance of the block's raw logits over the documents. They come from centered
 // hidden: what is left is a sum of squares, and the mean is that of hidden times the weight. The
 // padding is 0 and adds nothing.
 template <class T>
 void block_statistics(const BowProductInputs<T>& in, int64_t first, int64_t words, const T* raw,
                       T* mean, T* var) {
-  for (int64_t t = 0; t < words; ++t) {
-    const T* row = raw + t * in.plan.row;
-    typename Vector<T>::type squares{};
+  for_words<4>(words, [&](auto count, int64_t t) {
+    constexpr int n = decltype(count)::value;
+    typename Vector<T>::type squares[n] = {};
     for (int64_t d = 0; d < columns(in); d += Vector<T>::width) {
-      const auto x = load(row + d);
-      squares += x * x;
+#pragma GCC unroll 4
+      for (int i = 0; i < n; ++i) {
+        const auto x = load(raw + (t + i) * in.plan.row + d);
+        squares[i] += x * x;
+      }
     }
-    var[first + t] = sum_lanes<T>(squares) / T(in.documents);
-    mean[first + t] = dot(in.weight + (first + t) * in.topics, in.hidden_mean, in.topics);
-  }
+    for (int i = 0; i < n; ++i) {
+      const int64_t v = first + t + i;
+      var[v] = sum_lanes<T>(squares[i]) / T(in.documents);
+      mean[v] = dot(in.weight + v * in.topics, in.hidden_mean, in.topics);
+    }
+  });
 }
 
 // Per word of a block: z = (raw - center) * slope + shift, normalised = (raw - center) *
@@ -51,50 +66,47 @@ struct Affine {
 
   // From the batch's own variance, or from what was given.
   void set(const BowProductInputs<T>& in, int64_t first, int64_t words, const T* batch_var) const {
-    const bool normalise = in.batch_statistics || in.mean;
+    const T* const var = in.batch_statistics ? batch_var : in.mean ? in.var : nullptr;
+    const T* const mean = in.batch_statistics ? nullptr : in.mean;
     for (int64_t t = 0; t < words; ++t) {
-      const int64_t v = first + t;
-      const T bias = in.bias ? in.bias[v] : T(0);
-      const T var = in.batch_statistics ? batch_var[v] : in.mean ? in.var[v] : T(1);
-      center[t] = in.batch_statistics ? T(0) : in.mean ? in.mean[v] - bias : -bias;
-      inverse_std[t] = normalise ? T(1) / __builtin_sqrt(var + in.eps) : T(1);
-      slope[t] = inverse_std[t] * (normalise && in.scale ? in.scale[v] : T(1));
-      shift[t] = normalise && in.shift ? in.shift[v] : T(0);
+      const T bias = in.bias && !in.batch_statistics ? in.bias[first + t] : T(0);
+      center[t] = (mean ? mean[first + t] : T(0)) - bias;
+      shift[t] = in.shift ? in.shift[first + t] : T(0);
+      slope[t] = in.scale ? in.scale[first + t] : T(1);
+      inverse_std[t] = var ? var[first + t] + in.eps : T(1);
+    }
+    if (!var) return;
+    NTM_FAST_SIMD for (int64_t t = 0; t < words; ++t) {
+      inverse_std[t] = T(1) / square_root(inverse_std[t]);
+      slope[t] *= inverse_std[t];
     }
   }
 };
 
-// The logits of WORDS words, the block's from t on, join the running maximum and sum of
-// exponentials of each document.
-template <int WORDS, class T>
-void add_exponentials(const BowProductInputs<T>& in, const T* raw, const Affine<T>& affine,
-                      int64_t t, T* maxima, T* sums) {
-  using V = typename Vector<T>::type;
-  const T *center = affine.center + t, *slope = affine.slope + t, *shift = affine.shift + t;
-  raw += t * in.plan.row;
-  for (int64_t d = 0; d < columns(in); d += Vector<T>::width) {
-    const V old = load(maxima + d);
-    V max = old, z[WORDS];
-#pragma GCC unroll 16
-    for (int i = 0; i < WORDS; ++i) {
-      z[i] = (load(raw + i * in.plan.row + d) - center[i]) * slope[i] + shift[i];
-      max = z[i] > max ? z[i] : max;
-    }
-    V sum = load(sums + d) * exp_flushed(old - max);
-#pragma GCC unroll 16
-    for (int i = 0; i < WORDS; ++i) sum += exp_flushed(z[i] - max);
-    store(maxima + d, max);
-    store(sums + d, sum);
-  }
-}
-
+// The block's logits join the running maximum and sum of exponentials of each document.
 template <class T>
-NTM_FAST_INLINE void add_exponentials(const BowProductInputs<T>& in, int64_t words, const T* raw,
-                                      const Affine<T>& affine, T* maxima, T* sums) {
-  int64_t t = 0;
-  for (; t + 12 <= words; t += 12) add_exponentials<12>(in, raw, affine, t, maxima, sums);
-  for (; t + 4 <= words; t += 4) add_exponentials<4>(in, raw, affine, t, maxima, sums);
-  for (; t < words; ++t) add_exponentials<1>(in, raw, affine, t, maxima, sums);
+void add_exponentials(const BowProductInputs<T>& in, int64_t words, const T* raw,
+                      const Affine<T>& affine, T* maxima, T* sums) {
+  using V = typename Vector<T>::type;
+  for_words<12>(words, [&](auto count, int64_t t) {
+    constexpr int n = decltype(count)::value;
+    const T *center = affine.center + t, *slope = affine.slope + t, *shift = affine.shift + t;
+    const T* const x = raw + t * in.plan.row;
+    for (int64_t d = 0; d < columns(in); d += Vector<T>::width) {
+      const V old = load(maxima + d);
+      V max = old, z[n];
+#pragma GCC unroll 16
+      for (int i = 0; i < n; ++i) {
+        z[i] = (load(x + i * in.plan.row + d) - center[i]) * slope[i] + shift[i];
+        max = z[i] > max ? z[i] : max;
+      }
+      V sum = load(sums + d) * exp_flushed(old - max);
+#pragma GCC unroll 16
+      for (int i = 0; i < n; ++i) sum += exp_flushed(z[i] - max);
+      store(maxima + d, max);
+      store(sums + d, sum);
+    }
+  });
 }
 
 // The dense part -total_d p_dv of the gradients of the logits of word t, and their sums, plain and
