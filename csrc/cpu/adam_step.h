@@ -7,21 +7,27 @@
 
 NTM_FAST_ISA_BEGIN
 
+template <class T, class V>
+NTM_FAST_INLINE void adam_moments(V gradient, V& average, V& square, const AdamRates<T>& rates) {
+  average = rates.beta1 * average + rates.rest1 * gradient;
+  square = rates.beta2 * square + rates.rest2 * gradient * gradient;
+}
+
 // What the step takes off the parameter, before the step size; average and square move on.
 template <class T, bool DECAY, class V>
 NTM_FAST_INLINE V adam_direction(V parameter, V gradient, V& average, V& square, T root_scale,
                                  const AdamRates<T>& rates) {
   if constexpr (DECAY) gradient += rates.weight_decay * parameter;
-  average = rates.beta1 * average + rates.rest1 * gradient;
-  square = rates.beta2 * square + rates.rest2 * gradient * gradient;
+  adam_moments(gradient, average, square, rates);
   return average / (root_scale * square_root(square) + rates.eps);
 }
 
 template <class T, bool DECAY, class V>
 NTM_FAST_INLINE void adam_step(V& parameter, V gradient, V& average, V& square,
                                const AdamStep<T>& step, const AdamRates<T>& rates) {
-  parameter -= step.step_size * adam_direction<T, DECAY>(parameter, gradient, average, square,
-                                                         step.root_scale, rates);
+  const V direction =
+      adam_direction<T, DECAY>(parameter, gradient, average, square, step.root_scale, rates);
+  parameter -= step.step_size * direction;
 }
 
 NTM_FAST_ISA_END

@@ -1,0 +1,63 @@
+"""Steps of Adam on some rows of a parameter, in place: what lets the other rows wait."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+_op = torch.ops.ntm_fast.adam_rows.default
+
+
+def adam_rows(
+    parameter: Tensor,
+    average: Tensor,
+    square: Tensor,
+    done: Tensor | None,
+    rows: Tensor | None,
+    gradient: Tensor | None,
+    schedule: Tensor,
+    steps: int,
+    beta1: float,
+    beta2: float,
+    eps: float,
+    weight_decay: float,
+) -> None:
+    """Bring rows of a parameter to the schedule's first `steps`, bit for bit as `adam` would have.
+
+    Row v has taken the first done[v] of them. The others are taken now: with a gradient of 0, but
+    for the last step where `gradient` is given. Replaying costs a root and a division an element
+    and step until the steps no longer change the parameter, and two products from there on. In
+    place, hence not one of the public ops.
+
+    Parameters
+    ----------
+    parameter, average, square : Tensor [V, H], float32 or float64, contiguous, on the CPU
+    done : Tensor [V] int32, set to `steps` at the rows; None: all rows lack the last step alone
+    rows : Tensor [U] int32 or int64, None for all; with a gradient each row occurs once, else any
+        number of times
+    gradient : Tensor [U, H] of the rows at the last step, or None
+    schedule : Tensor [S, 2] float64, S >= steps; step_size and root_scale of each step, see `adam`
+    steps, beta1, beta2, eps, weight_decay : see `adam`
+
+    Raises
+    ------
+    ValueError
+        If shapes, dtypes or numbers do not fit, a row is not in [0, V), or a row with a gradient
+        occurs twice or has taken the last step already.
+    """
+    with torch._C._AutoDispatchBelowAutograd():
+        _op(
+            parameter,
+            average,
+            square,
+            done,
+            rows,
+            gradient,
+            schedule,
+            steps,
+            beta1,
+            beta2,
+            eps,
+            weight_decay,
+        )
+    torch._C._increment_version((parameter,))
