@@ -1,5 +1,6 @@
 #include "bow_linear.h"
 
+#include <algorithm>
 #include <tuple>
 
 #include "csr.h"
@@ -10,8 +11,15 @@ namespace ntm_fast {
 namespace {
 
 constexpr char op[] = "bow_linear";
-constexpr int64_t documents_per_block = 8, words_per_block = 256;
+constexpr int64_t documents_per_block = 8, words_per_block = 256, rows_per_block = 32;
 constexpr double element_ns = .1;  // of a row of weight or output, read or written
+
+void check_gradient(const Tensor& grad_output, int64_t documents, int64_t features) {
+  check(
+      grad_output.dim() == 2 && grad_output.size(0) == documents && grad_output.size(1) == features,
+      op, ": grad_output has shape ", shape(grad_output), ", expected [", documents, ", ", features,
+      "]");
+}
 
 void check_weight(const Tensor& weight) {
   check(weight.dim() == 2, op, ": weight has shape ", shape(weight), ", expected [V, H]");
@@ -48,10 +56,7 @@ std::tuple<Tensor, Tensor> backward(const Tensor& grad_output, const Tensor& ind
     using T = decltype(zero);
     const CsrBatch<T> batch(op, indptr, indices, counts, words);
     const int64_t documents = batch.view().documents;
-    check(grad_output.dim() == 2 && grad_output.size(0) == documents &&
-              grad_output.size(1) == features,
-          op, ": grad_output has shape ", shape(grad_output), ", expected [", documents, ", ",
-          features, "]");
+    check_gradient(grad_output, documents, features);
     const double work = element_ns * double(features) * double(batch.view().nonzeros);
     const Tensor grad_counts =
         torch::stable::new_empty(weight, {want_counts ? batch.view().nonzeros : 0});
@@ -78,6 +83,33 @@ std::tuple<Tensor, Tensor> backward(const Tensor& grad_output, const Tensor& ind
   });
 }
 
+// -> the words that occur, int64 [U], increasing, and the gradient of their rows of weight [U, H];
+// the other rows' is 0
+std::tuple<Tensor, Tensor> backward_rows(const Tensor& grad_output, const Tensor& indptr,
+                                         const Tensor& indices, const Tensor& counts,
+                                         int64_t words) {
+  check(grad_output.dim() == 2, op, ": grad_output has shape ", shape(grad_output),
+        ", expected [B, H]");
+  const Tensor g = contiguous(grad_output);
+  const int64_t features = grad_output.size(1);
+  return dispatch_floating(op, "grad_output", grad_output, [&](auto zero) {
+    using T = decltype(zero);
+    const CsrBatch<T> batch(op, indptr, indices, counts, words);
+    check_gradient(grad_output, batch.view().documents, features);
+    const WordOrdered<T> ordered(batch.view());
+    const int64_t n = ordered.view().n_distinct;
+    const Tensor rows = torch::stable::new_empty(grad_output, {n}, ScalarType::Long);
+    const Tensor gradient = torch::stable::new_empty(grad_output, {n, features});
+    std::copy_n(ordered.view().distinct, n, mutable_data<int64_t>(rows));
+    const BowLinearWeight<T> args{ordered.view(), data<T>(g), mutable_data<T>(gradient), features};
+    const auto kernel = NTM_FAST_CPU_CALL(bow_linear_rows<T>);
+    const double work = element_ns * double(features) * double(batch.view().nonzeros + n);
+    parallel_scattered_blocks(n, rows_per_block, work,
+                              [&](int64_t first, int64_t last) { kernel(args, first, last); });
+    return std::tuple(rows, gradient);
+  });
+}
+
 }  // namespace
 
 STABLE_TORCH_LIBRARY_FRAGMENT(ntm_fast, m) {
@@ -85,11 +117,15 @@ STABLE_TORCH_LIBRARY_FRAGMENT(ntm_fast, m) {
   m.def(
       "bow_linear_backward(Tensor grad_output, Tensor indptr, Tensor indices, Tensor counts,"
       " Tensor weight, bool want_counts, bool want_weight) -> (Tensor, Tensor)");
+  m.def(
+      "bow_linear_backward_rows(Tensor grad_output, Tensor indptr, Tensor indices, Tensor counts,"
+      " int words) -> (Tensor, Tensor)");
 }
 
 STABLE_TORCH_LIBRARY_IMPL(ntm_fast, CPU, m) {
   m.impl("bow_linear", TORCH_BOX(&forward));
   m.impl("bow_linear_backward", TORCH_BOX(&backward));
+  m.impl("bow_linear_backward_rows", TORCH_BOX(&backward_rows));
 }
 
 }  // namespace ntm_fast

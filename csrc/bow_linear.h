@@ -22,6 +22,11 @@ struct BowLinearWeight {
   int64_t features;
 };
 
+// The same for the words that occur alone: grad_weight[i] is of batch.distinct[i], [n_distinct, H].
+NTM_FAST_CPU_DECLARE(template <class T> void bow_linear_rows(const BowLinearWeight<T>&,
+                                                             int64_t first_distinct,
+                                                             int64_t last_distinct))
+
 // grad_counts[n] = grad_output[document of n] . weight[index of n], [N].
 template <class T>
 struct BowLinearCounts {

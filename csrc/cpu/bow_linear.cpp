@@ -53,6 +53,15 @@ void bow_linear_weight(const BowLinearWeight<T>& args, int64_t first_word, int64
 }
 
 template <class T>
+void bow_linear_rows(const BowLinearWeight<T>& args, int64_t first_distinct,
+                     int64_t last_distinct) {
+  for (int64_t i = first_distinct; i < last_distinct; ++i) {
+    sum_rows(args.batch.counts, args.batch.documents, args.grad_output, args.batch.starts[i],
+             args.batch.starts[i + 1], args.features, args.grad_weight + i * args.features);
+  }
+}
+
+template <class T>
 void bow_linear_counts(const BowLinearCounts<T>& args, int64_t first_document,
                        int64_t last_document) {
   constexpr int64_t width = Vector<T>::width;
@@ -72,6 +81,7 @@ void bow_linear_counts(const BowLinearCounts<T>& args, int64_t first_document,
 #define NTM_FAST_INSTANTIATE(T)                                                 \
   template void bow_linear(const BowLinear<T>&, int64_t, int64_t);              \
   template void bow_linear_weight(const BowLinearWeight<T>&, int64_t, int64_t); \
+  template void bow_linear_rows(const BowLinearWeight<T>&, int64_t, int64_t);   \
   template void bow_linear_counts(const BowLinearCounts<T>&, int64_t, int64_t);
 NTM_FAST_INSTANTIATE(float)
 NTM_FAST_INSTANTIATE(double)

@@ -15,7 +15,12 @@ class Ops(Protocol):
     __name__: str
 
     def bow_linear(
-        self, indptr: Tensor, indices: Tensor, counts: Tensor, weight: Tensor
+        self,
+        indptr: Tensor,
+        indices: Tensor,
+        counts: Tensor,
+        weight: Tensor,
+        sparse_grad: bool = False,
     ) -> Tensor: ...
 
     def bow_mixture_log_likelihood(

@@ -41,6 +41,7 @@ class Encoder(OpsModule):
         self.activation, self.dropout, self.inputs = activation, dropout, inputs
         self.weight = nn.Parameter(torch.empty(n_words, sizes[0]))  # word-major: rows are gathered
         self.bias = nn.Parameter(torch.zeros(sizes[0]))
+        self.sparse_gradient = False  # of weight: see bow_linear's sparse_grad
         bound = 1 / math.sqrt(n_words)
         nn.init.uniform_(self.weight, -bound, bound)
         self.layers = nn.ModuleList(nn.Linear(before, after) for before, after in pairwise(sizes))
@@ -48,7 +49,9 @@ class Encoder(OpsModule):
     def forward(self, batch: Batch, masks: Masks | None = None) -> Tensor:
         """Hidden vectors [B, H]; `masks` gives the dropout, None means no dropout."""
         counts = batch.counts.log1p() if self.inputs == "log1p" else batch.counts
-        hidden = self.ops.bow_linear(batch.indptr, batch.indices, counts, self.weight)
+        hidden = self.ops.bow_linear(
+            batch.indptr, batch.indices, counts, self.weight, self.sparse_gradient
+        )
         hidden = hidden.to(self.bias.dtype)  # wider in evaluation
         if self.inputs == "normalised":
             hidden = hidden / document_lengths(batch)[:, None].to(hidden)

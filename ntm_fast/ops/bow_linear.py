@@ -7,10 +7,16 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ntm_fast.ops._registration import differentiable, once_differentiable, widen
+from ntm_fast.ops._registration import (
+    differentiable,
+    needs_gradient,
+    once_differentiable,
+    widen,
+)
 
 _op = torch.ops.ntm_fast.bow_linear.default
 _backward_op = torch.ops.ntm_fast.bow_linear_backward.default
+_backward_rows_op = torch.ops.ntm_fast.bow_linear_backward_rows.default
 
 
 def _fake(indptr: Tensor, indices: Tensor, counts: Tensor, weight: Tensor) -> Tensor:
@@ -47,7 +53,30 @@ _call = differentiable(_op, fake=_fake, setup_context=_setup_context, backward=_
 _backward_call = once_differentiable(_backward_op, fake=_fake_backward)
 
 
-def bow_linear(indptr: Tensor, indices: Tensor, counts: Tensor, weight: Tensor) -> Tensor:
+class _SparseGradient(torch.autograd.Function):
+    """The same op, but the gradient of weight is a sparse tensor of the rows that occur."""
+
+    @staticmethod
+    def forward(ctx: Any, *inputs: Tensor) -> Tensor:
+        ctx.save_for_backward(*inputs[:3])
+        ctx.shape = inputs[3].shape
+        with torch._C._AutoDispatchBelowAutograd():
+            output: Tensor = _op(*inputs)
+        return output
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(ctx: Any, grad_output: Tensor) -> tuple[Tensor | None, ...]:
+        rows, values = _backward_rows_op(grad_output, *ctx.saved_tensors, ctx.shape[0])
+        gradient = torch.sparse_coo_tensor(
+            rows[None], values, ctx.shape, is_coalesced=True, check_invariants=False
+        )
+        return None, None, None, gradient
+
+
+def bow_linear(
+    indptr: Tensor, indices: Tensor, counts: Tensor, weight: Tensor, sparse_grad: bool = False
+) -> Tensor:
     """The counts of each document times ``weight``: the first layer of an encoder.
 
     output_d = Σ_v x_dv w_v over the stored counts. Give raw counts, or log1p of them, or counts
@@ -61,11 +90,15 @@ def bow_linear(indptr: Tensor, indices: Tensor, counts: Tensor, weight: Tensor) 
         unsorted indices are fine, fractional counts too.
     weight : Tensor [V, H], float32 or float64 (half types are computed in float32)
         One row per word, the transpose of nn.Linear's.
+    sparse_grad : bool
+        Whether the gradient of weight is a sparse COO tensor of the rows of the words that occur,
+        as F.embedding's with ``sparse=True``: a batch touches few words of a large vocabulary.
+        Dense all the same under torch.compile and torch.func, and where counts has a gradient.
 
     Returns
     -------
     Tensor [B, H], of weight's dtype (float32 for half types)
-        Differentiable to weight (a dense gradient) and counts.
+        Differentiable to weight and counts.
 
     Raises
     ------
@@ -76,5 +109,15 @@ def bow_linear(indptr: Tensor, indices: Tensor, counts: Tensor, weight: Tensor) 
     weight = widen(weight)
     if counts.requires_grad:
         counts = counts.to(weight.dtype)
+    rows_alone = (
+        sparse_grad
+        and needs_gradient(weight)
+        and not counts.requires_grad
+        and not torch.compiler.is_compiling()
+        and not torch._C._are_functorch_transforms_active()
+    )
+    if rows_alone:
+        sparse: Tensor = _SparseGradient.apply(indptr, indices, counts, weight)  # type: ignore[no-untyped-call]
+        return sparse
     output: Tensor = _call(indptr, indices, counts, weight)
     return output

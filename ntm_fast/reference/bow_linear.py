@@ -1,12 +1,16 @@
 """A linear layer on sparse counts, in plain PyTorch."""
 
+import torch.nn.functional as F
 from torch import Tensor
 
 from ntm_fast.reference._csr import document_of_nonzeros
 
 
-def bow_linear(indptr: Tensor, indices: Tensor, counts: Tensor, weight: Tensor) -> Tensor:
+def bow_linear(
+    indptr: Tensor, indices: Tensor, counts: Tensor, weight: Tensor, sparse_grad: bool = False
+) -> Tensor:
     """See :func:`ntm_fast.ops.bow_linear`."""
     documents = document_of_nonzeros(indptr, indices)
-    rows = counts.to(weight.dtype)[:, None] * weight[indices]  # [N, H]
+    words = F.embedding(indices, weight, sparse=True) if sparse_grad else weight[indices]
+    rows = counts.to(weight.dtype)[:, None] * words  # [N, H]
     return weight.new_zeros(indptr.shape[0] - 1, weight.shape[1]).index_add(0, documents, rows)

@@ -30,10 +30,11 @@ MAY_CHANGE = ("epochs", "patience")  # settings that a resumed run may have othe
 
 def save(trainer: Trainer, path: Path, corpus: Corpus) -> None:
     """Write weights, best weights, optimiser, generator and position to `path`, or nothing."""
+    optimiser = trainer.optimiser.state_dict()["state"]  # first: it may bring weights up to date
     tensors = {f"model.{name}": value for name, value in trainer.model.state_dict().items()}
     for name, value in (trainer.best_weights or {}).items():
         tensors[f"best.{name}"] = value
-    for index, values in trainer.optimiser.state_dict()["state"].items():
+    for index, values in optimiser.items():
         for name, value in values.items():
             tensors[f"optimiser.{index}.{name}"] = torch.as_tensor(value)
     tensors["generator"] = trainer.generator.get_state()

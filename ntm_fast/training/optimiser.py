@@ -1,4 +1,4 @@
-"""Adam, all parameters in one call."""
+"""Adam, all parameters in one call; rows without a gradient wait for their steps."""
 
 from __future__ import annotations
 
@@ -7,13 +7,16 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from ntm_fast.models import checks
+from ntm_fast.models import TopicModel, checks
 from ntm_fast.ops.adam import adam
+from ntm_fast.ops.adam_rows import adam_rows
 from ntm_fast.training.settings import TrainingSettings
 
 DTYPES = (torch.float32, torch.float64)
+CAPACITY = 1024  # steps a row can wait for before all rows take theirs
+Rates = tuple[float, float, float, float]  # beta1, beta2, eps, weight_decay
 
 
 class Adam(torch.optim.Optimizer):
@@ -24,10 +27,17 @@ class Adam(torch.optim.Optimizer):
     any number of threads. State and `state_dict` are those of torch.optim.Adam; learning-rate
     schedulers work.
 
+    A sparse gradient of a parameter [V, H] stands for zeros in the rows it lacks. Adam moves such
+    rows too, but here that waits: the steps are replayed, to the same bits, when `catch_up` asks
+    for the rows or `flush` for all of them. Until then those rows are out of date; `state_dict`
+    flushes. With `lazy` they are not moved at all, as in :class:`torch.optim.SparseAdam`, which is
+    another method.
+
     Parameters
     ----------
     params : contiguous float32 or float64 parameters on the CPU, or parameter groups
     lr, betas, eps, weight_decay : as in torch.optim.Adam; weight_decay is an L2 penalty
+    lazy : whether rows that a sparse gradient lacks stay as they are
 
     Raises
     ------
@@ -42,10 +52,13 @@ class Adam(torch.optim.Optimizer):
         betas: tuple[float, float] = (0.9, 0.999),
         eps: float = 1e-8,
         weight_decay: float = 0.0,
+        lazy: bool = False,
     ) -> None:
         for name, value in (("lr", lr), ("eps", eps), ("weight_decay", weight_decay)):
             checks.number(name, value, 0)
         checks.sequence("betas", betas, lambda n, v: checks.number(n, v, 0, 1, open_ends="high"))
+        self.lazy = lazy
+        self._waiting: dict[Tensor, _Waiting] = {}
         defaults = {"lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay}
         super().__init__(params, defaults)
 
@@ -74,6 +87,30 @@ class Adam(torch.optim.Optimizer):
             self._step(group)
         return loss
 
+    @torch.no_grad()
+    def catch_up(self, parameter: Tensor, rows: Tensor | None = None) -> None:
+        """Take the missed steps of some rows (int32 or int64, repeats allowed), or of all.
+
+        To be called before the rows are read. Raises ValueError if a row is not in [0, V).
+        """
+        waiting = self._waiting.get(parameter)
+        if waiting is not None and waiting.steps:
+            waiting.replay(parameter, self.state[parameter], rows)
+
+    def flush(self) -> None:
+        """Take all missed steps of all parameters, as before they are evaluated or saved."""
+        for parameter in self._waiting:
+            self.catch_up(parameter)
+
+    def state_dict(self) -> dict[str, Any]:
+        """That of torch.optim.Adam, after `flush`."""
+        self.flush()
+        return super().state_dict()
+
+    def __getstate__(self) -> dict[str, Any]:
+        self.flush()
+        return {**super().__getstate__(), "lazy": self.lazy}
+
     def _step(self, group: dict[str, Any]) -> None:
         parameters: list[Tensor] = []
         gradients: list[Tensor] = []
@@ -81,6 +118,7 @@ class Adam(torch.optim.Optimizer):
         squares: list[Tensor] = []
         constants: list[tuple[float, float]] = []
         beta1, beta2 = group["betas"]
+        rates = beta1, beta2, group["eps"], group["weight_decay"]
         last = -1
         for parameter in group["params"]:
             gradient = parameter.grad
@@ -95,6 +133,11 @@ class Adam(torch.optim.Optimizer):
             if state["step"] != last:
                 last = state["step"]
                 corrected = step_constants(float(group["lr"]), beta1, beta2, last)
+            if gradient.is_sparse:
+                self._sparse_step(parameter, gradient.coalesce(), state, corrected, rates)
+                continue
+            if parameter in self._waiting:
+                self.catch_up(parameter)
             parameters.append(parameter)
             gradients.append(gradient)
             averages.append(state["exp_avg"])
@@ -102,13 +145,62 @@ class Adam(torch.optim.Optimizer):
             constants.append(corrected)
         if parameters:
             sizes, scales = zip(*constants, strict=True)
-            rates = beta1, beta2, group["eps"], group["weight_decay"]
             adam(parameters, gradients, averages, squares, sizes, scales, *rates)
 
+    def _sparse_step(
+        self,
+        parameter: Tensor,
+        gradient: Tensor,
+        state: dict[str, Any],
+        constants: tuple[float, float],
+        rates: Rates,
+    ) -> None:
+        rows, values = gradient.indices()[0], gradient.values()
+        if self.lazy:
+            schedule = torch.tensor([constants], dtype=torch.float64)
+            moments = state["exp_avg"], state["exp_avg_sq"]
+            adam_rows(parameter, *moments, None, rows, values, schedule, 1, *rates)
+            return
+        waiting = self._waiting.get(parameter)
+        if waiting is None or waiting.rates != rates or waiting.steps == CAPACITY:
+            self.catch_up(parameter)
+            waiting = self._waiting[parameter] = _Waiting(parameter.shape[0], rates)
+        waiting.add(constants)
+        waiting.replay(parameter, state, rows, values)
+
     def __setstate__(self, state: dict[str, Any]) -> None:
+        self._waiting = {}
         super().__setstate__(state)
         for values in self.state.values():
             values["step"] = int(values["step"])  # torch's is a tensor
+
+
+class _Waiting:
+    """Which steps the rows of one parameter have taken since all of them were up to date."""
+
+    def __init__(self, n_rows: int, rates: Rates) -> None:
+        self.rates, self.steps = rates, 0
+        self.done = torch.zeros(n_rows, dtype=torch.int32)  # of the steps, by row
+        self.schedule = torch.empty(CAPACITY, 2, dtype=torch.float64)
+        self._schedule = self.schedule.numpy()  # the same memory, quicker to write to
+
+    def add(self, constants: tuple[float, float]) -> None:
+        self._schedule[self.steps] = constants
+        self.steps += 1
+
+    def replay(
+        self,
+        parameter: Tensor,
+        state: dict[str, Any],
+        rows: Tensor | None,
+        gradient: Tensor | None = None,
+    ) -> None:
+        moments = state["exp_avg"], state["exp_avg_sq"]
+        schedule = self.schedule, self.steps
+        adam_rows(parameter, *moments, self.done, rows, gradient, *schedule, *self.rates)
+        if rows is None:
+            self.done.zero_()
+            self.steps = 0
 
 
 def step_constants(lr: float, beta1: float, beta2: float, step: int) -> tuple[float, float]:
@@ -116,7 +208,7 @@ def step_constants(lr: float, beta1: float, beta2: float, step: int) -> tuple[fl
     return lr / (1 - beta1**step), 1 / math.sqrt(1 - beta2**step)
 
 
-def optimiser_for(model: nn.Module, settings: TrainingSettings) -> torch.optim.Optimizer:
+def optimiser_for(model: TopicModel, settings: TrainingSettings) -> torch.optim.Optimizer:
     """Adam with the settings' rates: ours on the CPU, torch's fused one elsewhere."""
     options: dict[str, Any] = {
         "lr": settings.learning_rate,
@@ -124,5 +216,5 @@ def optimiser_for(model: nn.Module, settings: TrainingSettings) -> torch.optim.O
         "weight_decay": settings.weight_decay,
     }
     if all(p.device.type == "cpu" and p.dtype in DTYPES for p in model.parameters()):
-        return Adam(model.parameters(), **options)
+        return Adam(model.parameters(), lazy=settings.optimiser == "lazy-adam", **options)
     return torch.optim.Adam(model.parameters(), fused=True, **options)

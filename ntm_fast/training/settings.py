@@ -8,6 +8,7 @@ from ntm_fast.models import checks
 
 SCHEDULES = ("constant", "linear", "cyclic")
 RATE_SCHEDULES = ("constant", "linear", "cosine")
+OPTIMISERS = ("adam", "deferred-adam", "lazy-adam")
 PRECISIONS = ("highest", "high", "medium")
 
 
@@ -22,6 +23,10 @@ class TrainingSettings:
     n_samples : draws of θ a document and step (AEVB's L)
     em_steps : None trains encoder and decoder together; (E, M) takes E steps of encoder and
         posterior alone, then M of decoder and prior alone, in turns
+    optimiser : "adam"; "deferred-adam", the same but that rows of words which a batch lacks wait
+        for their steps until they are read, or all rows are: on the CPU the same weights bit for
+        bit in less time, and plain Adam where most words occur in most batches; or "lazy-adam",
+        which does not move such rows at all
     learning_rate, betas, weight_decay : Adam's
     learning_rate_schedule : "constant", or "linear" or "cosine" down to 0 at the last epoch
     learning_rate_warm_up : epochs over which the learning rate rises from 0 first
@@ -42,6 +47,7 @@ class TrainingSettings:
     batch_size: int = 200
     n_samples: int = 1
     em_steps: tuple[int, int] | None = None
+    optimiser: str = "deferred-adam"
     learning_rate: float = 2e-3
     betas: tuple[float, float] = (0.99, 0.999)
     weight_decay: float = 0.0
@@ -62,6 +68,7 @@ class TrainingSettings:
             epochs=checks.integer("epochs", self.epochs, 0),
             batch_size=checks.integer("batch_size", self.batch_size, 1),
             n_samples=checks.integer("n_samples", self.n_samples, 1),
+            optimiser=checks.choice("optimiser", self.optimiser, OPTIMISERS),
             learning_rate=checks.number("learning_rate", self.learning_rate, 0, open_ends="low"),
             betas=checks.sequence(
                 "betas", self.betas, lambda n, v: checks.number(n, v, 0, 1, open_ends="high")

@@ -16,6 +16,7 @@ from ntm_fast.data import Corpus, CorpusTensors
 from ntm_fast.models import Loss, TopicModel
 from ntm_fast.models.topic_model import draw_seeds
 from ntm_fast.training import checkpoints
+from ntm_fast.training.deferral import Deferral
 from ntm_fast.training.diagnosis import NotFiniteError, first_not_finite
 from ntm_fast.training.interrupt import Interrupt
 from ntm_fast.training.optimiser import optimiser_for
@@ -101,6 +102,7 @@ class Trainer:
             Interrupt() as interrupt,
             matmul_precision(self.settings.precision),
             phases(self.model, self.settings) as self._enter,
+            Deferral(self.model, self.optimiser, self.settings) as self._deferral,
         ):
             while self.state.epoch < end and not self._stopped and not self._out_of_patience():
                 self._epoch(data, rows, bar, interrupt, corpus)
@@ -130,6 +132,7 @@ class Trainer:
             weight = kl_weight(settings, epochs)
             set_learning_rate(self.optimiser, settings, epochs)
             self._enter(state.epoch, step)
+            self._deferral.catch_up(batch)
             loss = self.model.loss(
                 batch, seeds[step], weight, settings.n_samples, settings.free_bits
             )
@@ -193,6 +196,7 @@ class Trainer:
 
     def _close_epoch(self, validation: Corpus | None) -> None:
         state, settings = self.state, self.settings
+        self._deferral.flush()
         score = None
         if validation is not None:
             score = float(self.model.elbo(validation, seed=0).double().mean())

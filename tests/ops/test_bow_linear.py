@@ -102,6 +102,39 @@ def test_vocabularies_of_any_size(n_words: int) -> None:
     assert torch.allclose(gradient[:, 0], expected)
 
 
+@given(batch=csr_batches(), features=st.integers(1, 40))
+def test_sparse_gradient(batch: CsrBatch, features: int) -> None:
+    args = inputs(batch, features)
+    scale = torch.randn(batch.indptr.numel() - 1, features, dtype=torch.float64)
+    (dense,) = torch.autograd.grad(ops.bow_linear(*args), args[3], scale)
+    (sparse,) = torch.autograd.grad(ops.bow_linear(*args, sparse_grad=True), args[3], scale)
+    assert sparse.is_coalesced()
+    assert sparse.indices()[0].tolist() == batch.indices.unique().tolist()
+    assert torch.equal(sparse.to_dense(), dense)
+    (expected,) = torch.autograd.grad(reference.bow_linear(*args, sparse_grad=True), args[3], scale)
+    assert expected.is_sparse
+    assert torch.allclose(sparse.to_dense(), expected.to_dense(), rtol=1e-12, atol=1e-12)
+
+
+def test_sparse_gradient_is_dense_where_it_must_be() -> None:
+    def sparse(*args: Tensor) -> Tensor:
+        return ops.bow_linear(*args, sparse_grad=True)
+
+    args = inputs(large(), 9, grad_counts=True)
+    assert torch.autograd.grad(sparse(*args).sum(), args[3])[0].layout == torch.strided
+    batch, weight = [x.detach() for x in args[:3]], args[3].detach()
+    for transformed in (
+        torch.func.grad(lambda w: sparse(*batch, w).sum())(weight),
+        torch.compile(torch.func.grad(lambda w: sparse(*batch, w).sum()), backend="eager")(weight),
+    ):
+        expected = torch.func.grad(lambda w: ops.bow_linear(*batch, w).sum())(weight)
+        assert torch.equal(transformed, expected)
+    leaf = weight.requires_grad_()
+    compiled = torch.compile(sparse, fullgraph=True, backend="aot_eager")
+    (gradient,) = torch.autograd.grad(compiled(*batch, leaf).sum(), leaf)
+    assert torch.equal(gradient, expected)
+
+
 def test_bad_input() -> None:
     weight = torch.randn(6, 4)
     check_bad_batches(lambda *batch: ops.bow_linear(*batch, weight))

@@ -1,0 +1,211 @@
+"""Rows whose steps wait end up bit for bit where plain Adam puts them."""
+
+import copy
+import os
+import signal
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import Tensor
+
+from ntm_fast.training import TrainingInterrupted, deferral
+from ntm_fast.training.optimiser import CAPACITY, Adam
+from tests.levels import machine_levels, run_at_level
+from tests.training.test_optimiser import OPTIONS
+from tests.training.test_trainer import CORPUS, HELD_OUT, assert_equal, trainer, weights
+
+N_ROWS = 7
+
+
+def sparse(rows: list[int], step: int, features: int, dtype: torch.dtype) -> Tensor:
+    """Gradient of some rows, of very different sizes and partly 0."""
+    generator = torch.Generator().manual_seed(step)
+    values = torch.randn(len(rows), features, generator=generator).to(dtype)
+    values = values * 10.0 ** (4 * values.sin() - 4) * (values < 1)
+    index = torch.tensor([rows], dtype=torch.int64).reshape(1, -1)
+    return torch.sparse_coo_tensor(index, values, (N_ROWS, features), check_invariants=True)
+
+
+def run(
+    batches: list[list[int]], features: int, dtype: torch.dtype, waits: bool, **options: Any
+) -> list[Tensor]:
+    """Parameter and moments after a step with each batch, read as training would read them."""
+    generator = torch.Generator().manual_seed(0)
+    values = torch.randn(N_ROWS, features, generator=generator, dtype=torch.float64) * 0.1
+    parameter = torch.nn.Parameter(values.to(dtype))
+    adam, seen = Adam([parameter], **options), []
+    for step, rows in enumerate(batches):
+        adam.catch_up(parameter, torch.tensor(rows + rows[:1], dtype=torch.int32))
+        seen.append(parameter.detach()[rows])
+        gradient = sparse(rows, step, features, dtype)
+        parameter.grad = gradient if waits else gradient.to_dense()
+        for group in adam.param_groups:
+            group["lr"] *= 0.99
+        adam.step()
+    state = adam.state_dict()["state"][0]
+    return [*seen, parameter.detach(), state["exp_avg"], state["exp_avg_sq"]]
+
+
+def same(batches: list[list[int]], features: int, dtype: torch.dtype, **options: Any) -> None:
+    now = run(batches, features, dtype, waits=False, **options)
+    later = run(batches, features, dtype, waits=True, **options)
+    assert all(torch.equal(a, b) for a, b in zip(now, later, strict=True))
+
+
+ROWS = st.lists(st.integers(0, N_ROWS - 2), max_size=3, unique=True)
+
+
+@given(
+    batches=st.lists(ROWS, min_size=1, max_size=60),
+    features=st.sampled_from([1, 5, 16, 33, 150]),
+    dtype=st.sampled_from([torch.float32, torch.float64]),
+    options=OPTIONS,
+)
+def test_equals_plain_adam(
+    batches: list[list[int]], features: int, dtype: torch.dtype, options: dict[str, Any]
+) -> None:
+    same(batches, features, dtype, **options)
+
+
+LONG = [[0, 1, 2, 3]] + [[0]] * 700 + [[0, 1]] + [[0]] * (CAPACITY - 600) + [[2]]
+
+
+@pytest.mark.parametrize("betas", [(0.9, 0.999), (0.99, 0.999), (0.5, 0.9)])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_long_waits(betas: tuple[float, float], dtype: torch.dtype) -> None:
+    """Beyond the steps that still change a parameter, and beyond the schedule's capacity."""
+    same(LONG, 3, dtype, betas=betas)
+
+
+@pytest.mark.parametrize("level", machine_levels())
+def test_every_instruction_set(level: str) -> None:
+    code = """
+import torch
+from tests.training.test_deferral import LONG, same
+for dtype in (torch.float32, torch.float64):
+    same(LONG[:300], 37, dtype)
+    same(LONG[:30], 300, dtype, weight_decay=0.1)
+print("same")
+"""
+    assert run_at_level(level, code) == "same\n"
+
+
+def test_lazy_rows_stay() -> None:
+    batches = [[0, 1], [1], [0], [2, 4]]
+    results = []
+    for kind in (Adam, torch.optim.SparseAdam):
+        parameter = torch.nn.Parameter(torch.ones(N_ROWS, 5, dtype=torch.float64))
+        options: dict[str, Any] = {"eps": 1e-20}  # it stands elsewhere in torch's formula
+        adam = (
+            Adam([parameter], lazy=True, **options)
+            if kind is Adam
+            else kind([parameter], **options)
+        )
+        for step, rows in enumerate(batches):
+            parameter.grad = sparse(rows, step, 5, torch.float64)
+            adam.step()
+        results.append(parameter.detach())
+    torch.testing.assert_close(*results, rtol=1e-12, atol=1e-12)
+
+
+def test_rates_may_change_and_gradients_become_dense() -> None:
+    results = []
+    for waits in (False, True):
+        parameter = torch.nn.Parameter(torch.ones(N_ROWS, 5))
+        adam = Adam([parameter])
+        for step in range(12):
+            gradient = sparse([step % 3], step, 5, torch.float32)
+            parameter.grad = gradient if waits and step % 5 else gradient.to_dense()
+            adam.param_groups[0]["betas"] = (0.9 - 0.1 * (step // 4), 0.999)
+            adam.step()
+            if step == 7:
+                adam = copy.deepcopy(adam)
+                (parameter,) = adam.param_groups[0]["params"]
+        adam.flush()
+        results.append(parameter.detach())
+    assert torch.equal(*results)
+
+
+def test_bad_rows() -> None:
+    parameter = torch.nn.Parameter(torch.ones(N_ROWS, 5))
+    adam = Adam([parameter])
+    parameter.grad = sparse([1], 0, 5, torch.float32)
+    adam.step()
+    with pytest.raises(ValueError, match=r"rows\[1\] is 7, expected 0 <= row < 7"):
+        adam.catch_up(parameter, torch.tensor([0, 7]))
+    with pytest.raises(ValueError, match=r"rows must be a 1-D int32 or int64"):
+        adam.catch_up(parameter, torch.tensor([0.0]))
+
+
+@pytest.fixture
+def always(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rows wait however few they are, and however many of them a batch touches."""
+    monkeypatch.setattr(deferral, "WORTH_WAITING", 0)
+    monkeypatch.setattr(deferral, "MOST_TOUCHED", 1.0)
+
+
+SETTINGS: dict[str, Any] = {"batch_size": 3, "epochs": 3, "learning_rate_schedule": "cosine"}
+
+
+@pytest.mark.usefixtures("always")
+@pytest.mark.parametrize("name", ["ProdLDA", "LDAVAE"])
+def test_training_gives_the_same_bits(name: str) -> None:
+    runs = []
+    for optimiser in ("adam", "deferred-adam"):
+        kept: list[dict[str, Tensor]] = []
+        one = trainer(name, optimiser=optimiser, **SETTINGS)
+        one.callback = lambda epoch, kept=kept, one=one: kept.append(weights(one))  # type: ignore
+        one.fit(CORPUS, HELD_OUT)
+        runs.append([*kept, weights(one), {e.epoch: torch.tensor(e.elbo) for e in one.history}])
+    for first, second in zip(*runs, strict=True):
+        assert_equal(first, second)
+
+
+@pytest.mark.usefixtures("always")
+def test_resume_in_the_middle_of_an_epoch(tmp_path: Path) -> None:
+    straight = trainer(**SETTINGS)
+    straight.fit(CORPUS)
+    file = tmp_path / "state.safetensors"
+    interrupted = trainer("ProdLDA", file, **SETTINGS)
+    original, steps = interrupted.optimiser.step, []
+
+    def step() -> None:
+        original()
+        steps.append(interrupted.model.encoder.weight.grad.is_sparse)
+        if len(steps) == 50:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    interrupted.optimiser.step = step  # type: ignore[method-assign, assignment]
+    with pytest.raises(TrainingInterrupted):
+        interrupted.fit(CORPUS)
+    assert all(steps)
+    resumed = trainer(**SETTINGS)
+    resumed.resume(file)
+    resumed.fit(CORPUS)
+    assert_equal(weights(straight), weights(resumed))
+
+
+@pytest.mark.usefixtures("always")
+def test_lazy_is_another_method() -> None:
+    runs = [trainer(optimiser=o, **SETTINGS) for o in ("deferred-adam", "lazy-adam")]
+    for one in runs:
+        one.fit(CORPUS)
+    assert not runs[0].model.encoder.weight.equal(runs[1].model.encoder.weight)
+
+
+def test_small_vocabularies_do_not_wait() -> None:
+    run = trainer()
+    seen = []
+    original = run.optimiser.step
+
+    def step() -> None:
+        seen.append(run.model.encoder.weight.grad.is_sparse)
+        original()
+
+    run.optimiser.step = step  # type: ignore[method-assign, assignment]
+    run.fit(CORPUS, epochs=1)
+    assert not any(seen)
