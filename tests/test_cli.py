@@ -15,7 +15,17 @@ import pytest
 from ntm_fast.__main__ import main
 
 ROOT = Path(__file__).resolve().parents[1]
-COMMANDS = ("demo", "corpus", "train", "topics", "infer", "evaluate", "gradients", "info")
+COMMANDS = [
+    "demo",
+    "corpus",
+    "train",
+    "topics",
+    "infer",
+    "evaluate",
+    "compare",
+    "gradients",
+    "info",
+]
 SMALL = ["--topics", "3", "--epochs", "2", "--batch-size", "16", "--threads", "1"]
 FRUIT, METAL = "apple pear plum cherry grape", "iron copper zinc silver nickel"
 
@@ -101,6 +111,23 @@ def test_evaluate(model: Path, text: Path, capsys: pytest.CaptureFixture[str]) -
     assert "topics are in effective use" in capsys.readouterr().out
 
 
+def test_compare(text: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    table = tmp_path / "table.csv"
+    options = ["--topics", "3", "--epochs", "2", "--threads", "1", "--output", str(table)]
+    assert main(["compare", str(text), "--models", "prodlda,whai", *options]) == 0
+    head, *lines = capsys.readouterr().out.splitlines()
+    assert head.split()[:3] == ["model", "epochs", "seconds"]
+    assert [line.split()[:2] for line in lines] == [["ProdLDA", "2"], ["WHAI", "2"]]
+    with open(table, newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["model"] for row in rows] == ["ProdLDA", "WHAI"]
+    for row in rows:
+        assert float(row["perplexity"]) > 1
+        assert -1 <= float(row["npmi"]) <= 1
+        assert float(row["peak_megabytes"]) > 50
+        assert 0 <= int(row["leading_topics"]) <= 3
+
+
 def test_gradients(capsys: pytest.CaptureFixture[str]) -> None:
     small = ["gradients", "--draws", "200", "--topics", "4", "--words", "20"]
     assert main([*small, "--schemes", "implicit,inverse-cdf", "--json"]) == 0
@@ -137,6 +164,8 @@ BAD = {
     "infer {model} {text} --output {tmp}/theta.xlsx": "expected a name that ends in .npz or .csv",
     "infer {model} {text} --output {tmp}/absent/theta.csv": "absent",
     "evaluate {model} {tmp}/empty.txt": "empty",
+    "compare {text} --models lda": "--models has 'lda'; expected some of",
+    "compare {text} --output {tmp}/table.xlsx": "expected .csv, .json or .jsonl",
     "gradients --schemes reinforce": "schemes is 'reinforce'; expected one of",
     "gradients --draws 1": "--draws",
 }

@@ -6,8 +6,11 @@ from typing import Any
 
 import torch
 
+from benchmarks.floor import arithmetic
 from benchmarks.rows import op_rows
 from ntm_fast import ops, reference
+
+OPERATIONS = 160  # an element: two logarithms, an exponential, lgamma and digamma twice each
 
 
 def run(threads: int) -> list[dict[str, Any]]:
@@ -20,5 +23,6 @@ def run(threads: int) -> list[dict[str, Any]]:
     for shape in [(256, 50), (4096, 128)]:
         posterior = [(torch.rand(shape) * 3 + 0.2).requires_grad_() for _ in range(2)]
         prior = [torch.full(shape[1:], value) for value in (0.1, 1.0)]
-        rows += op_rows("kl_weibull_gamma", [*posterior, *prior], subjects, threads)
+        floor = arithmetic(OPERATIONS * posterior[0].numel())
+        rows += op_rows("kl_weibull_gamma", [*posterior, *prior], subjects, threads, floor=floor)
     return rows

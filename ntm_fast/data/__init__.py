@@ -15,3 +15,4 @@ from ntm_fast.data.readers import read_uci as read_uci
 from ntm_fast.data.splits import split_tokens as split_tokens
 from ntm_fast.data.vectorise import read_vocabulary as read_vocabulary
 from ntm_fast.data.vectorise import vectorise as vectorise
+from ntm_fast.data.words import select_words as select_words

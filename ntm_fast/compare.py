@@ -1,0 +1,195 @@
+"""Models side by side on one corpus: each trained in a process of its own, all measured alike."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import multiprocessing
+import os
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from ntm_fast.cli_support import replacing
+from ntm_fast.data import Corpus
+
+Row = dict[str, Any]
+HELD_OUT = 0.1  # share of the documents that perplexity is measured on
+COLUMNS = {  # of the printed table: name of the figure, its heading, its format
+    "model": ("model", ""),
+    "epochs": ("epochs", "d"),
+    "seconds": ("seconds", ".1f"),
+    "documents_per_second": ("docs/s", ",.0f"),
+    "peak_megabytes": ("MB", ",.0f"),
+    "npmi": ("NPMI", ".3f"),
+    "c_v": ("C_v", ".3f"),
+    "diversity": ("diversity", ".2f"),
+    "perplexity": ("perplexity", ",.0f"),
+    "perplexity_per_document": ("per doc", ",.0f"),
+    "leading_topics": ("leading", "d"),
+    "duplicates": ("twins", "d"),
+}
+
+
+def compare(
+    corpus: Corpus,
+    models: Sequence[str],
+    *,
+    n_topics: int = 50,
+    epochs: int | None = None,
+    seconds: float | None = None,
+    seed: int = 0,
+    threads: int | None = None,
+    callback: Callable[[Row], None] | None = None,
+) -> list[Row]:
+    """Train each model on the same documents for the same budget, and measure it.
+
+    A tenth of the documents is held out, for the perplexities alone; coherence is that of the
+    training documents. A model that cannot be trained has its error in the row's "failed".
+
+    Parameters
+    ----------
+    corpus : Corpus
+    models : names of estimators, such as "ProdLDA"
+    n_topics : K
+    epochs : passes of each model, at most; None is its recipe's number
+    seconds : of training of each model, at most: it stops after the epoch in which they are over
+    seed : of the split and of all runs
+    threads : CPU threads, torch's choice for None
+    callback : called with each row as it is done
+
+    Returns
+    -------
+    list of dict
+        Figures by name: "model", "epochs", "seconds" of training, "documents_per_second",
+        "peak_megabytes" of the process, "npmi" and (with gensim) "c_v" of the top 10 words,
+        "diversity" and "uniqueness" of the top 25, "redundancy" of the top 10, "perplexity" of
+        held-out words, "perplexity_per_word" and "perplexity_per_document", "leading_topics"
+        that are the largest of some document, "effective_topics", pairs of near-"duplicates".
+    """
+    train, _, test = corpus.split(0.0, HELD_OUT, seed)
+    rows = []
+    with tempfile.TemporaryDirectory(prefix="ntm_fast_compare.") as scratch:
+        folders = str(Path(scratch, "train")), str(Path(scratch, "test"))
+        train.save(folders[0])
+        test.save(folders[1])
+        for model in models:
+            task = (model, *folders, n_topics, epochs, seconds, seed, threads)
+            context = multiprocessing.get_context("spawn")
+            with ProcessPoolExecutor(1, context) as process:  # new: its peak memory is its own
+                rows.append(process.submit(_measure, *task).result())
+            if callback is not None:
+                callback(rows[-1])
+    return rows
+
+
+def _measure(
+    name: str,
+    train_folder: str,
+    test_folder: str,
+    n_topics: int,
+    epochs: int | None,
+    seconds: float | None,
+    seed: int,
+    threads: int | None,
+) -> Row:
+    """One row: what the process of a model does."""
+    import torch
+
+    import ntm_fast
+    from ntm_fast import metrics
+    from ntm_fast.training import NotFiniteError
+
+    if threads is not None:
+        torch.set_num_threads(threads)
+    train, test = Corpus.load(train_folder), Corpus.load(test_folder)
+    model = getattr(ntm_fast, name)(n_topics, epochs=epochs, random_state=seed)
+    began = time.perf_counter()
+
+    def over(epoch: Any) -> bool:
+        return seconds is not None and time.perf_counter() - began >= seconds
+
+    try:
+        model.fit(train, callback=over)
+    except NotFiniteError as error:
+        return {"model": name, "failed": str(error)}
+    spent = time.perf_counter() - began
+    row: Row = {
+        "model": name,
+        "epochs": model.n_epochs_,
+        "seconds": spent,
+        "documents_per_second": len(train) * model.n_epochs_ / spent,
+        "peak_megabytes": peak_megabytes(),
+    }
+    words = metrics.top_words(model.components_, min(25, train.n_words))
+    many, ten = words.shape[1], min(10, words.shape[1])
+    if ten > 1:
+        row["npmi"] = float(metrics.npmi(words, train, n=ten).mean())
+        if find_spec("gensim") is not None:
+            row["c_v"] = float(metrics.c_v(words, train, n=ten).mean())
+    row["diversity"] = float(metrics.topic_diversity(words, many))
+    row["uniqueness"] = float(metrics.topic_uniqueness(words, many).mean())
+    row["redundancy"] = float(metrics.redundancy(words, ten).mean())
+    row["perplexity"] = model.perplexity(test, kind="held_out_words")
+    row["perplexity_per_word"] = model.perplexity(test, kind="per_word")
+    row["perplexity_per_document"] = model.perplexity(test, kind="per_document")
+    signs = metrics.collapse(model.transform(train), model.components_, n=ten)
+    row["leading_topics"] = n_topics - len(signs.never_dominant)
+    row["effective_topics"] = signs.effective_topics
+    row["duplicates"] = len(signs.duplicates)
+    return row
+
+
+def peak_megabytes() -> float | None:
+    """Largest resident size of this process so far; None where the system does not tell."""
+    status = Path("/proc/self/status")
+    if not status.exists():
+        return None
+    lines = (line.split() for line in status.read_text().splitlines())
+    return next((int(line[1]) / 1024 for line in lines if line and line[0] == "VmHWM:"), None)
+
+
+def table(rows: Sequence[Row]) -> str:
+    """The rows as text, a line each, in columns."""
+    cells = [[heading for heading, _ in COLUMNS.values()]]
+    for row in rows:
+        values = ((row.get(name), form) for name, (_, form) in COLUMNS.items())
+        cells.append(["" if value is None else format(value, form) for value, form in values])
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    lines = []
+    for line, row in zip(cells, [{}, *rows], strict=True):
+        first = line[0].ljust(widths[0])
+        rest = [cell.rjust(width) for cell, width in zip(line[1:], widths[1:], strict=True)]
+        failed = f"  {row['failed']}" if "failed" in row else "  " + "  ".join(rest)
+        lines.append((first + failed).rstrip())
+    return "\n".join(lines)
+
+
+def check_ending(path: str | os.PathLike[str]) -> Path:
+    """The path, or a ValueError unless it ends as `save` can write."""
+    target = Path(path)
+    if target.suffix not in (".csv", ".json", ".jsonl"):
+        raise ValueError(f"{target} ends in {target.suffix!r}; expected .csv, .json or .jsonl")
+    return target
+
+
+def save(rows: Sequence[Row], path: str | os.PathLike[str]) -> None:
+    """Write the rows to a .csv, .json or .jsonl file, whole or not at all."""
+    target = check_ending(path)
+    text = io.StringIO(newline="")
+    if target.suffix == ".csv":
+        names = list(dict.fromkeys(name for row in rows for name in row))
+        writer = csv.DictWriter(text, names)
+        writer.writeheader()
+        writer.writerows(rows)
+    elif target.suffix == ".json":
+        text.write(json.dumps(list(rows), indent=1) + "\n")
+    else:
+        text.writelines(json.dumps(row) + "\n" for row in rows)
+    with replacing(target) as partial:
+        partial.write_text(text.getvalue(), encoding="utf-8", newline="")
