@@ -66,26 +66,21 @@ CsrBatch<T>::CsrBatch(const char* op, const Tensor& indptr, const Tensor& indice
            n};
 }
 
+namespace {
+
+// A stable radix sort by word, least significant digit first.
 template <class T>
-WordOrdered<T>::WordOrdered(const Csr<T>& batch)
-    : batch_words_(batch.words),
-      words_(new int32_t[batch.nonzeros]),
-      documents_(new int32_t[batch.nonzeros]),
-      positions_(new int32_t[batch.nonzeros]),
-      distinct_(new int32_t[batch.nonzeros + 1]),
-      starts_(new int64_t[batch.nonzeros + 1]),
-      counts_(new T[batch.nonzeros]) {
+void sort_by_word(const Csr<T>& batch, int32_t* positions) {
   const int64_t n = batch.nonzeros;
   int bits = 0;
   while ((int64_t{1} << bits) < batch.words) ++bits;
   const int passes = std::max(1, (bits + 10) / 11);  // 2^11 heads of buckets fit in the L1 cache
   const int digit = (bits + passes - 1) / passes;
   const int32_t mask = (int32_t{1} << digit) - 1;
-
-  // Least significant digit first, the passes landing in turns in spare and in positions_. Words
-  // are looked up in the batch: that is cheaper than moving them along.
+  // The passes land in turns in spare and in positions. Words are looked up in the batch: that is
+  // cheaper than moving them along.
   const std::unique_ptr<int32_t[]> spare(new int32_t[n]), heads(new int32_t[mask + 2]);
-  int32_t *to = passes % 2 ? positions_.get() : spare.get(), *from = nullptr;
+  int32_t *to = passes % 2 ? positions : spare.get(), *from = nullptr;
   for (int pass = 0; pass < passes; ++pass) {
     const int shift = pass * digit;
     std::fill_n(heads.get(), mask + 2, 0);
@@ -96,39 +91,67 @@ WordOrdered<T>::WordOrdered(const Csr<T>& batch)
       to[heads[batch.indices[position] >> shift & mask]++] = position;
     }
     from = to;
-    to = to == spare.get() ? positions_.get() : spare.get();
+    to = to == spare.get() ? positions : spare.get();
   }
-
-  int32_t* const document_of = spare.get();
-  for (int64_t d = 0; d < batch.documents; ++d) {
-    std::fill(document_of + batch.indptr[d], document_of + batch.indptr[d + 1], int32_t(d));
-  }
-  int64_t n_distinct = 0;
-  for (int64_t i = 0; i < n; ++i) {
-    const int32_t position = positions_[i], word = batch.indices[position];
-    words_[i] = word;
-    documents_[i] = document_of[position];
-    counts_[i] = batch.counts[position];
-    n_distinct += i > 0 && word != words_[i - 1];
-    distinct_[n_distinct] = word;
-    starts_[n_distinct + 1] = i + 1;
-  }
-  n_distinct += n > 0;
-  starts_[0] = 0;
-  view_ = {distinct_.get(),  starts_.get(), words_.get(), documents_.get(),
-           positions_.get(), counts_.get(), n_distinct,   n};
 }
 
+// The order found last on this thread: a step asks for that of one batch several times. Whether it
+// is the batch's own shows while it is read, so that it is only ever a guess.
+struct LastOrder {
+  std::shared_ptr<int32_t[]> positions;
+  int64_t nonzeros = 0;
+};
+thread_local LastOrder last_order;
+constexpr int64_t most_kept = int64_t{1} << 22;  // nonzeros, 16 MiB
+
+}  // namespace
+
 template <class T>
-std::vector<int64_t> WordOrdered<T>::tile_starts(int64_t tile) const {
-  std::vector<int64_t> result{0};
-  const int32_t* const end = words_.get() + view_.nonzeros;
-  for (int64_t word = tile; word < batch_words_; word += tile) {
-    const int32_t* from = words_.get() + result.back();
-    result.push_back(std::lower_bound(from, end, word) - words_.get());
+WordOrdered<T>::WordOrdered(const Csr<T>& batch)
+    : words_(new int32_t[batch.nonzeros]),
+      documents_(new int32_t[batch.nonzeros]),
+      distinct_(new int32_t[batch.nonzeros + 1]),
+      starts_(new int64_t[batch.nonzeros + 1]),
+      counts_(new T[batch.nonzeros]) {
+  const int64_t n = batch.nonzeros;
+  if (last_order.nonzeros == n) positions_ = last_order.positions;
+  if (positions_ && read(batch)) return;
+  positions_.reset(new int32_t[n]);
+  sort_by_word(batch, positions_.get());
+  read(batch);
+  if (n <= most_kept) last_order = {positions_, n};
+}
+
+// Fills in what positions_ orders. Returns false, with nothing to rely on, if it is no order of
+// this batch: words, and positions within a word, increase only in the one that is.
+template <class T>
+bool WordOrdered<T>::read(const Csr<T>& batch) {
+  const int64_t n = batch.nonzeros;
+  const int32_t* const positions = positions_.get();
+  int64_t n_distinct = 0;
+  int32_t last_word = -1, last_position = -1;
+  for (int64_t i = 0; i < n; ++i) {
+    const int32_t position = positions[i], word = batch.indices[position];
+    if (word < last_word || (word == last_word && position <= last_position)) return false;
+    words_[i] = word;
+    counts_[i] = batch.counts[position];
+    n_distinct += i > 0 && word != last_word;
+    distinct_[n_distinct] = word;
+    starts_[n_distinct + 1] = i + 1;
+    last_word = word;
+    last_position = position;
   }
-  result.push_back(view_.nonzeros);
-  return result;
+  const std::unique_ptr<int32_t[]> document_of(new int32_t[n]);
+  for (int64_t d = 0; d < batch.documents; ++d) {
+    std::fill(document_of.get() + batch.indptr[d], document_of.get() + batch.indptr[d + 1],
+              int32_t(d));
+  }
+  for (int64_t i = 0; i < n; ++i) documents_[i] = document_of[positions[i]];
+  n_distinct += n > 0;
+  starts_[0] = 0;
+  view_ = {distinct_.get(), starts_.get(), words_.get(), documents_.get(),
+           positions,       counts_.get(), n_distinct,   n};
+  return true;
 }
 
 template class CsrBatch<float>;

@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <memory>
-#include <vector>
 
 #include "csr_view.h"
 #include "tensors.h"
@@ -29,19 +28,19 @@ class CsrBatch {
   Csr<T> view_;
 };
 
-// Orders the nonzeros of a batch by word: a stable radix sort, O(N log words) whatever the words.
+// Orders the nonzeros of a batch by word: a stable radix sort, O(N log words) whatever the words,
+// done once for calls in a row with the same indices.
 template <class T>
 class WordOrdered {
  public:
   explicit WordOrdered(const Csr<T>& batch);
   const WordOrder<T>& view() const { return view_; }
 
-  // Where the places of each tile of ``tile`` words begin: [ceil(words / tile) + 1].
-  std::vector<int64_t> tile_starts(int64_t tile) const;
-
  private:
-  int64_t batch_words_;
-  std::unique_ptr<int32_t[]> words_, documents_, positions_, distinct_;
+  bool read(const Csr<T>& batch);
+
+  std::unique_ptr<int32_t[]> words_, documents_, distinct_;
+  std::shared_ptr<int32_t[]> positions_;
   std::unique_ptr<int64_t[]> starts_;
   std::unique_ptr<T[]> counts_;
   WordOrder<T> view_;

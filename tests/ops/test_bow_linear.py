@@ -150,3 +150,14 @@ def test_double_backward_raises() -> None:
     )
     with pytest.raises(RuntimeError, match="double backward is not supported"):
         gradient.sum().backward()
+
+
+def test_batches_of_one_length_do_not_take_each_others_order() -> None:
+    """The order of the words is kept from call to call, and used only where it is the batch's."""
+    batches = [random_batch(4, 30, 50) for _ in range(2)]
+    one_more = batches[0].indices.clone()
+    one_more[[3, 70]] = one_more[[70, 3]]  # the same words elsewhere
+    batches.append(batches[0]._replace(indices=one_more))
+    batches.append(batches[0]._replace(indptr=torch.tensor([0, 10, 10, 100, 120])))
+    for batch in (*batches, *batches[::-1], batches[0]._replace(n_words=5000)):
+        checks.check_float64(*BOTH, inputs(batch, 3), 1e-13)
