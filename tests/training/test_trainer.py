@@ -44,6 +44,21 @@ def test_two_runs_give_the_same_bits(name: str) -> None:
     assert_equal(*runs)
 
 
+def test_any_number_of_threads_gives_the_same_bits() -> None:
+    """Every product of a step is made by kernels whose sums do not hang on the threads."""
+    before = torch.get_num_threads()
+    runs = []
+    try:
+        for threads in (1, 2):
+            torch.set_num_threads(threads)
+            run = trainer(hidden=(64, 64), batch_size=120)
+            run.fit(CORPUS)
+            runs.append(weights(run))
+    finally:
+        torch.set_num_threads(before)
+    assert_equal(*runs)
+
+
 @pytest.mark.parametrize("name", list(RECIPES))
 def test_the_elbo_rises_and_is_recorded(name: str) -> None:
     run = trainer(name, epochs=15, learning_rate=0.01, kl_schedule="constant", patience=None)
