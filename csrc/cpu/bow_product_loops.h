@@ -31,13 +31,12 @@ BowProductPlan plan_for(int64_t documents, int64_t topics, int64_t words) {
   plan.groups = groups;
   // Gradients of a tile's logits stay in the second-level cache.
   constexpr int64_t tile_bytes = 192 * 1024;
-  const int64_t tile_blocks = tile_bytes / size / plan.row / block;
+  const int64_t tile_blocks = least(tile_bytes / size / plan.row / block, 16);
   plan.tile_words = (tile_blocks < 2 ? 2 : tile_blocks) * block;
   plan.packed_hidden = documents * topics + Engine::packed_size(documents, topics);
   const int64_t engine = Engine::scratch_size(plan, topics);
   plan.forward_scratch = block * (plan.row + Affine<T>::arrays) + engine;
-  plan.backward_scratch =
-      (plan.tile_words + block) * plan.row + block * (Affine<T>::arrays + 2) + engine;
+  plan.backward_scratch = (plan.tile_words + block) * plan.row + block * Affine<T>::arrays + engine;
   return plan;
 }
 
@@ -87,13 +86,12 @@ void backward_group(const BowProductBackward<T>& args, int64_t group, T* scratch
   T* const tile = scratch;  // gradients of the logits, then of the raw logits
   T* const block_raw = tile + tile_words * row;
   const Affine<T> affine(block_raw + block * row, block);
-  T* const sums = affine.center + Affine<T>::arrays * block;  // of the gradients of a word's logits
-  T* const products = sums + block;                           // of those times raw - center
-  const Engine engine(in, products + block);
+  const Engine engine(in, affine.center + Affine<T>::arrays * block);
   T* const grad_hidden =
       args.group_grad_hidden ? args.group_grad_hidden + group * in.topics * row : nullptr;
 
   const int64_t begin = group_begin(in, group), end = group_begin(in, group + 1);
+  const int64_t n_end = in.group_starts[group + 1];
   int64_t n = in.group_starts[group];
   for (int64_t tile_first = begin; tile_first < end; tile_first += tile_words) {
     const int64_t tile_end = least(tile_first + tile_words, end);
@@ -103,29 +101,29 @@ void backward_group(const BowProductBackward<T>& args, int64_t group, T* scratch
       if (!args.raw) engine.raw_logits(first, words, block_raw);
       const T* const raw = args.raw ? args.raw + first * row : block_raw;
       affine.set(in, first, words, args.batch_var);
-      // Gradients of the logits, grad_d * (x - N_d p): first the dense part, then where words
-      // occur.
-      for (int64_t t = 0; t < words; ++t) {
-        dense_gradients(args, raw + t * row, affine, t, grads + t * row, sums + t, products + t);
-      }
-      for (; n < in.group_starts[group + 1] && in.nonzeros.words[n] < first + words; ++n) {
-        const int64_t t = in.nonzeros.words[n] - first, d = in.nonzeros.documents[n];
-        const T g = args.grad[d] * in.nonzeros.counts[n];
-        if (g == T(0)) continue;
-        grads[t * row + d] += g;
-        sums[t] += g;
-        products[t] += g * (raw[t * row + d] - affine.center[t]);
-      }
       for (int64_t t = 0; t < words; ++t) {
         const int64_t v = first + t;
-        if (args.grad_shift) args.grad_shift[v] = sums[t];
-        if (args.grad_scale) args.grad_scale[v] = products[t] * affine.inverse_std[t];
+        const T* const x = raw + t * row;
+        T* const g = grads + t * row;
+        T sum, product;
+        // Gradients of the logits, grad_d * (x - N_d p): first the dense part, then where the word
+        // occurs.
+        dense_gradients(args, x, affine, t, g, &sum, &product);
+        for (; n < n_end && in.nonzeros.words[n] == v; ++n) {
+          const int64_t d = in.nonzeros.documents[n];
+          const T gradient = args.grad[d] * in.nonzeros.counts[n];
+          if (gradient == T(0)) continue;
+          g[d] += gradient;
+          sum += gradient;
+          product += gradient * (x[d] - affine.center[t]);
+        }
+        product *= affine.inverse_std[t];
+        if (args.grad_shift) args.grad_shift[v] = sum;
+        if (args.grad_scale) args.grad_scale[v] = product;
         // Batch statistics take the mean away, and any bias with it.
-        if (args.grad_bias)
-          args.grad_bias[v] = in.batch_statistics ? T(0) : sums[t] * affine.slope[t];
+        if (args.grad_bias) args.grad_bias[v] = in.batch_statistics ? T(0) : sum * affine.slope[t];
         if (in.batch_statistics || in.mean) {
-          through_normalisation(in, raw + t * row, sums[t], products[t] * affine.inverse_std[t],
-                                affine.inverse_std[t], affine.slope[t], grads + t * row);
+          through_normalisation(in, x, sum, product, affine.inverse_std[t], affine.slope[t], g);
         }
       }
       if (args.grad_weight) engine.grad_weight(first, words, grads, args.grad_weight);
@@ -141,16 +139,24 @@ void backward_group(const BowProductBackward<T>& args, int64_t group, T* scratch
 template <class Engine, class T>
 void pack_hidden(const BowProductInputs<T>& in, T* hidden_mean, T* packed) {
   T* const centered = packed + Engine::packed_size(in.documents, in.topics);
+  constexpr int64_t most = 16;  // topics at a time, whose sums stay in registers
   for (int64_t k = 0; k < in.topics; ++k) hidden_mean[k] = T(0);
-  if (in.batch_statistics) {
-    for (int64_t k = 0; k < in.topics; ++k) {
-      double sum = 0;
-      for (int64_t d = 0; d < in.documents; ++d) sum += in.hidden[d * in.topics + k];
-      const double mean = sum / double(in.documents);
-      for (int64_t d = 0; d < in.documents; ++d) {
-        centered[d * in.topics + k] = T(double(in.hidden[d * in.topics + k]) - mean);
+  for (int64_t first = 0; in.batch_statistics && first < in.topics; first += most) {
+    const int64_t topics = least(in.topics - first, most);
+    const T* const hidden = in.hidden + first;
+    double means[most] = {};
+    for (int64_t d = 0; d < in.documents; ++d) {
+      for (int64_t k = 0; k < topics; ++k) means[k] += double(hidden[d * in.topics + k]);
+    }
+    for (int64_t k = 0; k < topics; ++k) {
+      means[k] /= double(in.documents);
+      hidden_mean[first + k] = T(means[k]);
+    }
+    for (int64_t d = 0; d < in.documents; ++d) {
+      for (int64_t k = 0; k < topics; ++k) {
+        const int64_t i = d * in.topics + k;
+        centered[first + i] = T(double(hidden[i]) - means[k]);
       }
-      hidden_mean[k] = T(mean);
     }
   }
   Engine::pack(in.documents, in.topics, in.batch_statistics ? centered : in.hidden, packed);
@@ -167,13 +173,16 @@ void merge_grad_hidden(const BowProductBackward<T>& args, T* grad_hidden, int64_
     const int64_t documents = least(row_padding, last - d);
     for (int64_t k = 0; k < in.topics; ++k) {
       const T* from = args.group_grad_hidden + k * row + d;
-      double sums[row_padding] = {};
-      for (int64_t group = 0; group < in.plan.groups; ++group) {
-        NTM_FAST_SIMD for (int64_t j = 0; j < row_padding; ++j) {
-          sums[j] += from[group * in.topics * row + j];
+      DoubleLanes sums[row_padding / double_lanes] = {};
+      for (int64_t group = 0; group < in.plan.groups; ++group, from += in.topics * row) {
+#pragma GCC unroll 8
+        for (int j = 0; j < row_padding / double_lanes; ++j) {
+          sums[j] += load_double(from + j * double_lanes);
         }
       }
-      for (int64_t j = 0; j < documents; ++j) grad_hidden[(d + j) * in.topics + k] = T(sums[j]);
+      for (int64_t j = 0; j < documents; ++j) {
+        grad_hidden[(d + j) * in.topics + k] = T(sums[j / double_lanes][j % double_lanes]);
+      }
     }
   }
 }
