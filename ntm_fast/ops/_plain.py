@@ -10,7 +10,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ntm_fast import reference
-from ntm_fast.reference._philox import normals
+from ntm_fast.reference._philox import normals, uniforms
+from ntm_fast.reference.log_dirichlet_rsvi import FIRST_ROUND
 
 
 def _on_cuda(name: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
@@ -93,3 +94,23 @@ def dense_layer_backward(
     grad_x = grad @ weight if want_x else x.new_empty(0, x.shape[1])
     grad_weight = grad.T @ x if want_weight else x.new_empty(0, x.shape[1])
     return grad_x, grad_weight, sums
+
+
+@_on_cuda("log_dirichlet_rsvi")
+def log_dirichlet_rsvi(alpha: Tensor, seed: Tensor, boost: int) -> tuple[Tensor, Tensor]:
+    """(log θ, d log γ / dα), both [B, K]."""
+    log_gamma = torch.ops.ntm_fast.log_gamma_rsample(alpha + boost, seed)
+    d = alpha + (boost - 1 / 3)
+    slope = (1.5 * ((d.log() - log_gamma) / 3).exp() - 0.5) / d
+    elements = torch.arange(alpha.numel(), device=alpha.device)
+    for i in range(boost):
+        u = uniforms(seed, elements, FIRST_ROUND + i // 4, alpha.dtype)[i % 4]
+        term = u.log().to(alpha.dtype).reshape(alpha.shape) / (alpha + i)
+        log_gamma, slope = log_gamma + term, slope - term / (alpha + i)
+    return log_gamma.log_softmax(1), slope
+
+
+@_on_cuda("log_dirichlet_rsvi_backward")
+def log_dirichlet_rsvi_backward(grad: Tensor, log_theta: Tensor, slope: Tensor) -> Tensor:
+    """Gradient of alpha [B, K]."""
+    return slope * (grad - log_theta.exp() * grad.sum(1, keepdim=True))

@@ -2,12 +2,38 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor
 
-from ntm_fast.ops._checks import check_positive, check_rows
-from ntm_fast.ops._registration import widen
-from ntm_fast.ops.log_gamma_rsample import log_gamma_rsample
+from ntm_fast.ops._checks import check_rows
+from ntm_fast.ops._registration import differentiable, once_differentiable, widen
+
+_op = torch.ops.ntm_fast.log_dirichlet_rsvi.default
+_backward_op = torch.ops.ntm_fast.log_dirichlet_rsvi_backward.default
+
+
+def _fake(alpha: Tensor, seed: Tensor, boost: int) -> tuple[Tensor, Tensor]:
+    return alpha.new_empty(alpha.shape), alpha.new_empty(alpha.shape)
+
+
+def _fake_backward(grad: Tensor, log_theta: Tensor, slope: Tensor) -> Tensor:
+    return grad.new_empty(grad.shape)
+
+
+def _setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tensor]) -> None:
+    ctx.mark_non_differentiable(output[1])
+    ctx.set_materialize_grads(False)
+    ctx.save_for_backward(*output)
+
+
+def _backward(ctx: Any, grad: Tensor | None, _: Tensor | None) -> tuple[Tensor | None, ...]:
+    return None if grad is None else _backward_call(grad, *ctx.saved_tensors), None, None
+
+
+_call = differentiable(_op, fake=_fake, setup_context=_setup_context, backward=_backward)
+_backward_call = once_differentiable(_backward_op, fake=_fake_backward)
 
 
 def log_dirichlet_rsvi(alpha: Tensor, seed: Tensor, boost: int = 10) -> Tensor:
@@ -29,6 +55,7 @@ def log_dirichlet_rsvi(alpha: Tensor, seed: Tensor, boost: int = 10) -> Tensor:
     seed : Tensor [], int64
         One per call: draws from the same seed are the same.
     boost : int, at least 1
+        The uniforms that it takes are drawn and used up in one pass, and never stored.
 
     Returns
     -------
@@ -45,17 +72,7 @@ def log_dirichlet_rsvi(alpha: Tensor, seed: Tensor, boost: int = 10) -> Tensor:
     Acceptance-Rejection Sampling Algorithms", 2017, section 5.
     """
     check_rows("log_dirichlet_rsvi", "alpha", alpha)
-    check_positive("log_dirichlet_rsvi", alpha=alpha)
-    if boost < 1:
-        raise ValueError(f"log_dirichlet_rsvi: boost is {boost}, expected >= 1")
     wide = widen(alpha)
-    fixed = wide.detach()
-    ones = torch.ones_like(fixed).expand(boost, *fixed.shape)
-    noise = log_gamma_rsample(torch.cat(((fixed + boost)[None], ones)), seed)
-    d = fixed + (boost - 1 / 3)
-    steps = torch.arange(boost, device=fixed.device).view(-1, *(1,) * fixed.dim())
-    terms = noise[1:].exp() / (fixed + steps)  # −log(u_i) / (α + i)
-    log_gamma = noise[0] - terms.sum(0)
-    slope = (1 + 1.5 * ((d.log() - noise[0]) / 3).expm1()) / d + (terms / (fixed + steps)).sum(0)
-    log_gamma = log_gamma + slope * (wide - fixed)  # wide − fixed is 0
-    return log_gamma.log_softmax(-1).to(alpha.dtype)
+    rows = wide if wide.dim() == 2 else wide.reshape(-1, wide.shape[-1])
+    log_theta: Tensor = _call(rows, seed, boost)[0]
+    return log_theta.view(alpha.shape).to(alpha.dtype) if rows is not alpha else log_theta

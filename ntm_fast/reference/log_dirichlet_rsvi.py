@@ -3,7 +3,10 @@
 import torch
 from torch import Tensor
 
+from ntm_fast.reference._philox import uniforms
 from ntm_fast.reference.log_gamma_rsample import log_gamma_rsample
+
+FIRST_ROUND = 2**31  # of Philox, for the uniforms; rejections take fewer
 
 
 def log_dirichlet_rsvi(alpha: Tensor, seed: Tensor, boost: int = 10) -> Tensor:
@@ -13,12 +16,13 @@ def log_dirichlet_rsvi(alpha: Tensor, seed: Tensor, boost: int = 10) -> Tensor:
     if boost < 1:
         raise ValueError(f"log_dirichlet_rsvi: boost is {boost}, expected >= 1")
     a = alpha.double()
-    ones = torch.ones_like(alpha).expand(boost, *alpha.shape)
-    noise = log_gamma_rsample(torch.cat(((alpha + boost).detach()[None], ones)), seed).double()
+    log_g = log_gamma_rsample((alpha + boost).detach(), seed).double()
     d = a.detach() + boost - 1 / 3
-    epsilon = ((noise[0] - d.log()) / 3).expm1() * (9 * d).sqrt()  # what was accepted
+    epsilon = ((log_g - d.log()) / 3).expm1() * (9 * d).sqrt()  # what was accepted
     d = a + boost - 1 / 3
     log_gamma = d.log() + 3 * (epsilon / (9 * d).sqrt()).log1p()  # log h(ε, α + boost)
-    for i, log_e in enumerate(noise[1:]):
-        log_gamma = log_gamma - log_e.exp() / (a + i)  # + log(u_i) / (α + i)
+    elements = torch.arange(alpha.numel(), device=alpha.device)
+    for i in range(boost):
+        u = uniforms(seed, elements, FIRST_ROUND + i // 4, alpha.dtype)[i % 4]
+        log_gamma = log_gamma + u.log().reshape(alpha.shape) / (a + i)
     return log_gamma.log_softmax(-1).to(alpha.dtype)

@@ -4,6 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ntm_fast import ops, reference
+from tests.levels import machine_levels, run_at_level
 from tests.ops import checks
 from tests.ops.dirichlet_law import check_contracts, check_law, concentrations
 
@@ -21,6 +22,19 @@ def test_equals_reference(rows: int, topics: int, centre: float, boost: int) -> 
     args = [concentrations(rows, topics, centre, torch.float64), SEED, boost]
     checks.check_float64(*BOTH, args, 1e-11)
     checks.check_float32(*BOTH, args, slack=2e-5)
+
+
+def test_slope_by_hand() -> None:
+    """dl/dα of a single gamma, from the draw: K = 2 with the other's gradient left out."""
+    alpha = concentrations(300, 2, 0.0, torch.float64)
+    _, slope = torch.ops.ntm_fast.log_dirichlet_rsvi(alpha.detach(), SEED, 1)
+    d = alpha.detach() + 2 / 3
+    root = ((ops.log_gamma_rsample(alpha.detach() + 1, SEED) - d.log()) / 3).exp()
+    from_proposal = (1 - 1.5 * (1 - 1 / root)) / d
+    assert (slope > from_proposal).all()  # the uniform's share is −log(u) / α² > 0
+    shares = (slope - from_proposal) * alpha.detach() ** 2
+    assert shares.mean().item() == pytest.approx(1, abs=0.15)  # E[−log u]
+    assert shares.std().item() == pytest.approx(1, abs=0.2)
 
 
 @pytest.mark.parametrize("boost", [1, 3, 10])
@@ -43,6 +57,34 @@ def test_bias_falls_with_boost() -> None:
         biases.append(float((slope.mean(0) - exact).norm() / exact.norm()))
     assert biases[0] > 3 * biases[1]
     assert biases[2] < 0.01
+
+
+@pytest.mark.parametrize("level", machine_levels())
+def test_every_instruction_set(level: str) -> None:
+    code = """
+import torch
+from ntm_fast import ops, reference
+seed = torch.tensor(5)
+for dtype in (torch.float32, torch.float64):
+    alpha = torch.logspace(-4, 3, 7 * 17 * 41, dtype=dtype).reshape(-1, 41).requires_grad_()
+    truth = reference.log_dirichlet_rsvi(alpha, seed, 6)
+    value = ops.log_dirichlet_rsvi(alpha, seed, 6)
+    print(((value - truth).abs() / (1 + truth.abs())).max().item())
+    slopes = [torch.autograd.grad(v[:, 3].sum(), alpha)[0].double() for v in (value, truth)]
+    print(((slopes[0] - slopes[1]).abs().max() / slopes[1].abs().max()).item())
+"""
+    single, single_slope, double, double_slope = map(float, run_at_level(level, code).split())
+    assert max(single, single_slope) < 4e-6
+    assert max(double, double_slope) < 4e-14
+
+
+def test_dispatcher() -> None:
+    alpha = concentrations(9, 5, 0.0, torch.float32)
+    torch.library.opcheck(torch.ops.ntm_fast.log_dirichlet_rsvi.default, (alpha, SEED, 3))
+    loss = BOTH[0](alpha, SEED).square().sum()
+    (gradient,) = torch.autograd.grad(loss, alpha, create_graph=True)
+    with pytest.raises(RuntimeError, match="double backward is not supported"):
+        gradient.sum().backward()
 
 
 def test_contracts() -> None:

@@ -1,0 +1,123 @@
+#pragma once
+// What the samplers of Dirichlet draws do with their rows of gammas.
+
+#include "../math/exp_log.h"
+#include "gamma_sampler_block.h"
+
+NTM_FAST_ISA_BEGIN
+
+// Vectors over a row of any length. Full vectors first; the last ones go through a buffer filled up
+// with what changes neither a maximum nor a sum.
+template <class T>
+struct RowLanes {
+  using V = typename SamplerLanes<T>::V;
+  using Grade = typename SamplerLanes<T>::Grade;
+  static constexpr int lanes = sizeof(V) / sizeof(T);
+  static constexpr T infinity = T(__builtin_inf());
+
+  NTM_FAST_INLINE static V load_part(const T* from, int64_t count, T fill) {
+    alignas(64) T buffer[lanes];
+    for (int i = 0; i < lanes; ++i) buffer[i] = i < count ? from[i] : fill;
+    return load<V>(buffer);
+  }
+  NTM_FAST_INLINE static void store_part(T* to, int64_t count, V value) {
+    alignas(64) T buffer[lanes];
+    store(buffer, value);
+    for (int64_t i = 0; i < count; ++i) to[i] = buffer[i];
+  }
+  // f(a vector of the row, its first column, how many columns it has)
+  template <class F>
+  NTM_FAST_INLINE static void each(const T* row, int64_t topics, T fill, const F& f) {
+    int64_t k = 0;
+    for (; k + lanes <= topics; k += lanes) f(load<V>(row + k), k, int64_t(lanes));
+    if (k < topics) f(load_part(row + k, topics - k, fill), k, topics - k);
+  }
+
+  NTM_FAST_INLINE static T sum_lanes(V v) {
+    alignas(64) T part[lanes];
+    store(part, v);
+    for (int step = lanes / 2; step > 0; step /= 2) {
+      for (int i = 0; i < step; ++i) part[i] += part[i + step];
+    }
+    return part[0];
+  }
+  NTM_FAST_INLINE static T max_lanes(V v) {
+    alignas(64) T part[lanes];
+    store(part, v);
+    for (int step = lanes / 2; step > 0; step /= 2) {
+      for (int i = 0; i < step; ++i) {
+        part[i] = part[i + step] > part[i] ? part[i + step] : part[i];
+      }
+    }
+    return part[0];
+  }
+
+  NTM_FAST_INLINE static V exponential(V x) {
+    constexpr T least = sizeof(T) == 4 ? T(-87) : T(-708);
+    return exp_clamped<Grade>(x, least, T(80));
+  }
+
+  NTM_FAST_INLINE static T maximum(const T* row, int64_t topics) {
+    V best = splat<V>(-infinity);
+    each(row, topics, -infinity, [&](V l, int64_t, int64_t) { best = select(l > best, l, best); });
+    return max_lanes(best);
+  }
+  // Sum of exp(row - most), at least 1.
+  NTM_FAST_INLINE static T sum_exponentials(const T* row, int64_t topics, T most) {
+    V sum{};
+    each(row, topics, -infinity, [&](V l, int64_t, int64_t) {
+      const V term = exponential(l - most);
+      sum += select(l == -infinity, V{}, term);
+    });
+    return sum_lanes(sum);
+  }
+};
+
+// log_theta = log_gamma - logsumexp(log_gamma), row by row; both may be one array.
+template <class T>
+void normalise_log_rows(const T* log_gamma, T* log_theta, int64_t rows, int64_t topics) {
+  using Row = RowLanes<T>;
+  constexpr int group = 64;  // rows whose logarithms are taken together
+  T most[group], sum[group];
+  for (int64_t begin = 0; begin < rows; begin += group) {
+    const int count = rows - begin < group ? int(rows - begin) : group;
+    for (int r = 0; r < count; ++r) {
+      const T* row = log_gamma + (begin + r) * topics;
+      most[r] = Row::maximum(row, topics);
+      sum[r] = Row::sum_exponentials(row, topics, most[r]);
+    }
+    NTM_FAST_SIMD for (int r = 0; r < count; ++r) sum[r] = log(sum[r]);
+    for (int r = 0; r < count; ++r) {
+      const int64_t offset = (begin + r) * topics;
+      for (int64_t k = 0; k < topics; ++k) {
+        // In this order, so that the digits of a large maximum cancel before log(sum) is added.
+        log_theta[offset + k] = (log_gamma[offset + k] - most[r]) - sum[r];
+      }
+    }
+  }
+}
+
+// The gradient of log_gamma, G - theta sum G, from that of log_theta, row by row.
+template <class T>
+void project_rows(const T* grad_log_theta, const T* log_theta, T* grad_log_gamma, int64_t rows,
+                  int64_t topics) {
+  using Row = RowLanes<T>;
+  using V = typename Row::V;
+  for (int64_t row = 0; row < rows; ++row) {
+    const T* grad = grad_log_theta + row * topics;
+    T* out = grad_log_gamma + row * topics;
+    V sums{};
+    Row::each(grad, topics, T(0), [&](V g, int64_t, int64_t) { sums += g; });
+    const T sum = Row::sum_lanes(sums);
+    Row::each(log_theta + row * topics, topics, T(0), [&](V l, int64_t k, int64_t count) {
+      const V theta = Row::exponential(l);
+      if (count == Row::lanes) {
+        store(out + k, load<V>(grad + k) - theta * sum);
+      } else {
+        Row::store_part(out + k, count, Row::load_part(grad + k, count, T(0)) - theta * sum);
+      }
+    });
+  }
+}
+
+NTM_FAST_ISA_END
