@@ -50,8 +50,10 @@ int center_hidden(const BowProductCuda<T>&, T* means, T* centered, void* stream)
 // partial sums [gram_parts(n, K), K, K]
 int64_t gram_parts(int64_t n, int64_t topics);
 template <class T>
-int gram(const T* x, const T* weights, int64_t n, int64_t topics, T scale, T* partial, T* out,
-         void* stream);
+int gram(const T* x, const T* weights, int64_t n, int64_t topics, T scale, bool tensor_cores,
+         T* partial, T* out, void* stream);
+int gram_on_tensor_cores(const float* x, const float* weights, int64_t n, int64_t topics,
+                         int64_t parts, float* partial, void* stream);
 
 // variances[r] = x_rᵀ C x_r for x [n, K] and symmetric C [K, K]
 template <class T>
@@ -74,6 +76,15 @@ struct WordScale {
 template <class T>
 int scale_words(const BowProductCuda<T>&, const T* means, const T* batch_var, T* batch_mean,
                 const WordScale<T>&, void* stream);
+
+// On the tensor cores, where a matrix is packed in 2 pieces: subtract_products; and what stands for
+// quadratic_forms, scale_words and the packing of the words, in one pass over them.
+int subtract_packed_products(const float* x, const uint16_t* matrix, const float* row_scale,
+                             float scale, const float* shift, int64_t n, int64_t topics, float* out,
+                             void* stream);
+int prepare_words(const BowProductCuda<float>&, const uint16_t* covariance, const float* means,
+                  float* batch_mean, float* batch_var, const WordScale<float>&, uint16_t* packed,
+                  void* stream);
 
 // Log likelihood, lse and residual of each document, from the parts of a forward pass.
 template <class T>
@@ -99,11 +110,16 @@ int document_gradients(const BowProductCudaBackward<T>&, const T* residual, T* c
 template <class T>
 int column_means(const T* x, int64_t n, int64_t topics, T* means, void* stream);
 
+// starts [V + 1]: where among the sorted words each word begins.
+int word_starts(const int32_t* sorted_words, int64_t nonzeros, int64_t words, int32_t* starts,
+                void* stream);
+
 // What each word's gradients get from the parts of a backward pass and from its nonzeros.
 template <class T>
 struct WordTerms {
   BowProductCudaBackward<T> args;
   const T* hidden;  // as the pass had it
+  const int32_t* starts;
   WordScale<T> words;
   int64_t parts;
   const T *sums, *totals;

@@ -57,6 +57,14 @@ class Workspace {
   int64_t used_ = 0;
 };
 
+// Calls each step until one fails.
+template <class... Steps>
+int in_order(const Steps&... steps) {
+  int error = 0;
+  ((error = error ? error : steps()), ...);
+  return error;
+}
+
 template <class T>
 bool scales(const BowProductCuda<T>& in) {
   return in.batch_statistics || in.mean;
@@ -68,7 +76,7 @@ struct Common {
   const BowProductCuda<T>& in;
   T *means, *centered, *covariance, *partial;
   WordScale<T> words;
-  uint16_t *packed_hidden, *packed_words;
+  uint16_t *packed_hidden, *packed_words, *packed_matrix;
 
   Common(const BowProductCuda<T>& inputs, bool needs_covariance, Workspace& memory) : in(inputs) {
     const bool batch = in.batch_statistics;
@@ -84,6 +92,7 @@ struct Common {
     const int64_t row = in.pieces * packed_topics(K);
     packed_hidden = memory.take<uint16_t>(in.documents * row, in.pieces);
     packed_words = memory.take<uint16_t>(in.words * row, in.pieces);
+    packed_matrix = memory.take<uint16_t>(K * 2 * packed_topics(K), in.pieces && batch);
   }
   const T* hidden() const { return in.batch_statistics ? centered : in.hidden; }
   const T* scaled() const { return words.scaled ? words.scaled : in.weight; }
@@ -91,19 +100,37 @@ struct Common {
   int center(void* stream) const {
     return in.batch_statistics ? center_hidden(in, means, centered, stream) : 0;
   }
-  int scale(const T* batch_var, T* batch_mean, void* stream) const {
-    return scale_words(in, static_cast<const T*>(means), batch_var, batch_mean, words, stream);
-  }
-  int pack_both(void* stream) const {
+  // The words' scales and scaled copies, from batch_var where that has been computed; where it has
+  // not, batch_mean is not null and both are computed here.
+  int prepare(T* batch_mean, T* batch_var, void* stream) const {
+    const int64_t B = in.documents, K = in.topics, V = in.words;
+    const bool variances = in.batch_statistics && batch_mean;
+    const auto scale = [&] {
+      return scale_words<T>(in, means, batch_var, batch_mean, words, stream);
+    };
     if constexpr (std::is_same_v<T, float>) {
-      if (!in.pieces) return 0;
-      const int64_t K = in.topics;
-      const int error =
-          pack(hidden(), nullptr, true, in.documents, K, in.pieces, packed_hidden, stream);
-      if (error) return error;
-      return pack(in.weight, words.slope, false, in.words, K, in.pieces, packed_words, stream);
+      const auto pack_hidden = [&] {
+        return pack(hidden(), nullptr, true, B, K, in.pieces, packed_hidden, stream);
+      };
+      if (in.pieces && variances) {
+        return in_order(
+            pack_hidden,
+            [&] { return pack(covariance, nullptr, false, K, K, 2, packed_matrix, stream); },
+            [&] {
+              return prepare_words(in, packed_matrix, means, batch_mean, batch_var, words,
+                                   packed_words, stream);
+            });
+      }
+      if (in.pieces) {
+        return in_order(pack_hidden, scale, [&] {
+          return pack(in.weight, words.slope, false, V, K, in.pieces, packed_words, stream);
+        });
+      }
     }
-    return 0;
+    const auto quadratic = [&] {
+      return variances ? quadratic_forms<T>(in.weight, covariance, V, K, batch_var, stream) : 0;
+    };
+    return in_order(quadratic, scale);
   }
   int run(const Pass<T>& pass, void* stream) const {
     if constexpr (std::is_same_v<T, float>) {
@@ -116,8 +143,22 @@ struct Common {
   }
   int covariances(void* stream) const {
     if (!covariance) return 0;
-    return gram(hidden(), static_cast<const T*>(nullptr), in.documents, in.topics,
-                T(1) / T(in.documents), partial, covariance, stream);
+    return gram<T>(hidden(), nullptr, in.documents, in.topics, T(1) / T(in.documents), in.pieces,
+                   partial, covariance, stream);
+  }
+  // out[r] -= (row_scale[r] or scale) matrix x_r + shift
+  int subtract(const T* x, const T* matrix, const T* row_scale, T scale, const T* shift, int64_t n,
+               T* out, void* stream) const {
+    if constexpr (std::is_same_v<T, float>) {
+      if (in.pieces) {
+        const int64_t K = in.topics;
+        const int error = pack(matrix, nullptr, false, K, K, 2, packed_matrix, stream);
+        if (error) return error;
+        return subtract_packed_products(x, packed_matrix, row_scale, scale, shift, n, K, out,
+                                        stream);
+      }
+    }
+    return subtract_products<T>(x, matrix, row_scale, scale, shift, n, in.topics, out, stream);
   }
 };
 
@@ -162,14 +203,6 @@ struct Documents {
   }
 };
 
-// Calls each step until one fails.
-template <class... Steps>
-int in_order(const Steps&... steps) {
-  int error = 0;
-  ((error = error ? error : steps()), ...);
-  return error;
-}
-
 template <class T>
 int forward(const BowProductCudaForward<T>& args, Workspace& memory, bool run, void* stream) {
   const BowProductCuda<T>& in = args.in;
@@ -178,13 +211,7 @@ int forward(const BowProductCudaForward<T>& args, Workspace& memory, bool run, v
   const Documents<T> documents(in, true, args.kept, args.kept, memory);
   if (!run) return 0;
   return in_order([&] { return common.center(stream); }, [&] { return common.covariances(stream); },
-                  [&] {
-                    if (!in.batch_statistics) return 0;
-                    return quadratic_forms(in.weight, static_cast<const T*>(common.covariance), V,
-                                           K, args.batch_var, stream);
-                  },
-                  [&] { return common.scale(args.batch_var, args.batch_mean, stream); },
-                  [&] { return common.pack_both(stream); },
+                  [&] { return common.prepare(args.batch_mean, args.batch_var, stream); },
                   [&] { return documents.run(common, args.log_likelihood, args.lse, stream); });
 }
 
@@ -205,6 +232,7 @@ int backward(const BowProductCudaBackward<T>& args, Workspace& memory, bool run,
   const bool in_place = args.grad_weight && parts == 1;
   T* const sums = in_place ? args.grad_weight : memory.take<T>(parts * V * K, moments);
   T* const totals = memory.take<T>(parts * V, per_word);
+  int32_t* const starts = memory.take<int32_t>(V + 1, per_word);
   T* const tilt = memory.take<T>(V, through_batch);
   T* const grams = memory.take<T>(gram_parts(V, K) * K * K, through_batch && args.grad_hidden);
   T* const matrix = memory.take<T>(K * K, through_batch && args.grad_hidden);
@@ -212,11 +240,10 @@ int backward(const BowProductCudaBackward<T>& args, Workspace& memory, bool run,
   if (!run) return 0;
   return in_order(
       [&] { return common.center(stream); }, [&] { return common.covariances(stream); },
-      [&] { return common.scale(args.batch_var, static_cast<T*>(nullptr), stream); },
-      [&] { return common.pack_both(stream); },
+      [&] { return common.prepare(nullptr, const_cast<T*>(args.batch_var), stream); },
       [&] {
         if (!anew) return 0;
-        return documents.run(common, static_cast<T*>(nullptr), static_cast<T*>(nullptr), stream);
+        return documents.run(common, nullptr, nullptr, stream);
       },
       [&] { return document_gradients(args, residual, column_scale, args.grad_hidden, stream); },
       [&] {
@@ -239,28 +266,30 @@ int backward(const BowProductCudaBackward<T>& args, Workspace& memory, bool run,
       },
       [&] {
         if (!per_word) return 0;
-        const WordTerms<T> terms{args, common.hidden(), common.words,     parts,
+        return word_starts(args.sorted_words, in.nonzeros, V, starts, stream);
+      },
+      [&] {
+        if (!per_word) return 0;
+        const WordTerms<T> terms{args, common.hidden(), starts,           common.words, parts,
                                  sums, totals,          args.grad_weight, tilt};
         return word_terms(terms, stream);
       },
       [&] {
         if (!through_batch || !args.grad_weight) return 0;
-        return subtract_products(in.weight, static_cast<const T*>(common.covariance),
-                                 static_cast<const T*>(tilt), T(0), static_cast<const T*>(nullptr),
-                                 V, K, args.grad_weight, stream);
+        return common.subtract(in.weight, common.covariance, tilt, T(0), nullptr, V,
+                               args.grad_weight, stream);
       },
       [&] {
         if (!through_batch || !args.grad_hidden) return 0;
         const int error =
-            gram(in.weight, static_cast<const T*>(tilt), V, K, T(1) / T(B), grams, matrix, stream);
+            gram<T>(in.weight, tilt, V, K, T(1) / T(B), in.pieces, grams, matrix, stream);
         if (error) return error;
-        return column_means(static_cast<const T*>(args.grad_hidden), B, K, mean, stream);
+        return column_means<T>(args.grad_hidden, B, K, mean, stream);
       },
       [&] {
         if (!through_batch || !args.grad_hidden) return 0;
-        return subtract_products(common.hidden(), static_cast<const T*>(matrix),
-                                 static_cast<const T*>(nullptr), T(1), static_cast<const T*>(mean),
-                                 B, K, args.grad_hidden, stream);
+        return common.subtract(common.hidden(), matrix, nullptr, T(1), mean, B, args.grad_hidden,
+                               stream);
       });
 }
 

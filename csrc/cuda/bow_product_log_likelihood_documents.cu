@@ -71,19 +71,27 @@ __global__ void __launch_bounds__(row_threads) document_terms_kernel(const Docum
       const T factor = mine.count != T(0) ? mine.count * terms.slope[mine.word] : T(0);
       add_rows(in.weight, in.topics, k, mine.word, factor, range.end - first, words);
     }
+    double sums[lane_topics] = {};  // Σ_v p_dv scaled_v, times total
+    for (int64_t first = 0; terms.residual && first < terms.parts; first += 32) {
+      const int n = int(terms.parts - first < 32 ? terms.parts - first : 32);
+      const double mine = lane < n ? exp(double(terms.maxima[place(first + lane)] - max)) : 0;
+      for (int p = 0; p < n; ++p) {
+        const double factor = __shfl_sync(0xffffffffu, mine, p);
+        const T* const from = terms.sums + place(first + p) * in.topics + k;
+#pragma unroll
+        for (int j = 0; j < lane_topics; ++j) {
+          if (k + 32 * j + lane < in.topics) sums[j] += factor * double(from[32 * j + lane]);
+        }
+      }
+    }
 #pragma unroll
     for (int j = 0; j < lane_topics; ++j) {
-      const int64_t topic = k + 32 * j + lane;
+      const int64_t topic = k + 32 * j + lane, element = d * in.topics + topic;
       if (topic >= in.topics) continue;
-      const int64_t element = d * in.topics + topic;
       if (range.end > range.begin) likelihood += double(terms.hidden[element]) * double(words[j]);
       if (!terms.residual) continue;
-      double sum = 0;
-      for (int64_t p = 0; p < terms.parts; ++p) {
-        const double factor = exp(double(terms.maxima[place(p)] - max));
-        sum += factor * double(terms.sums[place(p) * in.topics + topic]);
-      }
-      terms.residual[element] = T(double(words[j]) - (count > 0 ? count * (sum / total) : 0));
+      const double expected = count > 0 ? count * (sums[j] / total) : 0;
+      terms.residual[element] = T(double(words[j]) - expected);
     }
   }
   likelihood = sum_lanes(likelihood);

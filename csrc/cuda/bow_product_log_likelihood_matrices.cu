@@ -1,5 +1,7 @@
 // Products with the K x K matrices of batch normalisation, in tiles.
 
+#include <type_traits>
+
 #include "bow_product.cuh"
 #include "bow_product_tile.cuh"
 
@@ -113,16 +115,21 @@ int64_t gram_parts(int64_t n, int64_t topics) {
 }
 
 template <class T>
-int gram(const T* x, const T* weights, int64_t n, int64_t topics, T scale, T* partial, T* out,
-         void* stream) {
+int gram(const T* x, const T* weights, int64_t n, int64_t topics, T scale, bool tensor_cores,
+         T* partial, T* out, void* stream) {
+  const int64_t parts = gram_parts(n, topics);
   const unsigned tiles = unsigned(divide_up(topics, tile));
-  const unsigned parts = unsigned(gram_parts(n, topics));
-  const int error = launch(gram_kernel<T>, dim3(tiles, tiles, parts), tile_threads, stage_bytes<T>,
-                           stream, x, weights, n, topics, partial);
+  int error = 0;
+  if constexpr (std::is_same_v<T, float>) {
+    if (tensor_cores) error = gram_on_tensor_cores(x, weights, n, topics, parts, partial, stream);
+  }
+  if (!tensor_cores) {
+    error = launch(gram_kernel<T>, dim3(tiles, tiles, unsigned(parts)), tile_threads,
+                   stage_bytes<T>, stream, x, weights, n, topics, partial);
+  }
   if (error) return error;
   const unsigned blocks = unsigned(divide_up(topics * topics, 256));
-  return launch(add_grams<T>, blocks, 256, 0, stream, static_cast<const T*>(partial),
-                int64_t(parts), topics, scale, out);
+  return launch(add_grams<T>, blocks, 256, 0, stream, partial, parts, topics, scale, out);
 }
 
 template <class T>
@@ -141,7 +148,7 @@ int subtract_products(const T* x, const T* matrix, const T* row_scale, T scale, 
 }
 
 #define INSTANTIATE(T)                                                                            \
-  template int gram(const T*, const T*, int64_t, int64_t, T, T*, T*, void*);                      \
+  template int gram(const T*, const T*, int64_t, int64_t, T, bool, T*, T*, void*);                \
   template int quadratic_forms(const T*, const T*, int64_t, int64_t, T*, void*);                  \
   template int subtract_products(const T*, const T*, const T*, T, const T*, int64_t, int64_t, T*, \
                                  void*);

@@ -4,8 +4,8 @@
 // serve twice, as in attention whose keys are its values. Everything is in units of log 2.
 
 #include "bow_product.cuh"
+#include "bow_product_mma.cuh"
 #include "launch.cuh"
-#include "ptx.cuh"
 
 namespace ntm_fast {
 namespace bow_product {
@@ -14,7 +14,6 @@ namespace {
 
 constexpr float log2_e = 1.44269504f, ln_2 = 0.69314718f;
 constexpr float lowest = -3.4e38f;  // finite, so that logits of -inf give no NaN
-constexpr unsigned all_lanes = 0xffffffffu;
 
 // K is the padded number of topics. Chosen so that the sums fit the registers and the tiles the
 // 99 KiB of shared memory that the smallest of these GPUs have.
@@ -27,54 +26,6 @@ struct Shape {
   static constexpr int row_elements = PIECES * rows * K, stage_elements = PIECES * columns * K;
   static constexpr int bytes = 2 * (row_elements + 2 * stage_elements) + 2 * 3 * columns * 4;
 };
-
-// Where 8 elements from k on of a row of a tile stand: swizzled, so that 8 rows of one column use
-// all banks.
-template <int K>
-__device__ __forceinline__ uint16_t* place(uint16_t* tile, int row, int k) {
-  return tile + row * K + ((k / 8 ^ (row & 7)) * 8);
-}
-
-// Rows first ... first + ROWS - 1 of each piece; zeros beyond n.
-template <int K, int PIECES, int ROWS, int THREADS>
-__device__ __forceinline__ void copy_rows(const uint16_t* from, int64_t n, int64_t first,
-                                          uint16_t* to) {
-  constexpr int chunks = K / 8;
-#pragma unroll
-  for (int i = threadIdx.x; i < PIECES * ROWS * chunks; i += THREADS) {
-    const int piece = i / (ROWS * chunks), row = i / chunks % ROWS, k = i % chunks * 8;
-    const bool inside = first + row < n;
-    const uint16_t* const source = from + (piece * n + first + row) * K + k;
-    cuda::cp_async_16(place<K>(to + piece * ROWS * K, row, k), inside ? source : from, inside);
-  }
-}
-
-__device__ __forceinline__ float low_half(uint32_t pair) { return __uint_as_float(pair << 16); }
-__device__ __forceinline__ float high_half(uint32_t pair) {
-  return __uint_as_float(pair & 0xffff0000u);
-}
-
-// Two numbers as pieces of bfloat16, each the rounded rest of those before.
-template <int PIECES>
-__device__ __forceinline__ void split(float low, float high, uint32_t (&pieces)[PIECES]) {
-#pragma unroll
-  for (int p = 0; p < PIECES; ++p) {
-    pieces[p] = cuda::pack_bf16(low, high);
-    low -= low_half(pieces[p]);
-    high -= high_half(pieces[p]);
-  }
-}
-
-// d += a b for numbers in pieces; the product of the last two is below the rounding.
-template <int PIECES>
-__device__ __forceinline__ void multiply(float (&d)[4], const uint32_t (&a)[PIECES][4],
-                                         const uint32_t (&b)[PIECES][2]) {
-#pragma unroll
-  for (int sum = PIECES - 1; sum >= 0; --sum) {
-#pragma unroll
-    for (int i = 0; i <= sum; ++i) cuda::mma_bf16(d, a[i], b[sum - i]);
-  }
-}
 
 // The column vectors of a tile, by threads 0 ... COLUMNS - 1: read early, stored when the tile's
 // turn is near. Forward: offset. Backward: max, log of the total, scale.
@@ -179,14 +130,7 @@ __global__ void __launch_bounds__(Shape<K, PIECES>::threads)
 #pragma unroll
       for (int j = 0; j < column_tiles; j += 2) {
         uint32_t b[2][PIECES][2];
-#pragma unroll
-        for (int p = 0; p < PIECES; ++p) {
-          uint32_t pair[4];
-          cuda::ldmatrix(pair, place<K>(column_tile + p * S::columns * K,
-                                        8 * j + lane / 16 * 8 + lane % 8, k + lane / 8 % 2 * 8));
-          b[0][p][0] = pair[0], b[0][p][1] = pair[1];
-          b[1][p][0] = pair[2], b[1][p][1] = pair[3];
-        }
+        load_columns<K, PIECES, S::columns>(column_tile, 8 * j, k, b);
 #pragma unroll
         for (int i = 0; i < S::row_tiles; ++i) {
           multiply<PIECES>(z[i][j], a[i], b[0]);
@@ -264,14 +208,7 @@ __global__ void __launch_bounds__(Shape<K, PIECES>::threads)
 #pragma unroll
         for (int k = 0; k < K / 8; k += 2) {
           uint32_t b[2][PIECES][2];
-#pragma unroll
-          for (int p = 0; p < PIECES; ++p) {
-            uint32_t pair[4];
-            cuda::ldmatrix_transposed(pair, place<K>(column_tile + p * S::columns * K,
-                                                     8 * c + lane % 16, 8 * k + lane / 16 * 8));
-            b[0][p][0] = pair[0], b[0][p][1] = pair[1];
-            b[1][p][0] = pair[2], b[1][p][1] = pair[3];
-          }
+          load_rows<K, PIECES, S::columns>(column_tile, 8 * c, 8 * k, b);
 #pragma unroll
           for (int i = 0; i < S::row_tiles; ++i) {
             multiply<PIECES>(sums[SUMS ? i : 0][SUMS ? k : 0], a[i], b[0]);

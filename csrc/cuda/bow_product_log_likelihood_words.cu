@@ -10,13 +10,6 @@ namespace bow_product {
 namespace {
 
 template <class T>
-__device__ __forceinline__ T center_of(const BowProductCuda<T>& in, int64_t v) {
-  if (in.batch_statistics) return T(0);  // hidden is centered instead
-  const T bias = in.bias ? in.bias[v] : T(0);
-  return in.mean ? in.mean[v] - bias : -bias;
-}
-
-template <class T>
 __global__ void __launch_bounds__(row_threads)
     scale_words_kernel(const BowProductCuda<T> in, const T* means, const T* batch_var,
                        T* batch_mean, const WordScale<T> words) {
@@ -24,24 +17,16 @@ __global__ void __launch_bounds__(row_threads)
   if (v >= in.words) return;
   const int lane = threadIdx.x % 32;
   const T* const weight = in.weight + v * in.topics;
-  const bool normalise = in.batch_statistics || in.mean;
-  const T var = in.batch_statistics ? batch_var[v] : in.mean ? in.var[v] : T(1);
-  const T inverse_std = normalise ? T(1) / sqrt(var + in.eps) : T(1);
-  const T slope = inverse_std * (normalise && in.scale ? in.scale[v] : T(1));
+  const WordAffine<T> affine(in, v, in.batch_statistics ? batch_var[v] : T(0));
   double sum = 0;
   for (int64_t k = lane; k < in.topics; k += 32) {
     if (batch_mean) sum += double(means[k]) * double(weight[k]);
-    if (words.scaled) words.scaled[v * in.topics + k] = slope * weight[k];
+    if (words.scaled) words.scaled[v * in.topics + k] = affine.slope * weight[k];
   }
   if (batch_mean) sum = sum_lanes(sum);
   if (lane > 0) return;
   if (batch_mean) batch_mean[v] = T(sum);
-  words.inverse_std[v] = inverse_std;
-  words.slope[v] = slope;
-  T offset = (normalise && in.shift ? in.shift[v] : T(0)) - center_of(in, v) * slope;
-  // The mean takes the bias away, unless it is not finite.
-  if (in.batch_statistics && in.bias) offset += T(0) * in.bias[v];
-  words.offset[v] = offset;
+  affine.store(words, v);
 }
 
 // First place among the sorted words that is not below `word`.
@@ -53,6 +38,12 @@ __device__ __forceinline__ int64_t first_place(const int32_t* sorted, int64_t n,
     else end = middle;
   }
   return begin;
+}
+
+__global__ void __launch_bounds__(row_threads)
+    starts_kernel(const int32_t* sorted, int64_t n, int64_t words, int32_t* starts) {
+  const int64_t v = int64_t(blockIdx.x) * row_threads + threadIdx.x;
+  if (v <= words) starts[v] = int32_t(first_place(sorted, n, v));
 }
 
 // The document whose nonzeros hold this place: indptr[d] <= place < indptr[d + 1].
@@ -102,13 +93,16 @@ __global__ void __launch_bounds__(row_threads) word_terms_kernel(const WordTerms
   const int64_t v = row_of_warp();
   const bool exists = v < in.words;
   if (lane == 0) {
-    ranges[warp] = {exists ? first_place(args.sorted_words, in.nonzeros, v) : 0,
-                    exists ? first_place(args.sorted_words, in.nonzeros, v + 1) : 0};
+    ranges[warp] = {exists ? terms.starts[v] : 0, exists ? terms.starts[v + 1] : 0};
   }
   __syncthreads();
 
   double total = 0, product = 0;  // of grad z_dv, and of grad z_dv with hidden . weight
   const T slope = exists ? terms.words.slope[v] : T(0);
+  // A word without nonzeros whose sums are its gradient already has nothing more to do.
+  const bool products = terms.tilt || args.grad_scale;
+  const bool done = !products && terms.sums == terms.grad_weight && slope == T(1) && exists &&
+                    ranges[warp].begin == ranges[warp].end;
   for (int64_t k = 0; k < in.topics; k += chunk) {
     T sums[lane_topics] = {};
     double places_total = 0;
@@ -136,7 +130,7 @@ __global__ void __launch_bounds__(row_threads) word_terms_kernel(const WordTerms
       __syncthreads();
     }
     if (k == 0) total = places_total;
-    if (!exists || !terms.sums) continue;
+    if (!exists || !terms.sums || done) continue;
 #pragma unroll
     for (int j = 0; j < lane_topics; ++j) {
       const int64_t topic = k + 32 * j + lane, element = v * in.topics + topic;
@@ -145,7 +139,7 @@ __global__ void __launch_bounds__(row_threads) word_terms_kernel(const WordTerms
       for (int64_t p = 0; p < terms.parts; ++p) {
         moment += double(terms.sums[p * in.words * in.topics + element]);
       }
-      product += moment * double(in.weight[element]);
+      if (products) product += moment * double(in.weight[element]);
       if (terms.grad_weight) terms.grad_weight[element] = slope * T(moment);
     }
   }
@@ -169,6 +163,12 @@ int scale_words(const BowProductCuda<T>& in, const T* means, const T* batch_var,
                 const WordScale<T>& words, void* stream) {
   return launch(scale_words_kernel<T>, row_blocks(in.words), row_threads, 0, stream, in, means,
                 batch_var, batch_mean, words);
+}
+
+int word_starts(const int32_t* sorted_words, int64_t nonzeros, int64_t words, int32_t* starts,
+                void* stream) {
+  return launch(starts_kernel, unsigned(divide_up(words + 1, row_threads)), row_threads, 0, stream,
+                sorted_words, nonzeros, words, starts);
 }
 
 template <class T>
