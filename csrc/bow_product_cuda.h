@@ -6,6 +6,9 @@
 
 namespace ntm_fast {
 
+// More topics than this are multiplied in T, whatever is asked for.
+constexpr int64_t most_packed_topics = 256;
+
 template <class T>
 struct BowProductCuda {
   const T* hidden;  // [documents, topics]

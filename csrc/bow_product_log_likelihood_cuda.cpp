@@ -12,8 +12,17 @@ namespace {
 
 using namespace bow_product;
 
+// Precisions are 0, 1 and 2 for torch's "highest", "high" and "medium": products in T, three
+// products of bfloat16 or one. What the tensor cores have no kernel for is more precise than asked.
 template <class T>
-BowProductCuda<T> inputs(const Arguments& a, const CudaCsr& batch) {
+int pieces_for(int64_t precision, int64_t topics) {
+  check(precision >= 0 && precision <= 2, op, ": precision is ", precision, ", expected 0, 1 or 2");
+  if (sizeof(T) != 4 || topics > most_packed_topics || precision == 0) return 0;
+  return precision == 1 ? 2 : 1;
+}
+
+template <class T>
+BowProductCuda<T> inputs(const Arguments& a, const CudaCsr& batch, int64_t precision) {
   return {data<T>(a.hidden),
           data<T>(a.weight),
           data_or_null<T>(a.bias),
@@ -30,7 +39,7 @@ BowProductCuda<T> inputs(const Arguments& a, const CudaCsr& batch) {
           data<int64_t>(batch.indptr),
           data<int32_t>(batch.indices),
           data<T>(batch.counts),
-          0};
+          pieces_for<T>(precision, a.hidden.size(1))};
 }
 
 CudaCsr checked_batch(const Arguments& a, const Tensor& indptr, const Tensor& indices,
@@ -52,7 +61,7 @@ std::tuple<Tensor, Tensor, Tensor, Tensor, Tensor> forward(
     const Tensor& hidden, const Tensor& weight, const OptionalTensor& bias, const Tensor& indptr,
     const Tensor& indices, const Tensor& counts, bool batch_norm, const OptionalTensor& mean,
     const OptionalTensor& var, const OptionalTensor& scale, const OptionalTensor& shift, double eps,
-    bool keep) {
+    bool keep, int64_t precision) {
   const Arguments a = checked(hidden, weight, bias, batch_norm, mean, var, scale, shift, eps);
   const int64_t documents = hidden.size(0);
   const int64_t statistics = a.batch_statistics() ? weight.size(0) : 0;
@@ -67,7 +76,7 @@ std::tuple<Tensor, Tensor, Tensor, Tensor, Tensor> forward(
     using T = decltype(zero);
     const CudaCsr batch = checked_batch(a, indptr, indices, counts);
     if (documents == 0) return;
-    const BowProductCudaForward<T> args{inputs<T>(a, batch),
+    const BowProductCudaForward<T> args{inputs<T>(a, batch, precision),
                                         mutable_data<T>(log_likelihood),
                                         mutable_data<T>(lse),
                                         statistics ? mutable_data<T>(batch_mean) : nullptr,
@@ -86,10 +95,10 @@ std::tuple<Tensor, Tensor, Tensor, Tensor, Tensor> backward(
     bool batch_norm, const OptionalTensor& mean, const OptionalTensor& var,
     const OptionalTensor& scale, const OptionalTensor& shift, double eps, const Tensor& batch_mean,
     const Tensor& batch_var, const Tensor& lse, const Tensor& kept, bool hidden_gradient,
-    bool weight_gradient) {
+    bool weight_gradient, int64_t precision) {
   const Arguments a = checked(hidden, weight, bias, batch_norm, mean, var, scale, shift, eps);
   check_backward(a, grad_log_likelihood, batch_mean, batch_var, lse);
-  const int64_t documents = hidden.size(0), words = weight.size(0);
+  const int64_t documents = hidden.size(0);
   check(kept.numel() == 0 || kept.numel() == documents * (hidden.size(1) + 2), op,
         ": kept has shape ", shape(kept), ", expected [", documents, ", ", hidden.size(1) + 2, "]");
   check_same_dtype(op, "kept", kept, "hidden", hidden);
@@ -115,7 +124,7 @@ std::tuple<Tensor, Tensor, Tensor, Tensor, Tensor> backward(
     const auto wanted = [](const Tensor& tensor) {
       return tensor.numel() ? mutable_data<T>(tensor) : nullptr;
     };
-    const BowProductCudaBackward<T> args{inputs<T>(a, batch),
+    const BowProductCudaBackward<T> args{inputs<T>(a, batch, precision),
                                          data<T>(g),
                                          data<T>(v),
                                          kept.numel() ? data<T>(k) : nullptr,

@@ -35,7 +35,6 @@ int run_pass(const Pass<T>&, void* stream);
 // The same pass on the tensor cores, for topics <= most_packed_topics, with rows and columns
 // packed: [pieces, n, packed_topics(topics)] of bfloat16, hidden times log2 e, the scaled words as
 // they are.
-constexpr int64_t most_packed_topics = 256;
 int64_t packed_topics(int64_t topics);
 int pack(const float* x, const float* row_scale, bool by_log2_e, int64_t n, int64_t topics,
          int pieces, uint16_t* packed, void* stream);

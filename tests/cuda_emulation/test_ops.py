@@ -17,7 +17,10 @@ KERNELS = sorted(p.name.removesuffix("_cuda.cpp") for p in CSRC.glob("*_cuda.cpp
 def test_op(op: str) -> None:
     sources = [CSRC / f"{op}_cuda.cpp", *sorted((CSRC / "cuda").glob(f"{op}*.cu"))]
     library = build(op, [*sources, *(CSRC / name for name in COMMON)])
-    tests = [f"tests/ops/test_{op}.py", "--hypothesis-profile=few"]
+    files = sorted(ROOT.glob(f"tests/ops/test_{op}.py")) + sorted(
+        ROOT.glob(f"tests/ops/test_{op}_*.py")
+    )
+    tests = [*map(str, files), "--hypothesis-profile=few"]
     # What torch makes of an op does not depend on its kernels.
     tests += ["-k", "not contracts and not compile and not double_backward"]
     done = subprocess.run(

@@ -1,0 +1,54 @@
+"""bow_product_log_likelihood at each precision of matrix products, on each device."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import torch
+
+from ntm_fast import ops, reference
+from tests.ops import checks
+from tests.ops.test_bow_product_log_likelihood import MODES, call, fixed_batch, problem
+
+SHAPES = [(70, 300, 33), (40, 90, 70), (130, 61, 16), (9, 70, 200)]  # documents, words, topics
+
+
+@pytest.fixture(autouse=True)
+def precision_restored() -> Iterator[None]:
+    yield
+    torch.set_float32_matmul_precision("highest")
+
+
+def errors(function: Any, truths: list[Any], args: list[Any]) -> list[float]:
+    """‖value − truth‖ / ‖truth‖ of the output and of each gradient."""
+    values = checks.gradients(function, args)
+    return [
+        float((x.double() - truth).norm() / truth.norm().clamp_min(1.0))
+        for x, truth in zip(values, truths, strict=True)
+    ]
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_medium_errs_no_more_than_pytorch_in_bfloat16(mode: str, device: str) -> None:
+    fast, plain = [], []
+    for documents, words, topics in SHAPES:
+        args, how = problem(fixed_batch(documents, words, 20), topics, mode)
+        truths = checks.gradients(call(reference, **how), args)
+        single = checks.to_dtype(args, torch.float32)
+        torch.set_float32_matmul_precision("medium")
+        fast.append(errors(call(ops, **how), truths, single))
+        with torch.autocast("cuda" if device == "cuda" else "cpu", dtype=torch.bfloat16):
+            plain.append(errors(call(reference, **how), truths, single))
+    # Over all shapes together: on few numbers either may round the lucky way.
+    ours, theirs = torch.tensor(fast).norm(dim=0), torch.tensor(plain).norm(dim=0)
+    assert (ours <= theirs).all(), (ours, theirs)
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_high_is_close_to_float32(mode: str) -> None:
+    torch.set_float32_matmul_precision("high")
+    for documents, words, topics in SHAPES:
+        args, how = problem(fixed_batch(documents, words, 20), topics, mode)
+        truths = checks.gradients(call(reference, **how), args)
+        single = checks.to_dtype(args, torch.float32)
+        assert max(errors(call(ops, **how), truths, single)) <= 2e-5, topics
