@@ -11,6 +11,7 @@ from tests.ops import checks
 from tests.ops.test_bow_product_log_likelihood import MODES, call, fixed_batch, problem
 
 SHAPES = [(70, 300, 33), (40, 90, 70), (130, 61, 16), (9, 70, 200)]  # documents, words, topics
+SPREAD = 0.5  # with larger logits a few words make the error, and either may round the lucky way
 
 
 @pytest.fixture(autouse=True)
@@ -32,7 +33,7 @@ def errors(function: Any, truths: list[Any], args: list[Any]) -> list[float]:
 def test_medium_errs_no_more_than_pytorch_in_bfloat16(mode: str, device: str) -> None:
     fast, plain = [], []
     for documents, words, topics in SHAPES:
-        args, how = problem(fixed_batch(documents, words, 20), topics, mode)
+        args, how = problem(fixed_batch(documents, words, 20), topics, mode, SPREAD)
         truths = checks.gradients(call(reference, **how), args)
         single = checks.to_dtype(args, torch.float32)
         torch.set_float32_matmul_precision("medium")
@@ -48,7 +49,7 @@ def test_medium_errs_no_more_than_pytorch_in_bfloat16(mode: str, device: str) ->
 def test_high_is_close_to_float32(mode: str) -> None:
     torch.set_float32_matmul_precision("high")
     for documents, words, topics in SHAPES:
-        args, how = problem(fixed_batch(documents, words, 20), topics, mode)
+        args, how = problem(fixed_batch(documents, words, 20), topics, mode, SPREAD)
         truths = checks.gradients(call(reference, **how), args)
         single = checks.to_dtype(args, torch.float32)
         assert max(errors(call(ops, **how), truths, single)) <= 2e-5, topics
