@@ -44,22 +44,35 @@ NTM_FAST_INLINE FloatLanes load_up_to(const float* from, int64_t n) {
   return n <= 0 ? FloatLanes{} : (FloatLanes)_mm512_maskz_loadu_ps(__mmask16((1u << n) - 1), from);
 }
 
-// Rows of floats [rows, columns] as pairs of neighbours in a row [padded_rows, padded_pairs], both
-// multiples of 16; the padding is 0.
+// Stores `pairs` of two registers and, for each part that follows, of what the last one left out.
+template <int PARTS, class F>
+NTM_FAST_INLINE void store_parts(FloatLanes first, FloatLanes second, Pairs to, int64_t at,
+                                 const F& pairs) {
+  for (int part = 0; part < PARTS; ++part) {
+    store(to.data + part * to.part + at, pairs(first, second));
+    first = bf16_remainder(first);
+    second = bf16_remainder(second);
+  }
+}
+
+// Rows of floats [rows, columns] as pairs of neighbours in a row [padded_rows, padded_pairs], the
+// latter a multiple of 16; the padding is 0.
 template <int PARTS>
 void pair_in_rows(const float* from, int64_t stride, int64_t rows, int64_t columns, Pairs to,
                   int64_t padded_rows, int64_t padded_pairs) {
+  const int64_t whole = columns / (2 * float_lanes) * pair_lanes;  // pairs without padding beside
   for (int64_t i = 0; i < padded_rows; ++i) {
     const float* row = from + i * stride;
-    const int64_t n = i < rows ? columns : 0;
-    for (int64_t j = 0; j < padded_pairs; j += pair_lanes) {
-      FloatLanes first = load_up_to(row + 2 * j, n - 2 * j);
-      FloatLanes second = load_up_to(row + 2 * j + float_lanes, n - 2 * j - float_lanes);
-      for (int part = 0; part < PARTS; ++part) {
-        store(to.data + part * to.part + i * to.stride + j, round_in_order(first, second));
-        first = bf16_remainder(first);
-        second = bf16_remainder(second);
-      }
+    const int64_t at = i * to.stride, n = i < rows ? columns : 0;
+    int64_t j = 0;
+    for (; j < (i < rows ? whole : 0); j += pair_lanes) {
+      store_parts<PARTS>(load(row + 2 * j), load(row + 2 * j + float_lanes), to, at + j,
+                         round_in_order);
+    }
+    for (; j < padded_pairs; j += pair_lanes) {
+      store_parts<PARTS>(load_up_to(row + 2 * j, n - 2 * j),
+                         load_up_to(row + 2 * j + float_lanes, n - 2 * j - float_lanes), to, at + j,
+                         round_in_order);
     }
   }
 }
@@ -69,17 +82,21 @@ void pair_in_rows(const float* from, int64_t stride, int64_t rows, int64_t colum
 template <int PARTS>
 void pair_rows(const float* from, int64_t stride, int64_t rows, int64_t columns, Pairs to,
                int64_t padded_pairs, int64_t padded_columns) {
+  const auto pairs = [](FloatLanes first, FloatLanes second) {
+    return interleaved(round_in_order(first, second));
+  };
+  const int64_t whole = columns / float_lanes * float_lanes;
   for (int64_t i = 0; i < padded_pairs; ++i) {
-    const float* row = from + 2 * i * stride;
+    const float *row = from + 2 * i * stride, *next = row + stride;
+    const int64_t at = i * to.stride;
     const int64_t n = 2 * i < rows ? columns : 0, m = 2 * i + 1 < rows ? columns : 0;
-    for (int64_t j = 0; j < padded_columns; j += pair_lanes) {
-      FloatLanes first = load_up_to(row + j, n - j), second = load_up_to(row + stride + j, m - j);
-      for (int part = 0; part < PARTS; ++part) {
-        store(to.data + part * to.part + i * to.stride + j,
-              interleaved(round_in_order(first, second)));
-        first = bf16_remainder(first);
-        second = bf16_remainder(second);
-      }
+    int64_t j = 0;
+    for (; j < (m > 0 ? whole : 0); j += pair_lanes) {
+      store_parts<PARTS>(load(row + j), load(next + j), to, at + j, pairs);
+    }
+    for (; j < padded_columns; j += pair_lanes) {
+      store_parts<PARTS>(load_up_to(row + j, n - j), load_up_to(next + j, m - j), to, at + j,
+                         pairs);
     }
   }
 }

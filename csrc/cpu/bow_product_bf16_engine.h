@@ -35,7 +35,8 @@ class Bf16Engine {
     }
     for (int64_t k = 0; k < s.topics; k += width) {
       const Pairs to = panel(by_topic, s.document_pairs, s.topics, k);
-      pair_rows<PARTS>(hidden + k, topics, documents, topics - k, to, s.document_pairs, to.stride);
+      pair_rows<PARTS>(hidden + k, topics, documents, least(topics - k, to.stride), to,
+                       s.document_pairs, to.stride);
     }
   }
 
