@@ -9,7 +9,11 @@ from typing import Any
 
 @dataclass(frozen=True)
 class BuildInfo:
-    """Answer of :func:`build_info`; ``extension_error`` tells why kernels are missing, if so."""
+    """Answer of :func:`build_info`; ``extension_error`` tells why kernels are missing, if so.
+
+    ``cpu_matmul_…`` say how the CPU kernels multiply float32 matrices at each precision of
+    ``torch.set_float32_matmul_precision``.
+    """
 
     version: str
     python: str
@@ -19,6 +23,9 @@ class BuildInfo:
     cpu_level: str | None
     widest_cpu_level: str | None
     compiled_cpu_levels: tuple[str, ...]
+    cpu_matmul_highest: str | None
+    cpu_matmul_high: str | None
+    cpu_matmul_medium: str | None
     cuda_architectures: tuple[str, ...]
     cuda_runtime: str | None
     cuda_driver: str | None
@@ -55,6 +62,9 @@ def build_info() -> BuildInfo:
             "cpu_level": _C.cpu_level(),
             "widest_cpu_level": _C.widest_cpu_level(),
             "compiled_cpu_levels": tuple(_C.compiled_cpu_levels()),
+            "cpu_matmul_highest": _C.matmul_path(0),
+            "cpu_matmul_high": _C.matmul_path(1),
+            "cpu_matmul_medium": _C.matmul_path(2),
             "cuda_architectures": tuple(_C.cuda_architectures()),
             "cuda_runtime": _cuda_version(cuda.get("runtime_version", 0)),
             "cuda_driver": _cuda_version(cuda.get("driver_version", 0)),
@@ -64,6 +74,9 @@ def build_info() -> BuildInfo:
         "cpu_level": None,
         "widest_cpu_level": None,
         "compiled_cpu_levels": (),
+        "cpu_matmul_highest": None,
+        "cpu_matmul_high": None,
+        "cpu_matmul_medium": None,
         "cuda_architectures": (),
         "cuda_runtime": None,
         "cuda_driver": None,

@@ -1,11 +1,14 @@
 """bow_product_log_likelihood with batch norm against the dense PyTorch that users write.
 
 The floor is what no float32 method with recomputation can beat: 8·B·K·V flops (one product forward,
-three backward) at the rate of this machine's own sgemm, timed in turns with the op.
+three backward) at the rate of this machine's own sgemm, timed in turns with the op. At "medium"
+precision, rows whose dtype is bfloat16, it is the machine's own product of bfloat16 matrices, and
+eager PyTorch runs under autocast.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -16,6 +19,7 @@ from benchmarks.batches import zipf_batch
 from benchmarks.floor import products
 from benchmarks.rows import op_rows
 from ntm_fast import ops, reference
+from ntm_fast.training.precision import matmul_precision
 
 SHAPES = [  # B, K, V
     (200, 50, 2_000),
@@ -27,6 +31,16 @@ SHAPES = [  # B, K, V
     (1024, 100, 20_000),
     (256, 100, 100_000),
 ]
+
+
+def at(precision: str, function: Callable[..., Tensor]) -> Callable[..., Tensor]:
+    """The function with float32 matrix products at a precision; its backward keeps it."""
+
+    def run(*args: Tensor) -> Tensor:
+        with matmul_precision(precision):
+            return function(*args)
+
+    return run
 
 
 def run(threads: int) -> list[dict[str, Any]]:
@@ -63,5 +77,22 @@ def run(threads: int) -> list[dict[str, Any]]:
             floor=products(8 * documents * topics * words),
             elements=documents * words,
             tolerance=1e-3,
+        )
+
+        def autocast(hidden: Tensor, weight: Tensor, eager: Any = eager) -> Tensor:
+            with torch.autocast("cpu", torch.bfloat16):
+                return eager(hidden, weight)
+
+        rows += op_rows(
+            "bow_product_log_likelihood",
+            args,
+            {"ntm_fast": at("medium", fast), "ntm_fast, float32": fast}
+            | {"eager dense": autocast, "eager dense, float32": eager},
+            threads,
+            floor=products(8 * documents * topics * words, torch.bfloat16),
+            elements=documents * words,
+            tolerance=0.1,  # eager's own errors under autocast reach 0.06
+            dtype="bfloat16",
+            precision="medium",
         )
     return rows

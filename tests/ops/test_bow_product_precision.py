@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from ntm_fast import _C, ops, reference
+from ntm_fast import _C, build_info, ops, reference
 from tests.emulator import amx_emulator
 from tests.levels import BF16_LEVELS, machine_levels, run_at_level, supported
 from tests.ops import checks
@@ -90,9 +90,11 @@ def test_amx() -> None:
 import torch
 torch.set_num_threads(2)
 from ntm_fast import build_info
-from tests.ops.test_bow_product_precision import check_bf16, check_split
+from tests.ops.test_bow_product_precision import (
+    check_bf16, check_split, test_info_says_which_path_each_precision_takes as check_info)
 check_bf16(["biased", "batch"])
 check_split(["biased", "batch"])
+check_info()
 print(build_info().cpu_level)
 """
     assert run_at_level("amx", code, **emulated).split() == ["amx"]
@@ -181,8 +183,16 @@ def test_compiled_code_follows_the_precision() -> None:
         assert torch.equal(compiled(*args), function(*args)[0])
 
 
-def test_precisions_have_numbers() -> None:
-    for number in (0, 1, 2):
-        assert "float" in _C.matmul_path(number)
+PATHS = {  # of highest, high and medium
+    "avx512": ["float32", "float32", "float32"],
+    "avx512_bf16": ["float32", "float32", "bfloat16 (avx512_bf16)"],
+    "amx": ["float32", "3 x bfloat16 (amx)", "bfloat16 (amx)"],
+}
+
+
+def test_info_says_which_path_each_precision_takes() -> None:
+    info = build_info()
+    paths = [info.cpu_matmul_highest, info.cpu_matmul_high, info.cpu_matmul_medium]
+    assert paths == PATHS.get(str(info.cpu_level), PATHS["avx512"])
     with pytest.raises(ValueError, match="precision is 3, expected 0, 1 or 2"):
         _C.matmul_path(3)

@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from ntm_fast import build_info
 from ntm_fast.data import Corpus
 from ntm_fast.models import TopicModel
 from ntm_fast.training import RECIPES, Epoch, NotFiniteError, Trainer, TrainingSettings
@@ -149,6 +150,13 @@ def test_precision_is_set_for_the_run_alone() -> None:
     run.fit(CORPUS)
     assert seen == ["medium"]
     assert torch.get_float32_matmul_precision() == before
+
+
+def test_medium_precision_trains_as_well() -> None:
+    elbos = [trainer(precision=p, epochs=5).fit(CORPUS)[-1].elbo for p in ("highest", "medium")]
+    bf16 = "bfloat16" in str(build_info().cpu_matmul_medium)
+    assert (elbos[0] != elbos[1]) == bf16
+    assert elbos[1] == pytest.approx(elbos[0], rel=0.01)
 
 
 def test_several_draws_per_document() -> None:
