@@ -22,16 +22,10 @@ NTM_FAST_INLINE T softplus(T z) {
 // The derivative of softplus where its value is y: 1 - exp(-y), by its series for small y.
 template <class T>
 NTM_FAST_INLINE T softplus_slope(T y) {
-  T series = T(-1) / T(3628800);
-  series = series * y + T(1) / T(362880);
-  series = series * y - T(1) / T(40320);
-  series = series * y + T(1) / T(5040);
-  series = series * y - T(1) / T(720);
-  series = series * y + T(1) / T(120);
-  series = series * y - T(1) / T(24);
-  series = series * y + T(1) / T(6);
-  series = series * y - T(.5);
-  series = series * y + T(1);
+  constexpr int terms = sizeof(T) == 4 ? 6 : 11;
+  T series = 1;  // of (1 - exp(-y)) / y = 1 - y/2 (1 - y/3 (1 - ...))
+#pragma GCC unroll 16
+  for (int i = terms; i > 1; --i) series = T(1) - y * (T(1) / T(i)) * series;
   return y < T(.1) ? y * series : T(1) - exp(-y);
 }
 

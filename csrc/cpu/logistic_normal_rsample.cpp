@@ -68,11 +68,19 @@ NTM_FAST_INLINE void store_chunk(T* to, const T (&from)[chunk], int64_t n) {
   __builtin_memcpy(to, from, uint64_t(n) * sizeof(T));
 }
 
+// All lanes made one by halves, the same on any instruction set.
+template <class T, class F>
+NTM_FAST_INLINE T reduce(T (&lanes)[chunk], const F& combine) {
+#pragma GCC unroll 5
+  for (int step = chunk / 2; step > 0; step /= 2) {
+    NTM_FAST_SIMD for (int i = 0; i < step; ++i) lanes[i] = combine(lanes[i], lanes[i + step]);
+  }
+  return lanes[0];
+}
+
 template <class T>
-NTM_FAST_INLINE T sum(const T (&lanes)[chunk]) {
-  T total = 0;
-  for (int i = 0; i < chunk; ++i) total += lanes[i];
-  return total;
+NTM_FAST_INLINE T sum(T (&lanes)[chunk]) {
+  return reduce(lanes, [](T a, T b) __attribute__((always_inline)) { return a + b; });
 }
 
 }  // namespace
@@ -101,8 +109,8 @@ void logistic_normal_rsample(const LogisticNormalRsample<T>& args, int64_t first
       store_chunk(theta + k, a, n);
       store_chunk(half_deviation + k, b, n);
     });
-    T most = -infinity;
-    for (int i = 0; i < chunk; ++i) most = lanes[i] > most ? lanes[i] : most;
+    const T most =
+        reduce(lanes, [](T a, T b) __attribute__((always_inline)) { return a > b ? a : b; });
     for (int i = 0; i < chunk; ++i) lanes[i] = 0;
     for_chunks(topics, [&](int64_t k, int64_t n) __attribute__((always_inline)) {
       load_chunk(a, theta + k, n, -infinity);
@@ -113,8 +121,8 @@ void logistic_normal_rsample(const LogisticNormalRsample<T>& args, int64_t first
       NTM_FAST_SIMD for (int i = 0; i < chunk; ++i) lanes[i] += a[i];
       store_chunk(theta + k, a, n);
     });
-    const T total = sum(lanes);
-    NTM_FAST_SIMD for (int64_t k = 0; k < topics; ++k) theta[k] /= total;
+    const T share = T(1) / sum(lanes);
+    NTM_FAST_SIMD for (int64_t k = 0; k < topics; ++k) theta[k] *= share;
   }
 }
 
