@@ -36,6 +36,7 @@ class ModelSettings:
     batch_norm_momentum, batch_norm_eps : of both
     concentration_floor, concentration_ceiling : bounds of a Dirichlet posterior's α, and of a
         Weibull posterior's mean
+    variance_floor, variance_ceiling : bounds of a Gaussian posterior's σ², None for none
     learned_prior : whether the prior is trained too, beginning as `prior` says
     boost, correction : of "dirichlet-rsvi": by how much α is raised, and whether the term of the
         gradient that it leaves out is estimated
@@ -63,6 +64,8 @@ class ModelSettings:
     batch_norm_eps: float = 1e-3
     concentration_floor: float = 1e-5
     concentration_ceiling: float = 1e3
+    variance_floor: float | None = None
+    variance_ceiling: float | None = None
     learned_prior: bool = False
     boost: int = 10
     correction: bool = False
@@ -100,6 +103,12 @@ class ModelSettings:
                 )
             },
         )
+        low, high = self.variance_floor, self.variance_ceiling
+        for name, value in (("variance_floor", low), ("variance_ceiling", high)):
+            if value is not None:
+                checks.normalise(self, **{name: checks.number(name, value, 0, open_ends="low")})
+        if low is not None and high is not None and high <= low:
+            raise ValueError(f"variance_ceiling is {high}; expected > variance_floor, {low}")
         if self.background is not None:
             checks.flag("background", self.background)
         if self.concentration_ceiling <= self.concentration_floor:

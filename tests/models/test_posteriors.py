@@ -93,6 +93,21 @@ def test_gaussian_kinds() -> None:
     torch.testing.assert_close(plain.mean(q), q[0])
 
 
+@pytest.mark.parametrize("name", ["logistic-normal", "gaussian-softmax", "gaussian"])
+def test_variances_keep_their_bounds(name: str) -> None:
+    hidden = torch.randn(50, 6) * 100
+    mean, log_variance = make(name, variance_floor=0.01, variance_ceiling=4.0)(hidden)
+    free_mean, free = make(name)(hidden)
+    assert mean.equal(free_mean)
+    torch.testing.assert_close(log_variance, free.clamp(math.log(0.01), math.log(4.0)))
+    with pytest.raises(
+        ValueError, match=r"variance_ceiling is 1.0; expected > variance_floor, 2.0"
+    ):
+        make(name, variance_floor=2.0, variance_ceiling=1.0)
+    with pytest.raises(ValueError, match=r"variance_floor is 0; expected > 0"):
+        make(name, variance_floor=0)
+
+
 def test_weibull_gives_proportions_or_intensities() -> None:
     weibull = make("weibull", shape_floor=0.3, concentration_floor=0.01, concentration_ceiling=5.0)
     assert isinstance(weibull, Weibull)

@@ -6,10 +6,11 @@ import pytest
 import torch
 
 from ntm_fast.data import CorpusTensors
+from ntm_fast.data.datasets import synthetic
 from ntm_fast.models import TopicModel
 from ntm_fast.training import RECIPES, Trainer, TrainingSettings
 from ntm_fast.training.schedules import kl_weight, learning_rate, phases
-from tests.training.test_trainer import CORPUS, HELD_OUT, trainer, weights
+from tests.training.test_trainer import CORPUS, HELD_OUT, assert_equal, trainer, weights
 
 Parts = dict[str, bool]
 
@@ -64,6 +65,26 @@ def trained(run: Trainer) -> Parts:
 def test_e_and_m_steps(steps: tuple[int, int] | None, expected: Parts) -> None:
     run = trainer("DirichletVAE", em_steps=steps, epochs=1, learned_prior=True, patience=None)
     assert trained(run) == expected  # four steps in all
+
+
+def test_deferred_steps_follow_the_schedules() -> None:
+    """Rows that wait for their words take the steps that they would have taken, to the bit."""
+    corpus = synthetic(150, 8000, 4, document_length=20.0)[0]
+    states = []
+    for optimiser in ("adam", "deferred-adam"):
+        recipe = RECIPES["ProdLDA"].changed(
+            n_topics=4,
+            em_steps=(2, 3),
+            learning_rate_schedule="cosine",
+            epochs=2,
+            batch_size=25,
+            optimiser=optimiser,
+        )
+        torch.manual_seed(0)
+        run = Trainer(TopicModel(corpus.n_words, recipe.model), recipe.training, seed=1)
+        run.fit(corpus)
+        states.append(weights(run))
+    assert_equal(*states)
 
 
 def test_m_steps_alone_leave_the_encoder() -> None:

@@ -19,7 +19,7 @@ class LogisticNormal(Posterior):
 
     The prior is the Laplace approximation, in softmax coordinates, of Dir(a, …, a): mean 0 and
     variance (1/a)(1 − 2/K) + 1/(a K) in each coordinate. For K = 1, where θ = 1 always, that
-    variance is 0 and 1/a is taken.
+    variance is 0 and 1/a is taken. σ² is kept within bounds where the settings give any.
 
     Source: Srivastava & Sutton, "Autoencoding Variational Inference for Topic Models", 2017.
     """
@@ -39,12 +39,17 @@ class LogisticNormal(Posterior):
             momentum=settings.batch_norm_momentum,
             eps=settings.batch_norm_eps,
         )
+        bounds = settings.variance_floor, settings.variance_ceiling
+        self.bounds = tuple(None if bound is None else math.log(bound) for bound in bounds)
         variance = (1 - 2 / n_topics) / a + 1 / (a * n_topics) if n_topics > 1 else 1 / a
         self.register_prior("prior_mean", torch.zeros(n_topics))
         self.register_prior("prior_log_variance", torch.full((n_topics,), math.log(variance)))
 
     def forward(self, hidden: Tensor) -> Parameters:
-        return dense(self.ops, hidden, self.heads, self.norm).chunk(2, dim=1)
+        mean, log_variance = dense(self.ops, hidden, self.heads, self.norm).chunk(2, dim=1)
+        if self.bounds != (None, None):
+            log_variance = log_variance.clamp(*self.bounds)
+        return mean, log_variance
 
     def sample(self, parameters: Parameters, seed: Tensor) -> Tensor:
         mean, log_variance = parameters
