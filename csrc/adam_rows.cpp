@@ -64,6 +64,61 @@ std::vector<double> growths(const double* schedule, int64_t steps, const AdamRat
   return growth;
 }
 
+// sums[t, k], k = 0 .. n: the sum of a_j b_j^k over the steps j from t on (AdamLeap).
+std::vector<double> power_sums(const double* schedule, int64_t steps, int n,
+                               const AdamRates<double>& rates) {
+  std::vector<double> sums(size_t((steps + 1) * (n + 1)), 0.);
+  const double root_decay = std::sqrt(rates.beta2);
+  for (int64_t t = steps - 1; t >= 0; --t) {
+    double step = rates.beta1 * schedule[2 * t], decay = rates.beta1;
+    for (int k = 0; k <= n; ++k) {
+      sums[t * (n + 1) + k] = step + decay * sums[(t + 1) * (n + 1) + k];
+      step *= root_decay * schedule[2 * t + 1];
+      decay *= root_decay;
+    }
+  }
+  return sums;
+}
+
+// leaps[t] (AdamRows) from each step t that a row waits from, and from those after it as long as
+// the series does not converge.
+template <class T>
+std::vector<AdamLeap<T>> leaps(const double* schedule, int64_t steps, const Pending& pending,
+                               const AdamRates<double>& rates) {
+  constexpr int n = AdamLeap<T>::n_terms;
+  constexpr double most = 1e-6;  // of the sum, left out
+  std::vector<AdamLeap<T>> result(size_t(steps), AdamLeap<T>{});
+  if (sizeof(T) == 8) return result;  // the moments are no more precise than T itself
+  std::vector<bool> wanted(size_t(steps) + 1, false);
+  for (const int32_t t : pending.done) wanted[t] = true;
+  bool next = false;  // whether a row steps on to t
+  const std::vector<double> power = power_sums(schedule, steps, n, rates);
+  for (int64_t t = 0; t < steps; ++t) {
+    if (!wanted[t] && !next) continue;
+    next = true;
+    const double* sums = power.data() + t * (n + 1);
+    if (!(sums[0] > 0)) continue;
+    const double centre = sums[1] / sums[0];
+    double terms[n + 1];
+    for (int k = 0; k <= n; ++k) {  // sum_j a_j (centre - b_j)^k
+      double factor = 1;            // (k over i) centre^(k - i)
+      terms[k] = 0;
+      for (int i = k; i >= 0; --i) {
+        terms[k] += factor * ((i & 1) ? -sums[i] : sums[i]);
+        factor *= centre * double(i) / double(k - i + 1);
+      }
+    }
+    AdamLeap<T>& leap = result[t];
+    leap.centre = T(centre);
+    std::copy_n(terms, n, leap.terms);
+    leap.average_decay = T(std::pow(rates.beta1, double(steps - t)));
+    leap.square_decay = T(std::pow(rates.beta2, double(steps - t)));
+    leap.exact = terms[n] <= most * sums[0] * std::pow(centre, n);
+    next = !leap.exact;
+  }
+  return result;
+}
+
 // In place on parameter, average, square [V, H] and done int32 [V]; schedule float64 [>= steps, 2].
 // Without done all rows count as having taken all steps but the last.
 void adam_rows(const Tensor& parameter, const Tensor& average, const Tensor& square,
@@ -121,6 +176,7 @@ void adam_rows(const Tensor& parameter, const Tensor& average, const Tensor& squ
     for (int64_t t = 0; t < steps; ++t) {
       plan.push_back({T(constants[2 * t]), T(constants[2 * t + 1])});
     }
+    const auto plan_leaps = leaps<T>(constants, steps - bool(gradient), pending, rates);
     const Tensor g = gradient ? contiguous(*gradient) : parameter;
     const AdamRows<T> args{mutable_data<T>(parameter),
                            mutable_data<T>(average),
@@ -130,6 +186,7 @@ void adam_rows(const Tensor& parameter, const Tensor& average, const Tensor& squ
                            pending.done.data(),
                            plan.data(),
                            rounded_growth.data(),
+                           plan_leaps.data(),
                            steps,
                            features,
                            rounded<T>(rates)};

@@ -30,6 +30,21 @@ constexpr int64_t steps_between_looks = 8;
 template <class T>
 constexpr T unseen = sizeof(T) == 4 ? T(0x1p-27) : T(0x1p-56);
 
+template <class T, int VECTORS>
+NTM_FAST_INLINE void leap(Panel<T, VECTORS>& panel, const AdamLeap<T>& by, T eps) {
+  using V = typename Vector<T>::type;
+  panel.each([&](int, V& parameter, V& average, V& square) __attribute__((always_inline)) {
+    const V root = square_root(square), inverse = T(1) / (by.centre * root + eps);
+    const V ratio = inverse * root;
+    V sum = V{} + by.terms[AdamLeap<T>::n_terms - 1];
+#pragma GCC unroll 8
+    for (int k = AdamLeap<T>::n_terms - 2; k >= 0; --k) sum = sum * ratio + by.terms[k];
+    parameter -= average * inverse * sum;
+    average *= by.average_decay;
+    square *= by.square_decay;
+  });
+}
+
 // Steps first .. last of the schedule with a gradient of 0.
 template <class T, bool DECAY, int VECTORS>
 NTM_FAST_INLINE void replay(Panel<T, VECTORS>& panel, const AdamRows<T>& args, int64_t first,
@@ -37,6 +52,10 @@ NTM_FAST_INLINE void replay(Panel<T, VECTORS>& panel, const AdamRows<T>& args, i
   using V = typename Vector<T>::type;
   bool moves = true;
   for (int64_t t = first; t < last; ++t) {
+    if (!DECAY && last - t > 1 && args.leaps[t].exact) {
+      leap(panel, args.leaps[t], args.rates.eps);
+      return;
+    }
     if (!moves) {
       panel.each([&](int, V&, V& average, V& square) __attribute__((always_inline)) {
         adam_moments(V{}, average, square, args.rates);

@@ -18,6 +18,7 @@ from torch import Tensor
 
 import ntm_fast
 from ntm_fast.data import Corpus
+from ntm_fast.training.optimiser import Adam
 from ntm_fast.training.state import Epoch, State
 
 if TYPE_CHECKING:
@@ -30,7 +31,8 @@ MAY_CHANGE = ("epochs", "patience")  # settings that a resumed run may have othe
 
 def save(trainer: Trainer, path: Path, corpus: Corpus) -> None:
     """Write weights, best weights, optimiser, generator and position to `path`, or nothing."""
-    optimiser = trainer.optimiser.state_dict()["state"]  # first: it may bring weights up to date
+    adam = trainer.optimiser
+    optimiser = adam.waiting_state() if isinstance(adam, Adam) else adam.state_dict()["state"]
     tensors = {f"model.{name}": value for name, value in trainer.model.state_dict().items()}
     for name, value in (trainer.best_weights or {}).items():
         tensors[f"best.{name}"] = value
@@ -76,8 +78,13 @@ def load(trainer: Trainer, path: Path) -> None:
     for name, value in _part(tensors, "optimiser.").items():
         index, key = name.split(".")
         state.setdefault(int(index), {})[key] = value
-    groups = trainer.optimiser.state_dict()["param_groups"]
-    trainer.optimiser.load_state_dict({"state": state, "param_groups": groups})
+    if isinstance(trainer.optimiser, Adam):
+        trainer.optimiser.load_waiting_state(state)
+    elif any("done" in values for values in state.values()):
+        raise ValueError(f"{path} is of the middle of an epoch on the CPU; expected its device")
+    else:
+        groups = trainer.optimiser.state_dict()["param_groups"]
+        trainer.optimiser.load_state_dict({"state": state, "param_groups": groups})
     trainer.seed = metadata["seed"]
     trainer.generator.set_state(tensors["generator"])
     trainer.state = State(**metadata["state"])

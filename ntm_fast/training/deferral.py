@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from types import TracebackType
 
+import numpy as np
 import torch
 
-from ntm_fast.data import Batch
+from ntm_fast.data import Batch, Corpus
 from ntm_fast.models import TopicModel
 from ntm_fast.training.optimiser import Adam
 from ntm_fast.training.settings import TrainingSettings
 
 WORTH_WAITING = 1 << 18  # elements of the layer; fewer stay in the cache
 MOST_TOUCHED = 0.25  # share of the rows that a batch may touch
+SAMPLE = 20_000  # documents from which that share is foretold
 
 
 class Deferral:
@@ -23,12 +25,20 @@ class Deferral:
     """
 
     def __init__(
-        self, model: TopicModel, optimiser: torch.optim.Optimizer, settings: TrainingSettings
+        self,
+        model: TopicModel,
+        optimiser: torch.optim.Optimizer,
+        settings: TrainingSettings,
+        corpus: Corpus,
     ) -> None:
-        self.model, self.optimiser, self.settings = model, optimiser, settings
-        self._decided = False
+        self.model, self.optimiser = model, optimiser
+        self._applies = isinstance(optimiser, Adam) and (
+            settings.optimiser == "lazy-adam"
+            or (settings.optimiser == "deferred-adam" and pays(model, settings, corpus))
+        )
 
     def __enter__(self) -> Deferral:
+        self.model.encoder.sparse_gradient = self._applies
         return self
 
     def __exit__(
@@ -42,10 +52,7 @@ class Deferral:
 
     def catch_up(self, batch: Batch) -> None:
         """Bring the rows of the batch's words up to date."""
-        if not self._decided:
-            self.model.encoder.sparse_gradient = self._pays(batch)
-            self._decided = True
-        if self.model.encoder.sparse_gradient and isinstance(self.optimiser, Adam):
+        if self._applies and isinstance(self.optimiser, Adam):
             self.optimiser.catch_up(self.model.encoder.weight, batch.indices)
 
     def flush(self) -> None:
@@ -53,12 +60,13 @@ class Deferral:
         if isinstance(self.optimiser, Adam):
             self.optimiser.flush()
 
-    def _pays(self, batch: Batch) -> bool:
-        if not isinstance(self.optimiser, Adam) or self.settings.optimiser == "adam":
-            return False
-        if self.settings.optimiser == "lazy-adam":
-            return True
-        # Rows that most batches touch gain nothing by waiting. The bits are the same either way.
-        touched = batch.indices.unique().numel()
-        large = self.model.encoder.weight.numel() >= WORTH_WAITING
-        return large and touched <= MOST_TOUCHED * self.model.n_words
+
+def pays(model: TopicModel, settings: TrainingSettings, corpus: Corpus) -> bool:
+    """Whether a batch leaves enough of a large layer alone for its rows to gain by waiting."""
+    n = min(len(corpus), SAMPLE)
+    if model.encoder.weight.numel() < WORTH_WAITING or n == 0:
+        return False
+    indices = corpus.indices[: corpus.indptr[n]]
+    share = np.bincount(indices, minlength=corpus.n_words) / n  # of the documents, by word
+    touched = 1 - (1 - np.minimum(share, 1)) ** settings.batch_size
+    return float(touched.mean()) <= MOST_TOUCHED

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import torch
@@ -28,10 +28,10 @@ class Adam(torch.optim.Optimizer):
     schedulers work.
 
     A sparse gradient of a parameter [V, H] stands for zeros in the rows it lacks. Adam moves such
-    rows too, but here that waits: the steps are replayed, to the same bits, when `catch_up` asks
-    for the rows or `flush` for all of them. Until then those rows are out of date; `state_dict`
-    flushes. With `lazy` they are not moved at all, as in :class:`torch.optim.SparseAdam`, which is
-    another method.
+    rows too, but here that waits: when `catch_up` asks for rows, or `flush` for all of them, they
+    take the steps they missed at once, to the same weights up to rounding (:func:`adam_rows`).
+    Until then they are out of date; `state_dict` flushes. With `lazy` they are not moved at all,
+    as in :class:`torch.optim.SparseAdam`, which is another method.
 
     Parameters
     ----------
@@ -107,6 +107,36 @@ class Adam(torch.optim.Optimizer):
         self.flush()
         return super().state_dict()
 
+    def waiting_state(self) -> dict[int, dict[str, Any]]:
+        """State by parameter as it is, with what `load_waiting_state` needs to go on bit for bit.
+
+        That is "done" and "schedule" of the parameters that have rows out of date.
+        """
+        state = {index: dict(values) for index, values in super().state_dict()["state"].items()}
+        for index, (parameter, _) in enumerate(self._parameters()):
+            waiting = self._waiting.get(parameter)
+            if waiting is not None and waiting.steps:
+                state[index]["done"] = waiting.done
+                state[index]["schedule"] = waiting.schedule[: waiting.steps]
+        return state
+
+    def load_waiting_state(self, state: dict[int, dict[str, Any]]) -> None:
+        """Take up what `waiting_state` returned."""
+        own = {"done", "schedule"}
+        bare = {i: {k: v for k, v in s.items() if k not in own} for i, s in state.items()}
+        groups = super().state_dict()["param_groups"]
+        self.load_state_dict({"state": bare, "param_groups": groups})
+        for index, (parameter, group) in enumerate(self._parameters()):
+            if "done" in state.get(index, {}):
+                waiting = self._waiting[parameter] = _Waiting(parameter.shape[0], _rates(group))
+                waiting.done.copy_(state[index]["done"])
+                for step_size, root_scale in state[index]["schedule"].tolist():
+                    waiting.add((step_size, root_scale))
+
+    def _parameters(self) -> Iterator[tuple[Tensor, dict[str, Any]]]:
+        """Each parameter and its group, in the order of `state_dict`."""
+        return ((p, group) for group in self.param_groups for p in group["params"])
+
     def __getstate__(self) -> dict[str, Any]:
         self.flush()
         return {**super().__getstate__(), "lazy": self.lazy}
@@ -118,7 +148,7 @@ class Adam(torch.optim.Optimizer):
         squares: list[Tensor] = []
         constants: list[tuple[float, float]] = []
         beta1, beta2 = group["betas"]
-        rates = beta1, beta2, group["eps"], group["weight_decay"]
+        rates = _rates(group)
         last = -1
         for parameter in group["params"]:
             gradient = parameter.grad
@@ -201,6 +231,10 @@ class _Waiting:
         if rows is None:
             self.done.zero_()
             self.steps = 0
+
+
+def _rates(group: dict[str, Any]) -> Rates:
+    return (*group["betas"], group["eps"], group["weight_decay"])
 
 
 def step_constants(lr: float, beta1: float, beta2: float, step: int) -> tuple[float, float]:

@@ -24,9 +24,9 @@ class TrainingSettings:
     em_steps : None trains encoder and decoder together; (E, M) takes E steps of encoder and
         posterior alone, then M of decoder and prior alone, in turns
     optimiser : "adam"; "deferred-adam", the same but that rows of words which a batch lacks wait
-        for their steps until they are read, or all rows are: on the CPU the same weights bit for
-        bit in less time, and plain Adam where most words occur in most batches; or "lazy-adam",
-        which does not move such rows at all
+        for their steps until they are read, or all rows are: the same weights up to rounding in
+        less time (on the CPU, where batches touch few of the words; else it is plain Adam); or
+        "lazy-adam", another method, which does not move such rows at all
     learning_rate, betas, weight_decay : Adam's
     learning_rate_schedule : "constant", or "linear" or "cosine" down to 0 at the last epoch
     learning_rate_warm_up : epochs over which the learning rate rises from 0 first

@@ -102,7 +102,7 @@ class Trainer:
             Interrupt() as interrupt,
             matmul_precision(self.settings.precision),
             phases(self.model, self.settings) as self._enter,
-            Deferral(self.model, self.optimiser, self.settings) as self._deferral,
+            Deferral(self.model, self.optimiser, self.settings, corpus) as self._deferral,
         ):
             while self.state.epoch < end and not self._stopped and not self._out_of_patience():
                 self._epoch(data, rows, bar, interrupt, corpus)

@@ -1,4 +1,4 @@
-"""Rows whose steps wait end up bit for bit where plain Adam puts them."""
+"""Rows whose steps wait end up where plain Adam puts them."""
 
 import copy
 import os
@@ -15,6 +15,7 @@ from torch import Tensor
 from ntm_fast.training import TrainingInterrupted, deferral
 from ntm_fast.training.optimiser import CAPACITY, Adam
 from tests.levels import machine_levels, run_at_level
+from tests.ops.checks import relative_error
 from tests.training.test_optimiser import OPTIONS
 from tests.training.test_trainer import CORPUS, HELD_OUT, assert_equal, trainer, weights
 
@@ -50,10 +51,16 @@ def run(
     return [*seen, parameter.detach(), state["exp_avg"], state["exp_avg_sq"]]
 
 
-def same(batches: list[list[int]], features: int, dtype: torch.dtype, **options: Any) -> None:
-    now = run(batches, features, dtype, waits=False, **options)
-    later = run(batches, features, dtype, waits=True, **options)
-    assert all(torch.equal(a, b) for a, b in zip(now, later, strict=True))
+def check_same(batches: list[list[int]], features: int, **options: Any) -> None:
+    """Waiting changes no bit in float64, and in float32 errs no more than plain Adam does."""
+    truth = run(batches, features, torch.float64, waits=False, **options)
+    later = run(batches, features, torch.float64, waits=True, **options)
+    assert all(torch.equal(a, b) for a, b in zip(truth, later, strict=True))
+    plain = run(batches, features, torch.float32, waits=False, **options)
+    later = run(batches, features, torch.float32, waits=True, **options)
+    for value, other, exact in zip(later, plain, truth, strict=True):
+        error = relative_error(value, exact)
+        assert error <= 2 * relative_error(other, exact) + 4e-7
 
 
 ROWS = st.lists(st.integers(0, N_ROWS - 2), max_size=3, unique=True)
@@ -62,33 +69,29 @@ ROWS = st.lists(st.integers(0, N_ROWS - 2), max_size=3, unique=True)
 @given(
     batches=st.lists(ROWS, min_size=1, max_size=60),
     features=st.sampled_from([1, 5, 16, 33, 150]),
-    dtype=st.sampled_from([torch.float32, torch.float64]),
     options=OPTIONS,
 )
 def test_equals_plain_adam(
-    batches: list[list[int]], features: int, dtype: torch.dtype, options: dict[str, Any]
+    batches: list[list[int]], features: int, options: dict[str, Any]
 ) -> None:
-    same(batches, features, dtype, **options)
+    check_same(batches, features, **options)
 
 
 LONG = [[0, 1, 2, 3]] + [[0]] * 700 + [[0, 1]] + [[0]] * (CAPACITY - 600) + [[2]]
 
 
 @pytest.mark.parametrize("betas", [(0.9, 0.999), (0.99, 0.999), (0.5, 0.9)])
-@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
-def test_long_waits(betas: tuple[float, float], dtype: torch.dtype) -> None:
+def test_long_waits(betas: tuple[float, float]) -> None:
     """Beyond the steps that still change a parameter, and beyond the schedule's capacity."""
-    same(LONG, 3, dtype, betas=betas)
+    check_same(LONG, 3, betas=betas)
 
 
 @pytest.mark.parametrize("level", machine_levels())
 def test_every_instruction_set(level: str) -> None:
     code = """
-import torch
-from tests.training.test_deferral import LONG, same
-for dtype in (torch.float32, torch.float64):
-    same(LONG[:300], 37, dtype)
-    same(LONG[:30], 300, dtype, weight_decay=0.1)
+from tests.training.test_deferral import LONG, check_same
+check_same(LONG[:300], 37)
+check_same(LONG[:30], 300, weight_decay=0.1)
 print("same")
 """
     assert run_at_level(level, code) == "same\n"
@@ -115,10 +118,10 @@ def test_lazy_rows_stay() -> None:
 def test_rates_may_change_and_gradients_become_dense() -> None:
     results = []
     for waits in (False, True):
-        parameter = torch.nn.Parameter(torch.ones(N_ROWS, 5))
+        parameter = torch.nn.Parameter(torch.ones(N_ROWS, 5, dtype=torch.float64))
         adam = Adam([parameter])
         for step in range(12):
-            gradient = sparse([step % 3], step, 5, torch.float32)
+            gradient = sparse([step % 3], step, 5, torch.float64)
             parameter.grad = gradient if waits and step % 5 else gradient.to_dense()
             adam.param_groups[0]["betas"] = (0.9 - 0.1 * (step // 4), 0.999)
             adam.step()
@@ -153,16 +156,17 @@ SETTINGS: dict[str, Any] = {"batch_size": 3, "epochs": 3, "learning_rate_schedul
 
 @pytest.mark.usefixtures("always")
 @pytest.mark.parametrize("name", ["ProdLDA", "LDAVAE"])
-def test_training_gives_the_same_bits(name: str) -> None:
+def test_training_gives_the_same_weights(name: str) -> None:
     runs = []
     for optimiser in ("adam", "deferred-adam"):
-        kept: list[dict[str, Tensor]] = []
         one = trainer(name, optimiser=optimiser, **SETTINGS)
-        one.callback = lambda epoch, kept=kept, one=one: kept.append(weights(one))  # type: ignore
+        one.model.double()
+        elbos: list[float] = []
+        one.callback = lambda epoch, elbos=elbos: elbos.append(epoch.elbo)  # type: ignore
         one.fit(CORPUS, HELD_OUT)
-        runs.append([*kept, weights(one), {e.epoch: torch.tensor(e.elbo) for e in one.history}])
-    for first, second in zip(*runs, strict=True):
-        assert_equal(first, second)
+        runs.append((weights(one), elbos))
+    assert_equal(runs[0][0], runs[1][0])
+    assert runs[0][1] == runs[1][1]
 
 
 @pytest.mark.usefixtures("always")
