@@ -65,7 +65,8 @@ inline void check_backward(const Arguments& a, const Tensor& grad_log_likelihood
         ": grad_log_likelihood has shape ", shape(grad_log_likelihood), ", expected [", documents,
         "]");
   check_same_dtype(op, "grad_log_likelihood", grad_log_likelihood, "hidden", a.hidden);
-  check_same_shape(op, "lse", lse, "grad_log_likelihood", grad_log_likelihood);
+  check(lse.dim() > 0 && lse.size(-1) == documents, op, ": lse has shape ", shape(lse),
+        ", expected [..., ", documents, "]");
   check_same_dtype(op, "lse", lse, "hidden", a.hidden);
   for (const Tensor* statistics : {&batch_mean, &batch_var}) {
     check(statistics->numel() == (a.batch_statistics() ? a.weight.size(0) : 0), op,

@@ -121,7 +121,8 @@ std::vector<double> merge_groups(const BowProductForward<T>& args) {
 }
 
 // -> log likelihood [B], mean [V] without bias and biased variance [V] of the batch (empty unless
-// they were computed), log sum exp of the logits [B], raw logits if they are to be kept
+// they were computed), log sum exp of the logits and its rounding error [2, B], raw logits if they
+// are to be kept
 std::tuple<Tensor, Tensor, Tensor, Tensor, Tensor> forward(
     const Tensor& hidden, const Tensor& weight, const OptionalTensor& bias, const Tensor& indptr,
     const Tensor& indices, const Tensor& counts, bool batch_norm, const OptionalTensor& mean,
@@ -133,7 +134,7 @@ std::tuple<Tensor, Tensor, Tensor, Tensor, Tensor> forward(
   const Tensor log_likelihood = torch::stable::new_empty(a.hidden, {documents}),
                batch_mean = torch::stable::new_zeros(a.hidden, {statistics}),
                batch_var = torch::stable::new_zeros(a.hidden, {statistics}),
-               lse = torch::stable::new_empty(a.hidden, {documents});
+               lse = torch::stable::new_empty(a.hidden, {2, documents});
   Tensor raw = torch::stable::new_empty(a.hidden, {0, 0});
   dispatch_floating(op, "hidden", hidden, [&](auto zero) {
     using T = decltype(zero);
@@ -160,7 +161,10 @@ std::tuple<Tensor, Tensor, Tensor, Tensor, Tensor> forward(
         if (x != 0) sum += x * (double(args.nonzero_logits[n]) - wide_lse[d]);
       }
       mutable_data<T>(log_likelihood)[d] = T(sum);
-      mutable_data<T>(lse)[d] = T(wide_lse[d]);
+      const T rounded = T(wide_lse[d]);
+      mutable_data<T>(lse)[d] = rounded;
+      const bool finite = std::isfinite(wide_lse[d]);
+      mutable_data<T>(lse)[documents + d] = finite ? T(wide_lse[d] - double(rounded)) : T(0);
     }
   });
   return {log_likelihood, batch_mean, batch_var, lse, raw};
@@ -199,6 +203,8 @@ std::tuple<Tensor, Tensor, Tensor, Tensor, Tensor> backward(
     check(!kept || (raw.dim() == 2 && raw.size(0) == words && raw.size(1) == plan.row), op,
           ": raw has shape ", shape(raw), ", expected [", words, ", ", plan.row, "]");
     check_same_dtype(op, "raw", raw, "hidden", hidden);
+    check(lse.numel() == 2 * documents, op, ": lse has shape ", shape(lse), ", expected [2, ",
+          documents, "]");
     const Tensor g = contiguous(grad_log_likelihood), l = contiguous(lse),
                  v = contiguous(batch_var), r = contiguous(raw);
     const Tensor padded = torch::stable::new_zeros(a.hidden, {3, plan.row});
@@ -212,7 +218,9 @@ std::tuple<Tensor, Tensor, Tensor, Tensor, Tensor> backward(
       double count = 0;
       for (int64_t n = batch.indptr[d]; n < batch.indptr[d + 1]; ++n) count += batch.counts[n];
       grad[d] = data<T>(g)[d];
-      total[d] = T(double(grad[d]) * count);
+      // With the factor by which exp(z - lse) errs since lse was rounded: for all words the same,
+      // it would be the largest error of all.
+      total[d] = T(double(grad[d]) * count * std::exp(-double(data<T>(l)[documents + d])));
     }
     const Tensor partial =
         torch::stable::new_empty(a.hidden, {hidden_gradient ? plan.groups : 0, topics * plan.row});

@@ -54,10 +54,11 @@ template <class T>
 struct BowProductBackward {
   BowProductInputs<T> in;
   const T* batch_var;
-  const T* raw;    // [words, row], kept by the forward; null: computed again
-  const T* lse;    // [row], infinite in the padding
-  const T* grad;   // [row], of the log likelihood of each document, 0 in the padding
-  const T* total;  // [row], grad times the document's sum of counts
+  const T* raw;   // [words, row], kept by the forward; null: computed again
+  const T* lse;   // [row], infinite in the padding
+  const T* grad;  // [row], of the log likelihood of each document, 0 in the padding
+  const T*
+      total;  // [row], grad times the document's sum of counts, times exp(lse as given - exact)
   // Gradients that nobody asks for are null.
   T* grad_weight;                          // [words, topics]
   T *grad_bias, *grad_scale, *grad_shift;  // [words]

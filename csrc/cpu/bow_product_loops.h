@@ -121,7 +121,9 @@ void backward_group(const BowProductBackward<T>& args, int64_t group, T* scratch
         if (args.grad_shift) args.grad_shift[v] = sum;
         if (args.grad_scale) args.grad_scale[v] = product;
         // Batch statistics take the mean away, and any bias with it.
-        if (args.grad_bias) args.grad_bias[v] = in.batch_statistics ? T(0) : sum * affine.slope[t];
+        if (args.grad_bias) {
+          args.grad_bias[v] = sum * (in.batch_statistics ? T(0) : affine.slope[t]);
+        }
         if (in.batch_statistics || in.mean) {
           through_normalisation(in, x, sum, product, affine.inverse_std[t], affine.slope[t], g);
         }

@@ -69,9 +69,10 @@ struct Affine {
     const T* const var = in.batch_statistics ? batch_var : in.mean ? in.var : nullptr;
     const T* const mean = in.batch_statistics ? nullptr : in.mean;
     for (int64_t t = 0; t < words; ++t) {
-      const T bias = in.bias && !in.batch_statistics ? in.bias[first + t] : T(0);
-      center[t] = (mean ? mean[first + t] : T(0)) - bias;
+      const T bias = in.bias ? in.bias[first + t] : T(0);
+      center[t] = (mean ? mean[first + t] : T(0)) - (in.batch_statistics ? T(0) : bias);
       shift[t] = in.shift ? in.shift[first + t] : T(0);
+      if (in.batch_statistics) shift[t] += bias * T(0);  // without effect, unless it is not finite
       slope[t] = in.scale ? in.scale[first + t] : T(1);
       inverse_std[t] = var ? var[first + t] + in.eps : T(1);
     }
@@ -100,11 +101,11 @@ void add_exponentials(const BowProductInputs<T>& in, int64_t words, const T* raw
         z[i] = (load(x + i * in.plan.row + d) - center[i]) * slope[i] + shift[i];
         max = z[i] > max ? z[i] : max;
       }
-      V sum = load(sums + d) * exp_flushed(old - max);
+      V sum{};  // of the block first: fewer roundings than one running sum has
 #pragma GCC unroll 16
       for (int i = 0; i < n; ++i) sum += exp_flushed(z[i] - max);
       store(maxima + d, max);
-      store(sums + d, sum);
+      store(sums + d, load(sums + d) * exp_flushed(old - max) + sum);
     }
   });
 }

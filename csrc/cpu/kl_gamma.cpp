@@ -21,12 +21,19 @@ struct Pieces {
   }
 };
 
-// w - 1 - log w for w = q / r, w - 1 = excess, without cancellation.
+// w - 1 for w = q / r.
+NTM_FAST_INLINE double excess_rate(double rate, double prior_rate) {
+  const double ratio = prior_rate / rate, difference = (prior_rate - rate) / rate;
+  return rate == __builtin_inf() ? ratio - 1. : difference;
+}
+
+// w - 1 - log w for w = q / r, w - 1 = excess, without cancellation; infinity for w = 0.
 NTM_FAST_INLINE double rate_divergence(double ratio, double excess) {
   const bool near = excess > -.29 && excess < .41;
   const LogAndRemainder l(ratio, near ? excess : 0., near);
   const double from_log = excess - l.log_q, from_remainder = -l.remainder;
-  return near ? from_remainder : from_log;
+  const double finite = near ? from_remainder : from_log;
+  return ratio == 0. ? __builtin_inf() : finite;
 }
 
 }  // namespace
@@ -40,7 +47,7 @@ void kl_gamma(const KlGamma<T>& args, int64_t first_row, int64_t last_row) {
       p.load(args, row, k);
       double excess[piece], of_rates[piece];  // in loops that are short enough to vectorise
       NTM_FAST_SIMD for (int i = 0; i < piece; ++i) {
-        excess[i] = (p.prior_rate[i] - p.rate[i]) / p.rate[i];
+        excess[i] = excess_rate(p.rate[i], p.prior_rate[i]);
       }
       NTM_FAST_SIMD for (int i = 0; i < piece; ++i) {
         of_rates[i] = p.prior_alpha[i] * rate_divergence(p.prior_rate[i] / p.rate[i], excess[i]) +
@@ -66,7 +73,7 @@ void kl_gamma_backward(const KlGammaBackward<T>& args, int64_t first_row, int64_
       if (args.gradients[0]) {
         NTM_FAST_SIMD for (int i = 0; i < piece; ++i) {
           gradient[i] = grad * ((p.alpha[i] - p.prior_alpha[i]) * trigamma(p.alpha[i]) +
-                                (p.prior_rate[i] - p.rate[i]) / p.rate[i]);
+                                excess_rate(p.rate[i], p.prior_rate[i]));
         }
         store_piece(args.gradients[0] + to, gradient, left);
       }

@@ -40,7 +40,8 @@ def _fits(hidden: Tensor, weight: Tensor) -> bool:
 def _fake(hidden: Tensor, weight: Tensor, *others: Any) -> tuple[Tensor, ...]:
     batch_norm, mean, keep = others[4], others[5], others[10]
     words = weight.shape[0] if batch_norm and mean is None else 0
-    sizes = (hidden.shape[0], words, words, hidden.shape[0])
+    lse = (2, hidden.shape[0]) if hidden.device.type == "cpu" else (hidden.shape[0],)
+    sizes = (hidden.shape[0], words, words, lse)
     raw = (weight.shape[0], _row(hidden.shape[0])) if keep else (0, 0)
     if keep and hidden.device.type != "cpu":
         raw = (hidden.shape[0], hidden.shape[1] + 2)
