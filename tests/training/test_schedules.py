@@ -68,7 +68,10 @@ def test_e_and_m_steps(steps: tuple[int, int] | None, expected: Parts) -> None:
 
 
 def test_deferred_steps_follow_the_schedules() -> None:
-    """Rows that wait for their words take the steps that they would have taken, to the bit."""
+    """Rows that wait for their words take the steps that they would have taken.
+
+    To the bit in float64, where the steps are taken one by one.
+    """
     corpus = synthetic(150, 8000, 4, document_length=20.0)[0]
     states = []
     for optimiser in ("adam", "deferred-adam"):
@@ -81,7 +84,8 @@ def test_deferred_steps_follow_the_schedules() -> None:
             optimiser=optimiser,
         )
         torch.manual_seed(0)
-        run = Trainer(TopicModel(corpus.n_words, recipe.model), recipe.training, seed=1)
+        model = TopicModel(corpus.n_words, recipe.model).double()
+        run = Trainer(model, recipe.training, seed=1)
         run.fit(corpus)
         states.append(weights(run))
     assert_equal(*states)
