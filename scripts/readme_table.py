@@ -19,6 +19,7 @@ from benchmarks import saved  # noqa: E402
 from benchmarks.saved import OURS, Row  # noqa: E402
 from benchmarks.table import seconds  # noqa: E402
 
+PICTURE = ROOT / "docs" / "vocabulary.svg"  # of scripts/vocabulary_plot.py
 BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
 
 
@@ -138,6 +139,9 @@ def section(path: Path | None) -> str:
         ),
         ("words | model | a document | peak memory", vocabulary_lines(rows)),
     ]
+    if PICTURE.exists():
+        place = PICTURE.relative_to(ROOT)
+        parts.append(f"![Time and memory against the size of the vocabulary]({place})")
     for head, lines in tables:
         if lines:
             rule = "|" + " --- |" * (head.count("|") + 1)
