@@ -83,18 +83,16 @@ struct Problem {
     kernels.pack(in, mutable_data<T>(hidden_mean), mutable_data<T>(packed_hidden));
   }
 
-  // Runs kernel(args, group, scratch) for every group, each thread with scratch of its own; what
-  // takes less time than waking a thread does, on this one.
+  // Runs kernel(args, group, scratch) for every group, each thread with scratch of its own.
   template <class Args>
   void run(const Args& args, void (*kernel)(const Args&, int64_t, T*), int64_t scratch_size) const {
-    const bool serial = in.documents * in.topics * in.words < int64_t{1} << 22;
-    const int64_t threads = serial ? 1 : torch::stable::get_num_threads();
-    const Tensor scratch = torch::stable::new_empty(packed_hidden, {threads, scratch_size});
+    constexpr double product_ns = .02;  // of one multiplication and addition
+    const double work = product_ns * double(in.documents * in.topics) * double(in.words);
+    const Tensor scratch = torch::stable::new_empty(
+        packed_hidden, {int64_t(torch::stable::get_num_threads()), scratch_size});
     T* memory = mutable_data<T>(scratch);
-    parallel_blocks(serial ? 1 : plan.groups, 1, [&](int64_t first, int64_t last) {
-      for (int64_t group = first; group < (serial ? plan.groups : last); ++group) {
-        kernel(args, group, memory + (serial ? 0 : thread_index()) * scratch_size);
-      }
+    parallel_blocks(plan.groups, 1, work, [&](int64_t group, int64_t) {
+      kernel(args, group, memory + thread_index() * scratch_size);
     });
   }
 };
@@ -200,8 +198,9 @@ std::tuple<Tensor, Tensor, Tensor, Tensor, Tensor> backward(
     const BowProductPlan& plan = problem.plan;
     const Csr<T>& batch = problem.batch.view();
     const bool kept = raw.numel() > 0;
-    check(!kept || (raw.dim() == 2 && raw.size(0) == words && raw.size(1) == plan.row), op,
-          ": raw has shape ", shape(raw), ", expected [", words, ", ", plan.row, "]");
+    if (kept && !(raw.dim() == 2 && raw.size(0) == words && raw.size(1) == plan.row)) {
+      check(false, op, ": raw has shape ", shape(raw), ", expected [", words, ", ", plan.row, "]");
+    }
     check_same_dtype(op, "raw", raw, "hidden", hidden);
     check(lse.numel() == 2 * documents, op, ": lse has shape ", shape(lse), ", expected [2, ",
           documents, "]");
@@ -243,10 +242,9 @@ std::tuple<Tensor, Tensor, Tensor, Tensor, Tensor> backward(
                                      wanted(partial)};
     problem.run(args, problem.kernels.backward, plan.backward_scratch);
     if (!hidden_gradient) return;
-    // A million additions take about as long as waking a thread.
-    const int64_t additions = plan.groups * topics * 16;
-    const int64_t block = ((int64_t{1} << 20) / additions + 1) * 16;
-    parallel_blocks(documents, block, [&](int64_t first, int64_t last) {
+    constexpr double addition_ns = .2;
+    const double work = addition_ns * double(plan.groups * topics * documents);
+    parallel_blocks(documents, 64, work, [&](int64_t first, int64_t last) {
       problem.kernels.merge_grad_hidden(args, mutable_data<T>(grad_hidden), first, last);
     });
   });

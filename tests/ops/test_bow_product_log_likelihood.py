@@ -224,12 +224,13 @@ def test_kept_logits_change_no_bit(
 @pytest.mark.cpu
 @pytest.mark.parametrize("batch_norm", [False, True])
 def test_memory_does_not_grow_with_documents_times_words(batch_norm: bool) -> None:
-    documents, words, topics = 256, 60_000, 16
+    documents, words, topics = 256, 20_000, 100
     growth = peak_growth(
         f"""
 import torch
 import torch._dynamo.utils
 from ntm_fast import ops
+torch.set_num_threads(2)  # each has some scratch
 def run(documents, words):
     weight = torch.randn(words, {topics}, requires_grad=True)
     hidden = torch.randn(documents, {topics}, requires_grad=True)
@@ -247,7 +248,7 @@ step = run({documents}, {words})
     )
     gradient = words * topics * 4
     logits = documents * words * 4
-    assert growth < gradient + 8 * 2**20 < logits / 4
+    assert growth < gradient + 5 * 2**20 < gradient + logits / 3
 
 
 @pytest.mark.parametrize(
