@@ -1,7 +1,8 @@
 """Training: ntm_fast's ProdLDA against plain dense PyTorch, and an epoch of every model.
 
 Side by side and interleaved: both train on the same documents with the same batch size and recipe.
-An epoch of each model then runs in a process of its own, whose peak memory is read at its end.
+So do the two ways to take Adam's steps. An epoch of each model then runs in a process of its own,
+whose peak memory is read at its end.
 """
 
 from __future__ import annotations
@@ -70,6 +71,34 @@ def side_by_side(name: str, threads: int) -> list[dict[str, Any]]:
     ]
 
 
+def optimisers(model: str, name: str, threads: int) -> list[dict[str, Any]]:
+    """An epoch of fifty steps with rows that wait for their steps, and with plain Adam."""
+    import torch
+
+    from ntm_fast.models import TopicModel
+    from ntm_fast.training import RECIPES, Trainer
+
+    torch.set_num_threads(threads)
+    subjects: dict[str, Callable[[], object]] = {}
+    n = (5 if QUICK else 50) * RECIPES[model].training.batch_size
+    documents = corpora.corpus(name)[:n]
+    for optimiser in ("deferred-adam", "adam"):
+        recipe = RECIPES[model].changed(n_topics=N_TOPICS, optimiser=optimiser)
+        run = Trainer(TopicModel(documents.n_words, recipe.model), recipe.training, seed=0)
+        subjects[optimiser] = lambda run=run: run.fit(documents, epochs=run.state.epoch + 1)
+    return [
+        row(
+            model,
+            optimiser,
+            name,
+            threads,
+            documents_per_second=len(documents) / figure["seconds"],
+            **figure,
+        )
+        for optimiser, figure in timed(subjects, threads, budget=10).items()
+    ]
+
+
 def epoch(model: str, name: str, threads: int) -> dict[str, Any]:
     """One epoch (of the baseline a few steps) in a process of its own, with its peak memory."""
     figures = call("benchmarks.training", model, name, threads)
@@ -113,6 +142,7 @@ def run_epoch(model: str, name: str, threads: int) -> dict[str, Any]:
 def run(threads: int) -> list[dict[str, Any]]:
     """Rows of both parts; whole epochs on all threads only."""
     rows = [r for name in STEPS for r in side_by_side(name, threads)]
+    rows += [r for m in ("ProdLDA", "NVLDA") for r in optimisers(m, "arxiv_100k", threads)]
     if threads == len(os.sched_getaffinity(0)):
         rows += [epoch(model, "arxiv_100k", threads) for model in (*MODELS, BASELINE)]
     return rows
