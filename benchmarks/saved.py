@@ -9,7 +9,18 @@ from typing import Any
 RESULTS = Path(__file__).resolve().parent / "results"
 OURS = "ntm_fast"
 # What was measured; the rest of a row is what came out.
-NAMES = ("op", "subject", "shape", "dtype", "threads", "passes", "alpha", "precision", "seed")
+NAMES = (
+    "op",
+    "subject",
+    "shape",
+    "dtype",
+    "threads",
+    "passes",
+    "alpha",
+    "precision",
+    "layer",
+    "seed",
+)
 Row = dict[str, Any]
 Key = tuple[Any, ...]
 

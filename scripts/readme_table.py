@@ -29,7 +29,9 @@ def op_lines(rows: list[Row]) -> list[str]:
     for row in rows:
         whole = row.get("passes") != "forward" and not row["op"].endswith(" training")
         if "ratio" in row and whole and row.get("dtype", "float32") == "float32":
-            shape = ", ".join(filter(None, (row["shape"], row.get("alpha"), row.get("precision"))))
+            shape = ", ".join(
+                filter(None, (row["shape"], *(row.get(n) for n in ("alpha", "precision", "layer"))))
+            )
             shapes = groups.setdefault(row["op"], {})
             shapes.setdefault(shape, {}).setdefault(row["threads"], []).append(row)
     lines = []
