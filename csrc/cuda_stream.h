@@ -48,12 +48,16 @@ class CudaScope {
   explicit CudaScope(const Tensor&) : stream_(nullptr) {}
 #else
   explicit CudaScope(const Tensor& tensor)
-      : guard_(tensor.get_device_index()), stream_(current_cuda_stream(tensor)) {}
+      : guard_(device_of(tensor)), stream_(current_cuda_stream(tensor)) {}
 #endif
   void* stream() const { return stream_; }
 
  private:
 #ifndef NTM_FAST_CUDA_EMULATED
+  static int32_t device_of(const Tensor& tensor) {
+    check(tensor.is_cuda(), "the first tensor is on the CPU, others are on a CUDA device");
+    return tensor.get_device_index();
+  }
   torch::stable::accelerator::DeviceGuard guard_;
 #endif
   void* stream_;

@@ -48,10 +48,21 @@ class FirstInvalid {
   std::atomic<int64_t> position_{std::numeric_limits<int64_t>::max()};
 };
 
-inline uint64_t read_seed(const char* op, const Tensor& seed) {
+// A seed as a number, or where its device holds it: a kernel can read it there without a wait.
+struct Seed {
+  uint64_t number;
+  const uint64_t* place;
+};
+
+inline Seed read_seed(const char* op, const Tensor& seed, const Tensor& alpha) {
   check(seed.scalar_type() == ScalarType::Long && seed.dim() == 0, op, ": seed has shape ",
         shape(seed), ", expected a 0-dimensional int64 tensor");
-  return uint64_t(*data<int64_t>(seed));
+#ifndef NTM_FAST_CUDA_EMULATED
+  if (seed.is_cpu()) return {uint64_t(*data<int64_t>(seed)), nullptr};
+#endif
+  check(alpha.get_device_index() == seed.get_device_index(), op,
+        ": seed is on another device than alpha");
+  return {0, data<uint64_t>(seed)};
 }
 
 }  // namespace ntm_fast

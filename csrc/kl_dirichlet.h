@@ -27,4 +27,11 @@ NTM_FAST_CPU_DECLARE(template <class T> void kl_dirichlet_backward(const KlDiric
                                                                    int64_t first_row,
                                                                    int64_t last_row))
 
+// All rows, queued on a CUDA stream; parameters that are not positive give NaN. They return a
+// cudaError_t.
+template <class T>
+int kl_dirichlet_cuda(const KlDirichlet<T>&, int64_t rows, void* stream);
+template <class T>
+int kl_dirichlet_backward_cuda(const KlDirichletBackward<T>&, int64_t rows, void* stream);
+
 }  // namespace ntm_fast

@@ -1,88 +1,43 @@
-#include "kl_gamma.h"
-
-#include <array>
-#include <tuple>
-
 #include "check_values.h"
+#include "kl_gamma_torch.h"
 
 namespace ntm_fast {
 
 namespace {
 
-constexpr char op[] = "kl_gamma";
-constexpr const char* names[] = {"alpha", "rate", "prior_alpha", "prior_rate"};
 constexpr int64_t rows_per_block = 64;
 constexpr double element_ns = 6;
+constexpr auto& op = kl_gamma_torch::op;
+constexpr auto& names = kl_gamma_torch::names;
 
-using Arguments = std::array<Tensor, 4>;  // contiguous, [R, K] or [1, K]
-
-Arguments checked(const Tensor& alpha, const Tensor& rate, const Tensor& prior_alpha,
-                  const Tensor& prior_rate) {
-  check(alpha.dim() == 2, op, ": alpha has shape ", shape(alpha), ", expected [B, K]");
-  Arguments arguments{contiguous(alpha), contiguous(rate), contiguous(prior_alpha),
-                      contiguous(prior_rate)};
-  for (int i = 1; i < 4; ++i) {
-    const Tensor& x = arguments[i];
-    const bool fits = x.dim() == 2 && x.size(1) == alpha.size(1) &&
-                      (x.size(0) == 1 || x.size(0) == alpha.size(0));
-    check(fits, op, ": ", names[i], " has shape ", shape(x), ", expected [1, ", alpha.size(1),
-          "] or [", alpha.size(0), ", ", alpha.size(1), "]");
-    check_same_dtype(op, names[i], x, "alpha", alpha);
-  }
-  return arguments;
-}
-
-template <class T>
-GammaRows<T> rows_of(const Tensor& x) {
-  return {data<T>(x), x.size(0) == 1 ? 0 : x.size(1)};
-}
-
-// (alpha [B, K], the others [B, K] or [1, K]) -> kl [B]
 Tensor forward(const Tensor& alpha, const Tensor& rate, const Tensor& prior_alpha,
                const Tensor& prior_rate) {
-  const Arguments x = checked(alpha, rate, prior_alpha, prior_rate);
-  const Tensor kl = torch::stable::new_empty(alpha, {alpha.size(0)});
-  dispatch_floating(op, "alpha", alpha, [&](auto zero) {
-    using T = decltype(zero);
-    for (int i = 0; i < 4; ++i) check_positive<T>(op, names[i], x[i]);
-    const KlGamma<T> args{rows_of<T>(x[0]), rows_of<T>(x[1]),    rows_of<T>(x[2]),
-                          rows_of<T>(x[3]), mutable_data<T>(kl), alpha.size(1)};
-    const auto kernel = NTM_FAST_CPU_CALL(kl_gamma<T>);
-    parallel_blocks(alpha.size(0), rows_per_block, element_ns * double(alpha.numel()),
-                    [&](int64_t first, int64_t last) { kernel(args, first, last); });
-  });
-  return kl;
+  return kl_gamma_torch::forward(
+      alpha, rate, prior_alpha, prior_rate, [&](const auto& args, int64_t rows) {
+        using T = std::decay_t<decltype(*args.kl)>;
+        const GammaRows<T>* const rows_of[] = {&args.alpha, &args.rate, &args.prior_alpha,
+                                               &args.prior_rate};
+        const Tensor* const tensors[] = {&alpha, &rate, &prior_alpha, &prior_rate};
+        for (int i = 0; i < 4; ++i) check_positive(op, names[i], *tensors[i], rows_of[i]->data);
+        const auto kernel = NTM_FAST_CPU_CALL(kl_gamma<T>);
+        parallel_blocks(rows, rows_per_block, element_ns * double(rows * args.topics),
+                        [&](int64_t first, int64_t last) { kernel(args, first, last); });
+      });
 }
 
-// -> the four gradients, each [B, K] (for an argument [1, K] to be summed), or [0, K] if not wanted
 std::tuple<Tensor, Tensor, Tensor, Tensor> backward(const Tensor& grad_kl, const Tensor& alpha,
                                                     const Tensor& rate, const Tensor& prior_alpha,
                                                     const Tensor& prior_rate, bool want_alpha,
                                                     bool want_rate, bool want_prior_alpha,
                                                     bool want_prior_rate) {
-  const Arguments x = checked(alpha, rate, prior_alpha, prior_rate);
-  check(grad_kl.dim() == 1 && grad_kl.size(0) == alpha.size(0), op, ": grad_kl has shape ",
-        shape(grad_kl), ", expected [", alpha.size(0), "]");
-  check_same_dtype(op, "grad_kl", grad_kl, "alpha", alpha);
-  const Tensor g = contiguous(grad_kl);
-  const bool want[] = {want_alpha, want_rate, want_prior_alpha, want_prior_rate};
-  const auto output = [&](int i) {
-    return torch::stable::new_empty(alpha, {want[i] ? alpha.size(0) : 0, alpha.size(1)});
-  };
-  const Arguments gradients{output(0), output(1), output(2), output(3)};
-  dispatch_floating(op, "alpha", alpha, [&](auto zero) {
-    using T = decltype(zero);
-    KlGammaBackward<T> args{rows_of<T>(x[0]), rows_of<T>(x[1]), rows_of<T>(x[2]),
-                            rows_of<T>(x[3]), data<T>(g),       {},
-                            alpha.size(1)};
-    for (int i = 0; i < 4; ++i) {
-      args.gradients[i] = want[i] ? mutable_data<T>(gradients[i]) : nullptr;
-    }
-    const auto kernel = NTM_FAST_CPU_CALL(kl_gamma_backward<T>);
-    parallel_blocks(alpha.size(0), rows_per_block, element_ns * double(alpha.numel()),
-                    [&](int64_t first, int64_t last) { kernel(args, first, last); });
-  });
-  return {gradients[0], gradients[1], gradients[2], gradients[3]};
+  return kl_gamma_torch::backward(
+      grad_kl, alpha, rate, prior_alpha, prior_rate, want_alpha, want_rate, want_prior_alpha,
+      want_prior_rate, [&](const auto& args, int64_t rows) {
+        using T = std::decay_t<decltype(*args.grad_kl)>;
+        const auto kernel = NTM_FAST_CPU_CALL(kl_gamma_backward<T>);
+        parallel_blocks(rows, rows_per_block, element_ns * double(rows * args.topics),
+                        [&](int64_t first, int64_t last) { kernel(args, first, last); });
+      });
 }
 
 }  // namespace

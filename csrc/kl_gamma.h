@@ -34,4 +34,11 @@ NTM_FAST_CPU_DECLARE(template <class T>
 NTM_FAST_CPU_DECLARE(template <class T> void kl_gamma_backward(const KlGammaBackward<T>&,
                                                                int64_t first_row, int64_t last_row))
 
+// All rows, queued on a CUDA stream; parameters that are not positive give NaN. They return a
+// cudaError_t.
+template <class T>
+int kl_gamma_cuda(const KlGamma<T>&, int64_t rows, void* stream);
+template <class T>
+int kl_gamma_backward_cuda(const KlGammaBackward<T>&, int64_t rows, void* stream);
+
 }  // namespace ntm_fast

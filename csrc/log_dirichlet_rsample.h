@@ -11,6 +11,7 @@ struct LogDirichletRsample {
   const T* alpha;
   T *log_theta, *log_gamma;
   uint64_t seed;
+  const uint64_t* seed_place;  // on a CUDA device where the seed is there, else null
   int64_t topics;
 };
 
@@ -29,5 +30,13 @@ NTM_FAST_CPU_DECLARE(template <class T> int64_t log_dirichlet_rsample(const LogD
 NTM_FAST_CPU_DECLARE(template <class T>
                      void log_dirichlet_rsample_backward(const LogDirichletRsampleBackward<T>&,
                                                          int64_t first_row, int64_t last_row))
+
+// All rows, queued on a CUDA stream; a row with an alpha that is not positive and finite gives NaN.
+// They return a cudaError_t.
+template <class T>
+int log_dirichlet_rsample_cuda(const LogDirichletRsample<T>&, int64_t rows, void* stream);
+template <class T>
+int log_dirichlet_rsample_backward_cuda(const LogDirichletRsampleBackward<T>&, int64_t rows,
+                                        void* stream);
 
 }  // namespace ntm_fast

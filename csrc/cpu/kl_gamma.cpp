@@ -21,21 +21,6 @@ struct Pieces {
   }
 };
 
-// w - 1 for w = q / r.
-NTM_FAST_INLINE double excess_rate(double rate, double prior_rate) {
-  const double ratio = prior_rate / rate, difference = (prior_rate - rate) / rate;
-  return rate == __builtin_inf() ? ratio - 1. : difference;
-}
-
-// w - 1 - log w for w = q / r, w - 1 = excess, without cancellation; infinity for w = 0.
-NTM_FAST_INLINE double rate_divergence(double ratio, double excess) {
-  const bool near = excess > -.29 && excess < .41;
-  const LogAndRemainder l(ratio, near ? excess : 0., near);
-  const double from_log = excess - l.log_q, from_remainder = -l.remainder;
-  const double finite = near ? from_remainder : from_log;
-  return ratio == 0. ? __builtin_inf() : finite;
-}
-
 }  // namespace
 
 template <class T>

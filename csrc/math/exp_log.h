@@ -21,6 +21,11 @@
 
 NTM_FAST_ISA_BEGIN
 
+NTM_FAST_INLINE float as_float(int32_t bits) { return __builtin_bit_cast(float, bits); }
+NTM_FAST_INLINE double as_double(int64_t bits) { return __builtin_bit_cast(double, bits); }
+NTM_FAST_INLINE int32_t as_bits(float x) { return __builtin_bit_cast(int32_t, x); }
+NTM_FAST_INLINE int64_t as_bits(double x) { return __builtin_bit_cast(int64_t, x); }
+
 #ifdef __CUDACC__
 
 NTM_FAST_INLINE float exp(float x) { return ::expf(x); }
@@ -29,11 +34,6 @@ NTM_FAST_INLINE float log(float x) { return ::logf(x); }
 NTM_FAST_INLINE double log(double x) { return ::log(x); }
 
 #else
-
-NTM_FAST_INLINE float as_float(int32_t bits) { return __builtin_bit_cast(float, bits); }
-NTM_FAST_INLINE double as_double(int64_t bits) { return __builtin_bit_cast(double, bits); }
-NTM_FAST_INLINE int32_t as_bits(float x) { return __builtin_bit_cast(int32_t, x); }
-NTM_FAST_INLINE int64_t as_bits(double x) { return __builtin_bit_cast(int64_t, x); }
 
 // Adding this and subtracting it rounds to the nearest integer, which then stands in the low bits.
 constexpr float round_shift_float = 0x1.8p23f;

@@ -60,7 +60,31 @@ NTM_FAST_INLINE GammaAttempt<T> gamma_attempt(T a, const Uniform<T>& radius, T c
   return {log_normal<Grade>(d) + S(3) * log_root, select(positive, margin, splat<T>(S(-1))), root};
 }
 
-#ifndef __CUDACC__
+#ifdef __CUDACC__
+
+// 32 random bits as the float uniform at the middle of their cell.
+NTM_FAST_INLINE Uniform<float> uniform(uint32_t word) {
+  return {(float(word) + .5f) * 0x1p-32f, (float(~word) + .5f) * 0x1p-32f};
+}
+NTM_FAST_INLINE float centred_uniform(uint32_t word) {
+  return (float(int32_t(word ^ 0x80000000u)) + .5f) * 0x1p-31f;
+}
+// The same 32 bits as a double uniform; exact.
+NTM_FAST_INLINE Uniform<double> wide_uniform(uint32_t word) {
+  const double value = (double(word) + .5) * 0x1p-32;
+  return {value, 1. - value};
+}
+// The first 52 of 64 random bits likewise; exact.
+NTM_FAST_INLINE Uniform<double> uniform(uint64_t bits) {
+  const double value = as_double(int64_t((bits >> 12) | 0x3ff0000000000000u)) - (1. - 0x1p-53);
+  return {value, 1. - value};
+}
+NTM_FAST_INLINE double centred_uniform(uint64_t bits) {
+  const Uniform<double> u = uniform(bits);
+  return u.value - u.complement;
+}
+
+#else
 
 // 32 random bits as the float uniform at the middle of their cell.
 NTM_FAST_INLINE Uniform<FloatLanes> uniform(Uint32Lanes word) {

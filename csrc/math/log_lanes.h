@@ -17,14 +17,12 @@ struct Split {
 
 #ifdef __CUDACC__
 NTM_FAST_INLINE Split<float> split(float beta) {
-  int exponent;
-  const float mantissa = ::frexpf(beta * 1.41421356f, &exponent);
-  return {mantissa * 1.41421356f, float(exponent - 1)};
+  const int32_t bits = as_bits(beta) - 0x3f3504f3;
+  return {as_float((bits & 0x7fffff) + 0x3f3504f3), float(bits >> 23)};
 }
 NTM_FAST_INLINE Split<double> split(double beta) {
-  int exponent;
-  const double mantissa = ::frexp(beta * 1.4142135623730951, &exponent);
-  return {mantissa * 1.4142135623730951, double(exponent - 1)};
+  const int64_t bits = as_bits(beta) - 0x3fe6a09e667f3bcd;
+  return {as_double((bits & 0xfffffffffffff) + 0x3fe6a09e667f3bcd), double(int32_t(bits >> 52))};
 }
 #else
 NTM_FAST_INLINE Split<FloatLanes> split(FloatLanes beta) {

@@ -43,7 +43,11 @@ template <class W>
 NTM_FAST_INLINE PhiloxWords<W> philox(uint64_t seed, W element, W round, uint64_t half) {
   uint32_t key0 = uint32_t(seed), key1 = uint32_t(seed >> 32);
   W c0 = element, c1 = element >> 32, c2 = round, c3 = splat<W>(half);
+#ifdef __CUDACC__
+#pragma unroll
+#else
 #pragma GCC unroll 10
+#endif
   for (int i = 0; i < 10; ++i) {
     const W p0 = multiply_low_words(c0, 0xD2511F53u);
     const W p1 = multiply_low_words(c2, 0xCD9E8D57u);

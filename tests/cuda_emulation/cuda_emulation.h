@@ -71,7 +71,7 @@ using Collective = void (*)(Lane* lanes, unsigned mask);
 struct Thread {
   enum State { ready, at_barrier, at_collective, ended };
   ucontext_t entry;
-  jmp_buf place;
+  void* place[5];  // of __builtin_setjmp, which takes no time
   bool prepared = false, started = false;
   State state = ready;
   int line = 0;
@@ -89,7 +89,8 @@ inline Thread* threads = nullptr;
 inline char* stacks = nullptr;
 inline int current = 0, n_threads = 0;
 inline int order = getenv("CUDA_EMULATION_ORDER") ? atoi(getenv("CUDA_EMULATION_ORDER")) : 0;
-inline jmp_buf scheduler, launcher;
+inline void* scheduler[5];
+inline jmp_buf launcher;
 inline std::function<void()> body;
 inline std::string message;
 inline unsigned char* dynamic_shared_memory = nullptr;
@@ -101,8 +102,12 @@ inline unsigned char* dynamic_shared_memory = nullptr;
   _longjmp(launcher, 1);
 }
 
-__attribute__((noinline)) inline void wait() {
-  if (!_setjmp(threads[current].place)) _longjmp(scheduler, 1);
+#define CUDA_EMULATION_SWITCH __attribute__((noinline, no_sanitize_address))
+
+CUDA_EMULATION_SWITCH inline void go(void** place) { __builtin_longjmp(place, 1); }
+
+CUDA_EMULATION_SWITCH inline void wait() {
+  if (!__builtin_setjmp(threads[current].place)) go(scheduler);
 }
 
 inline void fiber() {
@@ -113,12 +118,12 @@ inline void fiber() {
   }
 }
 
-__attribute__((noinline)) inline void resume(int i) {
+CUDA_EMULATION_SWITCH inline void resume(int i) {
   Thread& thread = threads[i];
   current = i;
   threadIdx = {i % blockDim.x, i / blockDim.x % blockDim.y, i / (blockDim.x * blockDim.y)};
-  if (_setjmp(scheduler)) return;
-  if (thread.started) _longjmp(thread.place, 1);
+  if (__builtin_setjmp(scheduler)) return;
+  if (thread.started) go(thread.place);
   thread.started = true;
   setcontext(&thread.entry);
 }

@@ -123,6 +123,7 @@ def test_contracts() -> None:
     torch.library.opcheck(op, tuple(x.detach().requires_grad_(i == 1) for i, x in enumerate(rows)))
 
 
+@pytest.mark.cpu
 @pytest.mark.parametrize("level", machine_levels())
 def test_every_instruction_set(level: str) -> None:
     code = """
@@ -137,7 +138,8 @@ print("same")
     assert run_at_level(level, code) == "same\n"
 
 
-def test_bad_input() -> None:
+@pytest.mark.cpu
+def test_bad_values() -> None:
     args = [x.detach() for x in inputs(3, 4, shared=0)]
     for i, name in enumerate(NAMES):
         for value in (0.0, -1.5, torch.nan):
@@ -145,6 +147,11 @@ def test_bad_input() -> None:
             bad[i][1, 2] = bad[i][2, 0] = value
             with pytest.raises(ValueError, match=rf"{name}\[1, 2\] is {value:g}, expected > 0"):
                 ops.kl_gamma(*bad)
+
+
+def test_bad_input() -> None:
+    args = [x.detach() for x in inputs(3, 4, shared=0)]
+    for i, name in enumerate(NAMES):
         if i > 0:
             mixed = [x.float() if j == i else x for j, x in enumerate(args)]
             with pytest.raises(ValueError, match=f"{name} has another dtype than alpha"):

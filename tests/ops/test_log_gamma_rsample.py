@@ -126,6 +126,7 @@ def test_extreme_alpha_stays_finite(dtype: torch.dtype) -> None:
     assert ops.log_gamma_rsample(alpha.repeat(500), SEED).isfinite().all()
 
 
+@pytest.mark.cpu
 @pytest.mark.parametrize("bad", [0.0, -1.0, torch.nan, torch.inf])
 def test_bad_alpha(bad: float) -> None:
     alpha = torch.ones(70, 90)
@@ -163,6 +164,7 @@ def test_contracts() -> None:
         gradient.sum().backward()
 
 
+@pytest.mark.cpu
 @pytest.mark.parametrize("level", machine_levels())
 def test_every_instruction_set(level: str) -> None:
     code = """
