@@ -48,20 +48,28 @@ class FirstInvalid {
   std::atomic<int64_t> position_{std::numeric_limits<int64_t>::max()};
 };
 
+inline void check_seed(const char* op, const Tensor& seed) {
+  check(seed.scalar_type() == ScalarType::Long && seed.dim() == 0, op, ": seed has shape ",
+        shape(seed), ", expected a 0-dimensional int64 tensor");
+}
+
+inline uint64_t read_seed(const char* op, const Tensor& seed) {
+  check_seed(op, seed);
+  return uint64_t(*data<int64_t>(seed));
+}
+
 // A seed as a number, or where its device holds it: a kernel can read it there without a wait.
 struct Seed {
   uint64_t number;
   const uint64_t* place;
 };
 
-inline Seed read_seed(const char* op, const Tensor& seed, const Tensor& alpha) {
-  check(seed.scalar_type() == ScalarType::Long && seed.dim() == 0, op, ": seed has shape ",
-        shape(seed), ", expected a 0-dimensional int64 tensor");
+inline Seed seed_beside(const char* op, const Tensor& seed, const Tensor& alpha) {
+  check_seed(op, seed);
 #ifndef NTM_FAST_CUDA_EMULATED
-  if (seed.is_cpu()) return {uint64_t(*data<int64_t>(seed)), nullptr};
+  if (seed.is_cpu()) return {read_seed(op, seed), nullptr};
 #endif
-  check(alpha.get_device_index() == seed.get_device_index(), op,
-        ": seed is on another device than alpha");
+  check_same_device(op, "seed", seed, "alpha", alpha);
   return {0, data<uint64_t>(seed)};
 }
 

@@ -21,7 +21,7 @@ inline void check_alpha(const Tensor& alpha) {
 template <class Run>
 std::tuple<Tensor, Tensor> forward(const Tensor& alpha, const Tensor& seed, const Run& run) {
   check_alpha(alpha);
-  const Seed key = read_seed(op, seed, alpha);
+  const Seed key = seed_beside(op, seed, alpha);
   const Tensor a = contiguous(alpha);
   const Tensor log_theta = torch::stable::empty_like(a), log_gamma = torch::stable::empty_like(a);
   dispatch_floating(op, "alpha", alpha, [&](auto zero) {

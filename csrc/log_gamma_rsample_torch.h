@@ -15,7 +15,7 @@ constexpr char op[] = "log_gamma_rsample";
 // (alpha, seed []) -> log of draws, of alpha's shape
 template <class Run>
 Tensor forward(const Tensor& alpha, const Tensor& seed, const Run& run) {
-  const Seed key = read_seed(op, seed, alpha);
+  const Seed key = seed_beside(op, seed, alpha);
   const Tensor a = contiguous(alpha);
   const Tensor log_gamma = torch::stable::empty_like(a);
   dispatch_floating(op, "alpha", alpha, [&](auto zero) {

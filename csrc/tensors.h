@@ -43,11 +43,16 @@ inline void check_same_shape(const char* op, const char* name, const Tensor& ten
         ", ", shape(other));
 }
 
+inline void check_same_device(const char* op, const char* name, const Tensor& tensor,
+                              const char* other_name, const Tensor& other) {
+  check(tensor.is_cpu() == other.is_cpu() && tensor.get_device_index() == other.get_device_index(),
+        op, ": ", name, " is on another device than ", other_name);
+}
+
 // The same dtype, and the same device.
 inline void check_same_dtype(const char* op, const char* name, const Tensor& tensor,
                              const char* other_name, const Tensor& other) {
-  check(tensor.is_cpu() == other.is_cpu() && tensor.get_device_index() == other.get_device_index(),
-        op, ": ", name, " is on another device than ", other_name);
+  check_same_device(op, name, tensor, other_name, other);
   check(tensor.scalar_type() == other.scalar_type(), op, ": ", name, " has another dtype than ",
         other_name, "; expected both float32 or both float64");
 }

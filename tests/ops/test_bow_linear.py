@@ -72,6 +72,7 @@ def test_compile_with_changing_nonzeros() -> None:
     check_dynamic_nonzeros(ops.bow_linear, batches, weight)
 
 
+@pytest.mark.cpu
 @pytest.mark.parametrize("level", machine_levels())
 def test_every_instruction_set(level: str) -> None:
     code = """
@@ -102,6 +103,7 @@ def test_vocabularies_of_any_size(n_words: int) -> None:
     assert torch.allclose(gradient[:, 0], expected)
 
 
+@pytest.mark.cpu
 @given(batch=csr_batches(), features=st.integers(1, 40))
 def test_sparse_gradient(batch: CsrBatch, features: int) -> None:
     args = inputs(batch, features)
@@ -116,6 +118,7 @@ def test_sparse_gradient(batch: CsrBatch, features: int) -> None:
     assert torch.allclose(sparse.to_dense(), expected.to_dense(), rtol=1e-12, atol=1e-12)
 
 
+@pytest.mark.cpu
 def test_sparse_gradient_is_dense_where_it_must_be() -> None:
     def sparse(*args: Tensor) -> Tensor:
         return ops.bow_linear(*args, sparse_grad=True)
@@ -131,9 +134,14 @@ def test_sparse_gradient_is_dense_where_it_must_be() -> None:
     assert torch.equal(gradient, expected)
 
 
-def test_bad_input() -> None:
+@pytest.mark.cpu
+def test_bad_batches() -> None:
     weight = torch.randn(6, 4)
     check_bad_batches(lambda *batch: ops.bow_linear(*batch, weight))
+
+
+def test_bad_input() -> None:
+    weight = torch.randn(6, 4)
     batch = SMALL[:3]
     with pytest.raises(ValueError, match=r"weight has shape \[6\], expected \[V, H\]"):
         ops.bow_linear(*batch, weight[:, 0])

@@ -1,0 +1,66 @@
+#include "../bow_linear_device.h"
+
+#include "csr.cuh"
+
+namespace ntm_fast {
+
+namespace {
+
+using namespace cuda;
+
+constexpr int most_threads = 256;
+
+// A block for each document and panel of features, a thread for each feature.
+template <class T>
+__global__ void __launch_bounds__(most_threads) sum_rows(const DeviceBowLinear<T> args) {
+  const int64_t document = blockIdx.x;
+  const int64_t feature = int64_t(blockIdx.y) * blockDim.x + threadIdx.x;
+  if (feature >= args.features) return;
+  const NonzeroRange range = nonzeros_of(args.batch, document);
+  T sum = 0;
+#pragma unroll 4
+  for (int64_t n = range.begin; n < range.end; ++n) {
+    const Nonzero<T> nonzero(args.batch, n);
+    sum += nonzero.count * args.weight[nonzero.word * args.features + feature];
+  }
+  args.output[document * args.features + feature] = sum;
+}
+
+// A block for each document, a warp for each of its nonzeros in turn.
+template <class T>
+__global__ void __launch_bounds__(row_threads) row_products(const DeviceBowLinearCounts<T> args) {
+  const int64_t document = blockIdx.x;
+  const NonzeroRange range = nonzeros_of(args.batch, document);
+  const T* gradient = args.grad_output + document * args.features;
+  for (int64_t n = range.begin + threadIdx.x / warp_size; n < range.end; n += warps_per_block) {
+    const T* row = args.weight + Nonzero<T>(args.batch, n).word * args.features;
+    T sum = 0;
+    for (int64_t h = lane_index(); h < args.features; h += warp_size) sum += gradient[h] * row[h];
+    sum = warp_sum(sum);
+    if (lane_index() == 0) args.grad_counts[n] = sum;
+  }
+}
+
+}  // namespace
+
+template <class T>
+int bow_linear_cuda(const DeviceBowLinear<T>& args, void* stream) {
+  const int64_t whole = divide_up(args.features, warp_size) * warp_size;
+  const int64_t threads = whole < most_threads ? whole : most_threads;
+  if (threads == 0) return cudaSuccess;
+  const dim3 grid(unsigned(args.batch.documents), unsigned(divide_up(args.features, threads)));
+  return launch(sum_rows<T>, grid, unsigned(threads), 0, stream, args);
+}
+
+template <class T>
+int bow_linear_counts_cuda(const DeviceBowLinearCounts<T>& args, void* stream) {
+  return launch(row_products<T>, unsigned(args.batch.documents), row_threads, 0, stream, args);
+}
+
+#define NTM_FAST_INSTANTIATE(T)                                   \
+  template int bow_linear_cuda(const DeviceBowLinear<T>&, void*); \
+  template int bow_linear_counts_cuda(const DeviceBowLinearCounts<T>&, void*);
+NTM_FAST_INSTANTIATE(float)
+NTM_FAST_INSTANTIATE(double)
+
+}  // namespace ntm_fast
