@@ -7,6 +7,9 @@ namespace ntm_fast {
 
 constexpr int64_t mixture_words_per_partial = 256;
 
+// A row of topics has to fit.
+constexpr int64_t mixture_shared_bytes = 96 << 10;
+
 // norms [2, K]: logsumexp over the words of each topic's logits, and what its rounding left out,
 // times log2(e). maxima and sums [ceil(V / mixture_words_per_partial), K] in between.
 template <class T>

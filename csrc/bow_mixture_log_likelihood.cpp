@@ -4,6 +4,7 @@
 #include <tuple>
 #include <vector>
 
+#include "bow_mixture_checks.h"
 #include "csr.h"
 #include "huge_pages.h"
 
@@ -11,22 +12,11 @@ namespace ntm_fast {
 
 namespace {
 
-constexpr char op[] = "bow_mixture_log_likelihood";
+using namespace bow_mixture;
+
 constexpr int64_t documents_per_block = 4, words_per_block = 64;
 constexpr double element_ns = .3;  // of a row of topics, at a word or at a nonzero
 constexpr int64_t padding = 16;    // row_padding of cpu/vector_rows.h
-
-void check_parameters(const Tensor& theta, const Tensor& topic_logits, const Tensor& indptr) {
-  check(theta.dim() == 2 && theta.size(1) > 0, op, ": theta has shape ", shape(theta),
-        ", expected [B, K], K > 0");
-  check(
-      topic_logits.dim() == 2 && topic_logits.size(1) == theta.size(1) && topic_logits.size(0) > 0,
-      op, ": topic_logits has shape ", shape(topic_logits), ", expected [V, ", theta.size(1),
-      "], V > 0");
-  check_same_dtype(op, "topic_logits", topic_logits, "theta", theta);
-  check(indptr.dim() == 1 && indptr.size(0) == theta.size(0) + 1, op, ": indptr has shape ",
-        shape(indptr), ", expected [", theta.size(0) + 1, "], one more than the rows of theta");
-}
 
 template <class T>
 std::vector<T> padded_rows(const T* from, int64_t rows, int64_t columns, int64_t stride) {
@@ -114,17 +104,7 @@ std::tuple<Tensor, Tensor> backward(const Tensor& grad_log_likelihood, const Ten
   check_parameters(theta, topic_logits, indptr);
   const int64_t documents = theta.size(0), words = topic_logits.size(0), topics = theta.size(1);
   const int64_t stride = (topics + padding - 1) / padding * padding;
-  check(grad_log_likelihood.dim() == 1 && grad_log_likelihood.size(0) == documents, op,
-        ": grad_log_likelihood has shape ", shape(grad_log_likelihood), ", expected [", documents,
-        "]");
-  check(norms.dim() == 2 && norms.size(0) == 2 && norms.size(1) == topics, op, ": norms has shape ",
-        shape(norms), ", expected [2, ", topics, "]");
-  check_same_dtype(op, "grad_log_likelihood", grad_log_likelihood, "theta", theta);
-  check_same_dtype(op, "norms", norms, "theta", theta);
-  check_same_dtype(op, "grad_theta", unit_grad_theta, "theta", theta);
-  check_same_dtype(op, "ratios", ratios, "theta", theta);
-  check_same_shape(op, "grad_theta", unit_grad_theta, "theta", theta);
-  check_same_shape(op, "ratios", ratios, "indices", indices);
+  check_backward(grad_log_likelihood, theta, indices, unit_grad_theta, ratios, norms);
   const Tensor g = contiguous(grad_log_likelihood), t = contiguous(theta),
                l = contiguous(topic_logits), unit = contiguous(unit_grad_theta),
                r = contiguous(ratios), n = contiguous(norms);

@@ -106,6 +106,7 @@ def test_compile_with_changing_nonzeros() -> None:
     check_dynamic_nonzeros(likelihood, batches, theta, logits)
 
 
+@pytest.mark.cpu
 @pytest.mark.parametrize("level", machine_levels())
 def test_every_instruction_set(level: str) -> None:
     code = f"""
@@ -122,6 +123,7 @@ print("same")
     assert run_at_level(level, code) == "same\n"
 
 
+@pytest.mark.cpu
 def test_memory_is_that_of_the_gradient() -> None:
     """B x V floats would be 400 MB; logits and their gradient are 8 MB each."""
     setup = """
@@ -142,9 +144,14 @@ theta.grad = None
     assert peak_growth(setup, body) < 12e6
 
 
-def test_bad_input() -> None:
+@pytest.mark.cpu
+def test_bad_batches() -> None:
     theta, logits = torch.full((2, 3), 1 / 3), torch.randn(6, 3)
     check_bad_batches(lambda *batch: ops.bow_mixture_log_likelihood(theta, logits, *batch))
+
+
+def test_bad_input() -> None:
+    theta, logits = torch.full((2, 3), 1 / 3), torch.randn(6, 3)
     batch = torch.tensor([0, 2, 3]), torch.tensor([0, 5, 1]), torch.ones(3)
     with pytest.raises(ValueError, match=r"indptr has shape \[3\], expected \[2\], one more"):
         ops.bow_mixture_log_likelihood(theta[:1], logits, *batch)

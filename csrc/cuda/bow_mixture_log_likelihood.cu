@@ -80,10 +80,11 @@ __global__ void __launch_bounds__(merge_parts* warp_size)
 // to 32 COLUMNS topics stay in the warp's registers, more are taken by the panel, twice.
 template <class T, int COLUMNS>
 __global__ void __launch_bounds__(row_threads) document_pass(const DeviceMixture<T> args) {
-  T* const gradients = dynamic_shared<T>();  // [warps_per_block, topics]
+  T* const gradients = dynamic_shared<T>();  // [warps, topics]
   __shared__ double likelihoods[warps_per_block];
   const int64_t document = blockIdx.x, topics = args.topics;
   const int warp = int(threadIdx.x) / warp_size, lane = lane_index();
+  const int warps = int(blockDim.x) / warp_size;
   const T* const theta = args.theta + document * topics;
   T* const own_gradient = gradients + warp * topics;
   for (int64_t k = lane; k < topics; k += warp_size) own_gradient[k] = T(0);
@@ -99,7 +100,7 @@ __global__ void __launch_bounds__(row_threads) document_pass(const DeviceMixture
   }
   double likelihood = 0;
   const NonzeroRange range = nonzeros_of(args.batch, document);
-  for (int64_t n = range.begin + warp; n < range.end; n += warps_per_block) {
+  for (int64_t n = range.begin + warp; n < range.end; n += warps) {
     const Nonzero<T> nonzero(args.batch, n);
     const T* const logits = args.topic_logits + nonzero.word * topics;
     T beta[COLUMNS], p = 0;
@@ -149,13 +150,13 @@ __global__ void __launch_bounds__(row_threads) document_pass(const DeviceMixture
   }
   if (lane == 0) likelihoods[warp] = likelihood;
   __syncthreads();
-  for (int64_t k = threadIdx.x; k < topics; k += row_threads) {
+  for (int64_t k = threadIdx.x; k < topics; k += blockDim.x) {
     T sum = 0;
-    for (int w = 0; w < warps_per_block; ++w) sum += gradients[w * topics + k];
+    for (int w = 0; w < warps; ++w) sum += gradients[w * topics + k];
     args.grad_theta[document * topics + k] = sum;
   }
   if (threadIdx.x == 0) {
-    for (int w = 1; w < warps_per_block; ++w) likelihood += likelihoods[w];
+    for (int w = 1; w < warps; ++w) likelihood += likelihoods[w];
     args.log_likelihood[document] = T(likelihood);
   }
 }
@@ -175,12 +176,14 @@ int mixture_norms_cuda(const DeviceMixtureNorms<T>& args, void* stream) {
 
 template <class T>
 int mixture_documents_cuda(const DeviceMixture<T>& args, void* stream) {
-  const size_t shared = size_t(warps_per_block) * size_t(args.topics) * sizeof(T);
-  const unsigned documents = unsigned(args.batch.documents);
+  const int64_t row = args.topics * int64_t(sizeof(T)), fitting = mixture_shared_bytes / row;
+  if (fitting == 0) return cudaErrorInvalidValue;
+  const int64_t warps = fitting < warps_per_block ? fitting : warps_per_block;
   const auto kernel = args.topics <= 2 * warp_size   ? document_pass<T, 2>
                       : args.topics <= 4 * warp_size ? document_pass<T, 4>
                                                      : document_pass<T, 8>;
-  return launch(kernel, documents, row_threads, shared, stream, args);
+  return launch(kernel, unsigned(args.batch.documents), unsigned(warps * warp_size),
+                size_t(warps * row), stream, args);
 }
 
 #define NTM_FAST_INSTANTIATE(T)                                         \
