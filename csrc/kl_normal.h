@@ -35,4 +35,10 @@ NTM_FAST_CPU_DECLARE(template <class T> void kl_normal_backward(const KlNormalBa
                                                                 int64_t first_row,
                                                                 int64_t last_row))
 
+// All rows, queued on a CUDA stream. They return a cudaError_t.
+template <class T>
+int kl_normal_cuda(const KlNormal<T>&, int64_t rows, void* stream);
+template <class T>
+int kl_normal_backward_cuda(const KlNormalBackward<T>&, int64_t rows, void* stream);
+
 }  // namespace ntm_fast

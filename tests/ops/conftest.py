@@ -1,4 +1,5 @@
-"""Every test of an op runs on each device; `cpu` marks those that only the CPU's kernels can pass.
+"""Every test of an op runs on each device; `cpu` marks those that only the CPU's kernels can pass,
+`gpu` those that only a GPU's can.
 
 The device is "cpu", "cuda" where there is one, or "emulated" alone: CUDA kernels run on the host
 in place of the CPU's (tests/cuda_emulation/test_ops.py).
@@ -17,9 +18,13 @@ if EMULATED:
     torch.ops.load_library(EMULATED)
 
 
+def marked(definition: pytest.Item | pytest.Function, marker: str) -> bool:
+    return definition.get_closest_marker(marker) is not None
+
+
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    devices: list[object] = [] if EMULATED else ["cpu"]
-    if next(metafunc.definition.iter_markers("cpu"), None) is None:
+    devices: list[object] = [] if EMULATED or marked(metafunc.definition, "gpu") else ["cpu"]
+    if not marked(metafunc.definition, "cpu"):
         if EMULATED:
             devices.append("emulated")
         elif torch.cuda.is_available():
@@ -28,8 +33,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    if EMULATED:
-        items[:] = [item for item in items if item.get_closest_marker("cpu") is None]
+    absent = "cpu" if EMULATED else "" if torch.cuda.is_available() else "gpu"
+    items[:] = [item for item in items if not (absent and marked(item, absent))]
 
 
 @pytest.fixture(autouse=True)

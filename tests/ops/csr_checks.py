@@ -56,6 +56,32 @@ def check_bad_batches(op: Callable[[Tensor, Tensor, Tensor], Any]) -> None:
                     op(indptr.int(), indices, counts)
 
 
+# Batches over 6 words whose values a GPU finds wrong, what it has to say, and the same without
+# what it has to leave out.
+NOTED_BATCHES: list[tuple[list[Any], list[Any], list[Any], str, list[Any]]] = [
+    ([0, 2, 3], [0, 6, 1], [1.0, 1, 1], r"indices\[1\] is 6, expected 0 <= index < V", [1, 0, 1]),
+    ([0, 2, 3], [0, 5, -1], [1.0, 1, 1], r"indices\[2\] is -1, expected", [1, 1, 0]),
+    ([0, 2, 3], [2**32 + 1, 5, 0], [1.0, 1, 1], r"indices\[0\] is at least", [0, 1, 1]),
+    ([0, 2, 3], [0, 5, 1], [1.0, float("nan"), 1], r"counts\[1\], expected a finite", [1, 0, 1]),
+    ([0, 2, 3], [0, 5, 1], [-2.0, 1, 1], r"counts\[0\], expected a finite number >= 0", [0, 1, 1]),
+    ([0, 2, 9], [0, 5, 1], [1.0, 1, 1], r"indptr\[2\] is 9, expected non-decreasing", [1, 1, 0]),
+    ([0, -5, 3], [0, 5, 1], [1.0, 1, 1], r"indptr\[1\] is -5, expected non-decreasing", [0, 0, 0]),
+]
+
+
+def check_noted_batches(op: Callable[[Tensor, Tensor, Tensor], Tensor]) -> None:
+    """On a GPU a bad value is left out, and the next call raises."""
+    for indptr, indices, counts, message, kept in NOTED_BATCHES:
+        kept_indices = [i if k else 0 for i, k in zip(indices, kept, strict=True)]
+        good = tuple(map(torch.tensor, ([0, 2, 3], kept_indices, [float(k) for k in kept])))
+        value = op(torch.tensor(indptr), torch.tensor(indices), torch.tensor(counts))
+        if value.is_cuda:
+            torch.cuda.synchronize()
+        with pytest.raises(ValueError, match=message):
+            op(*good)
+        assert torch.equal(value, op(*good))
+
+
 def check_dynamic_nonzeros(
     op: Callable[..., Tensor], batches: Sequence[CsrBatch], *parameters: Tensor
 ) -> None:

@@ -33,19 +33,20 @@ def csr_batches(
     documents = draw(st.integers(min_documents, max_documents))
     n_words = draw(st.integers(1, max_words))
     lengths = draw(st.lists(st.integers(0, max_length), min_size=documents, max_size=documents))
-    generator = torch.Generator().manual_seed(draw(st.integers(0, 2**31)))
+    generator = torch.Generator("cpu").manual_seed(draw(st.integers(0, 2**31)))
     n = sum(lengths)
     index_types = st.sampled_from([torch.int32, torch.int64])
     indptr = torch.tensor([0, *lengths]).cumsum(0).to(draw(index_types))
     favoured = draw(st.integers(1, n_words))  # few words: many repetitions
-    indices = torch.randint(n_words - favoured, n_words, (n,), generator=generator)
-    counts = torch.randint(1, 5, (n,), generator=generator).double()
+    indices = torch.randint(n_words - favoured, n_words, (n,), generator=generator, device="cpu")
+    counts = torch.randint(1, 5, (n,), generator=generator, device="cpu").double()
     if draw(st.booleans()):  # stored zeros
-        counts *= torch.rand(n, generator=generator) < 0.7
+        counts *= torch.rand(n, generator=generator, device="cpu") < 0.7
     types = [torch.float32, torch.float64]
     if draw(st.booleans()):
-        counts *= torch.rand(n, generator=generator).double()
+        counts *= torch.rand(n, generator=generator, device="cpu").double()
     elif not float_counts:
         types.append(torch.int64)
-    counts = counts.to(draw(st.sampled_from(types)))
-    return CsrBatch(indptr, indices.to(draw(index_types)), counts, n_words)
+    indices, counts = indices.to(draw(index_types)), counts.to(draw(st.sampled_from(types)))
+    device = torch.get_default_device()
+    return CsrBatch(indptr, indices.to(device), counts.to(device), n_words)

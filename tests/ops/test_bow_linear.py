@@ -7,7 +7,12 @@ from torch import Tensor
 from ntm_fast import ops, reference
 from tests.levels import machine_levels, run_at_level
 from tests.ops import checks
-from tests.ops.csr_checks import check_bad_batches, check_dynamic_nonzeros, random_batch
+from tests.ops.csr_checks import (
+    check_bad_batches,
+    check_dynamic_nonzeros,
+    check_noted_batches,
+    random_batch,
+)
 from tests.ops.strategies import CsrBatch, csr_batches
 
 BOTH = ops.bow_linear, reference.bow_linear
@@ -41,13 +46,17 @@ def test_any_counts(batch: CsrBatch, features: int) -> None:
     )
 
 
-SMALL = CsrBatch(
-    torch.tensor([0, 3, 3, 5]), torch.tensor([4, 1, 4, 0, 2]), torch.tensor([1.0, 2, 0.5, 0, 3]), 6
-)
+def small() -> CsrBatch:
+    return CsrBatch(
+        torch.tensor([0, 3, 3, 5]),
+        torch.tensor([4, 1, 4, 0, 2]),
+        torch.tensor([1.0, 2, 0.5, 0, 3]),
+        6,
+    )
 
 
 def test_gradcheck() -> None:
-    batch = SMALL._replace(counts=SMALL.counts.double() + 1)
+    batch = small()._replace(counts=small().counts.double() + 1)
     torch.autograd.gradcheck(ops.bow_linear, inputs(batch, 5, grad_counts=True))
 
 
@@ -60,7 +69,7 @@ def test_contracts() -> None:
     checks.check_threads(ops.bow_linear, args)
     checks.check_func_grad(ops.bow_linear, args)
     checks.check_compile(ops.bow_linear, args)
-    for batch in (SMALL._replace(counts=SMALL.counts.double()), large()):
+    for batch in (small()._replace(counts=small().counts.double()), large()):
         op = torch.ops.ntm_fast.bow_linear.default
         torch.library.opcheck(op, tuple(inputs(batch, 5, grad_counts=True)))
         torch.library.opcheck(op, tuple(inputs(batch, 5)))
@@ -140,9 +149,15 @@ def test_bad_batches() -> None:
     check_bad_batches(lambda *batch: ops.bow_linear(*batch, weight))
 
 
+@pytest.mark.gpu
+def test_noted_batches() -> None:
+    weight = torch.randn(6, 4)
+    check_noted_batches(lambda *batch: ops.bow_linear(*batch, weight))
+
+
 def test_bad_input() -> None:
     weight = torch.randn(6, 4)
-    batch = SMALL[:3]
+    batch = small()[:3]
     with pytest.raises(ValueError, match=r"weight has shape \[6\], expected \[V, H\]"):
         ops.bow_linear(*batch, weight[:, 0])
     with pytest.raises(ValueError, match="weight must be float32 or float64"):
@@ -152,7 +167,7 @@ def test_bad_input() -> None:
 
 
 def test_double_backward_raises() -> None:
-    args = inputs(SMALL, 3)
+    args = inputs(small(), 3)
     (gradient,) = torch.autograd.grad(
         ops.bow_linear(*args).square().sum(), args[3], create_graph=True
     )

@@ -8,7 +8,12 @@ from ntm_fast import ops, reference
 from tests.levels import machine_levels, run_at_level
 from tests.memory import peak_growth
 from tests.ops import checks
-from tests.ops.csr_checks import check_bad_batches, check_dynamic_nonzeros, random_batch
+from tests.ops.csr_checks import (
+    check_bad_batches,
+    check_dynamic_nonzeros,
+    check_noted_batches,
+    random_batch,
+)
 from tests.ops.strategies import CsrBatch, csr_batches
 
 NAME = "bow_mixture_log_likelihood"
@@ -148,6 +153,12 @@ theta.grad = None
 def test_bad_batches() -> None:
     theta, logits = torch.full((2, 3), 1 / 3), torch.randn(6, 3)
     check_bad_batches(lambda *batch: ops.bow_mixture_log_likelihood(theta, logits, *batch))
+
+
+@pytest.mark.gpu
+def test_noted_batches() -> None:
+    theta, logits = torch.full((2, 3), 1 / 3), torch.randn(6, 3)
+    check_noted_batches(lambda *batch: ops.bow_mixture_log_likelihood(theta, logits, *batch))
 
 
 def test_bad_input() -> None:

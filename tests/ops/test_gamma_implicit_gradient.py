@@ -53,6 +53,7 @@ def test_shared_tables(name: str, device: str) -> None:
     )
 
 
+@pytest.mark.cpu
 def test_truth_is_the_derivative_of_the_quantile() -> None:
     alpha = torch.tensor([0.3, 1.0, 2.5, 20.0, 300.0], dtype=torch.float64)[:, None]
     probability = torch.tensor([0.01, 0.3, 0.5, 0.9], dtype=torch.float64)

@@ -41,6 +41,7 @@ def test_contracts() -> None:
     torch.library.opcheck(torch.ops.ntm_fast.kl_normal.default, tuple(same_shape))
 
 
+@pytest.mark.cpu
 @pytest.mark.parametrize("level", machine_levels())
 def test_every_instruction_set(level: str) -> None:
     code = """
