@@ -127,6 +127,8 @@ def test_contracts() -> None:
 @pytest.mark.parametrize("level", machine_levels())
 def test_every_instruction_set(level: str) -> None:
     code = """
+import torch
+torch.manual_seed(0)
 from ntm_fast import ops, reference
 from tests.ops import checks
 from tests.ops.test_kl_gamma import inputs
