@@ -39,8 +39,10 @@ def test_backends_agree_on_loss_and_gradients(name: str, batch: CsrBatch) -> Non
         results.append({"loss": loss.loss, "kl": loss.kl, **grads})
     ours, theirs = results
     assert ours.keys() == theirs.keys()
+    # Batch norm over two documents cancels all but a small part of a gradient: 2e-9 is left of
+    # the rounding of gradients of several hundred.
     for key, value in ours.items():
-        torch.testing.assert_close(value, theirs[key], rtol=1e-8, atol=1e-9, msg=key)
+        torch.testing.assert_close(value, theirs[key], rtol=1e-8, atol=1e-8, msg=key)
 
 
 @NAMED
