@@ -8,9 +8,11 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.distributions import Dirichlet
 
 from benchmarks.floor import arithmetic, memory
 from benchmarks.rows import timed
+from ntm_fast import ops, reference
 
 SHAPES = [(256, 50), (4096, 128), (65536, 50)]
 RANGES = [(0.01, 10.0), (10.0, 1000.0)]  # topic models; and where torch has its fastest branch
@@ -82,3 +84,32 @@ def draw_rows(
         }
         for name, figure in figures.items()
     ]
+
+
+def scheme_rows(op: str, threads: int) -> list[dict[str, Any]]:
+    """A sampler of log θ, named as in `ops`, against the implicit one and torch, with backward."""
+    seed = torch.tensor(1)
+    sample, expected = getattr(ops, op), getattr(reference, op)
+    rows = []
+    for alpha, extra in cases():
+        few = alpha[:40]
+        check(op, error(sample(few, seed), expected(few, seed)), alpha.dtype)
+        leaf, grad = alpha.clone().requires_grad_(), torch.randn_like(alpha)
+
+        def fast(leaf: Tensor = leaf, grad: Tensor = grad) -> object:
+            return torch.autograd.grad(sample(leaf, seed), leaf, grad)
+
+        def implicit(leaf: Tensor = leaf, grad: Tensor = grad) -> object:
+            return torch.autograd.grad(ops.log_dirichlet_rsample(leaf, seed), leaf, grad)
+
+        def torch_log_theta(leaf: Tensor = leaf, grad: Tensor = grad) -> object:
+            theta = Dirichlet(leaf, validate_args=False).rsample()
+            return torch.autograd.grad(theta.log(), leaf, grad)
+
+        subjects = {
+            "ntm_fast": fast,
+            "log_dirichlet_rsample": implicit,
+            "torch Dirichlet.rsample().log()": torch_log_theta,
+        }
+        rows += draw_rows(op, alpha, subjects, threads, arrays=6, **extra)
+    return rows

@@ -4,42 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-import torch
-from torch import Tensor
-from torch.distributions import Dirichlet
-
-from benchmarks.draws import cases, check, draw_rows, error
-from ntm_fast import ops, reference
-
-SEED = torch.tensor(1)
+from benchmarks.draws import scheme_rows
 
 
 def run(threads: int) -> list[dict[str, Any]]:
-    rows = []
-    for alpha, extra in cases():
-        few = alpha[:40]
-        value = ops.log_dirichlet_inverse_cdf(few, SEED)
-        check(
-            "log_dirichlet_inverse_cdf",
-            error(value, reference.log_dirichlet_inverse_cdf(few, SEED)),
-            alpha.dtype,
-        )
-        leaf, grad = alpha.clone().requires_grad_(), torch.randn_like(alpha)
-
-        def fast(leaf: Tensor = leaf, grad: Tensor = grad) -> object:
-            return torch.autograd.grad(ops.log_dirichlet_inverse_cdf(leaf, SEED), leaf, grad)
-
-        def implicit(leaf: Tensor = leaf, grad: Tensor = grad) -> object:
-            return torch.autograd.grad(ops.log_dirichlet_rsample(leaf, SEED), leaf, grad)
-
-        def torch_log_theta(leaf: Tensor = leaf, grad: Tensor = grad) -> object:
-            theta = Dirichlet(leaf, validate_args=False).rsample()
-            return torch.autograd.grad(theta.log(), leaf, grad)
-
-        subjects = {
-            "ntm_fast": fast,
-            "log_dirichlet_rsample": implicit,
-            "torch Dirichlet.rsample().log()": torch_log_theta,
-        }
-        rows += draw_rows("log_dirichlet_inverse_cdf", alpha, subjects, threads, arrays=6, **extra)
-    return rows
+    return scheme_rows("log_dirichlet_inverse_cdf", threads)
