@@ -198,9 +198,8 @@ std::tuple<Tensor, Tensor, Tensor, Tensor, Tensor> backward(
     const BowProductPlan& plan = problem.plan;
     const Csr<T>& batch = problem.batch.view();
     const bool kept = raw.numel() > 0;
-    if (kept && !(raw.dim() == 2 && raw.size(0) == words && raw.size(1) == plan.row)) {
-      check(false, op, ": raw has shape ", shape(raw), ", expected [", words, ", ", plan.row, "]");
-    }
+    check(!kept || (raw.dim() == 2 && raw.size(0) == words && raw.size(1) == plan.row), op,
+          ": raw has shape ", shape(raw), ", expected [", words, ", ", plan.row, "]");
     check_same_dtype(op, "raw", raw, "hidden", hidden);
     check(lse.numel() == 2 * documents, op, ": lse has shape ", shape(lse), ", expected [2, ",
           documents, "]");

@@ -29,8 +29,7 @@ inline bool is_real(const Tensor& tensor) {
 inline void check_vector(const char* op, const char* name, const Tensor& tensor, bool type_ok,
                          const char* types) {
   check(type_ok, op, ": ", name, " must be ", types);
-  if (tensor.dim() != 1)
-    check(false, op, ": ", name, " has shape ", shape(tensor), ", expected 1-D");
+  check(tensor.dim() == 1, op, ": ", name, " has shape ", shape(tensor), ", expected 1-D");
 }
 
 // Throws std::invalid_argument unless dtypes and sizes are those of a batch and below 2^31.

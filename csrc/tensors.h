@@ -26,21 +26,26 @@ void check(bool ok, const Parts&... parts) {
   throw std::invalid_argument(message.str());
 }
 
-inline std::string shape(const Tensor& tensor) {
-  std::ostringstream text;
-  text << "[";
-  for (int64_t i = 0; i < tensor.dim(); ++i) text << (i ? ", " : "") << tensor.size(i);
-  text << "]";
-  return text.str();
+// A shape in a message: put into words only when the check fails, for that costs more than a small
+// op.
+struct Shape {
+  const Tensor& tensor;
+};
+
+inline Shape shape(const Tensor& tensor) { return {tensor}; }
+
+inline std::ostream& operator<<(std::ostream& out, const Shape& shape) {
+  out << "[";
+  for (int64_t i = 0; i < shape.tensor.dim(); ++i) out << (i ? ", " : "") << shape.tensor.size(i);
+  return out << "]";
 }
 
 inline void check_same_shape(const char* op, const char* name, const Tensor& tensor,
                              const char* other_name, const Tensor& other) {
   bool same = tensor.dim() == other.dim();
   for (int64_t i = 0; same && i < tensor.dim(); ++i) same = tensor.size(i) == other.size(i);
-  if (same) return;  // the text costs more than a small op
-  check(false, op, ": ", name, " has shape ", shape(tensor), ", expected that of ", other_name,
-        ", ", shape(other));
+  check(same, op, ": ", name, " has shape ", shape(tensor), ", expected that of ", other_name, ", ",
+        shape(other));
 }
 
 inline void check_same_device(const char* op, const char* name, const Tensor& tensor,
