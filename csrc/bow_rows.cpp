@@ -1,6 +1,9 @@
 #include "bow_rows.h"
 
+#include <string.h>
+
 #include <memory>
+#include <optional>
 #include <tuple>
 
 #include "tensors.h"
@@ -26,9 +29,16 @@ void check_vector(const char* name, const Tensor& tensor, const char* expected) 
   check(tensor.dim() == 1, op, ": ", name, " has shape ", shape(tensor), ", expected ", expected);
 }
 
-// (indptr [D+1], indices [N], counts [N], rows [B]) -> indptr [B+1], indices and counts of the rows
+void fill_zeros(const Tensor& tensor, int64_t from) {
+  const auto size = int64_t(tensor.element_size());
+  memset(mutable_data<char>(tensor) + from * size, 0, size_t((tensor.size(0) - from) * size));
+}
+
+// (indptr [D+1], indices [N], counts [N], rows [B], size of the outputs) -> indptr [B+1], indices
+// and counts of the rows; what they leave of the size is the last row's, word 0 zero times
 std::tuple<Tensor, Tensor, Tensor> bow_rows(const Tensor& indptr, const Tensor& indices,
-                                            const Tensor& counts, const Tensor& rows) {
+                                            const Tensor& counts, const Tensor& rows,
+                                            std::optional<int64_t> wanted) {
   check_vector("indptr", indptr, "[D + 1]");
   check_vector("indices", indices, "[N]");
   check_vector("counts", counts, "[N]");
@@ -56,8 +66,11 @@ std::tuple<Tensor, Tensor, Tensor> bow_rows(const Tensor& indptr, const Tensor& 
     starts[b] = start;
     ends[b + 1] = ends[b] + (end - start);
   }
-  const Tensor row_indices = torch::stable::new_empty(indices, {ends[n]}),
-               row_counts = torch::stable::new_empty(counts, {ends[n]});
+  const int64_t found = ends[n], size = wanted.value_or(found);
+  check(size >= found && (n > 0 || size == 0), op, ": nonzeros is ", size, ", expected ",
+        n > 0 ? "at least " : "", found, ", as many as the rows have");
+  const Tensor row_indices = torch::stable::new_empty(indices, {size}),
+               row_counts = torch::stable::new_empty(counts, {size});
   const BowRows args{starts.get(),
                      ends,
                      data<char>(i),
@@ -67,8 +80,11 @@ std::tuple<Tensor, Tensor, Tensor> bow_rows(const Tensor& indptr, const Tensor& 
                      int64_t(i.element_size()),
                      int64_t(c.element_size())};
   const auto kernel = NTM_FAST_CPU_CALL(bow_rows);
-  parallel_blocks(n, rows_per_block, element_ns * double(ends[n]),
+  parallel_blocks(n, rows_per_block, element_ns * double(found),
                   [&](int64_t first, int64_t last) { kernel(args, first, last); });
+  fill_zeros(row_indices, found);
+  fill_zeros(row_counts, found);
+  ends[n] = size;
   return {row_indptr, row_indices, row_counts};
 }
 
@@ -76,7 +92,7 @@ std::tuple<Tensor, Tensor, Tensor> bow_rows(const Tensor& indptr, const Tensor& 
 
 STABLE_TORCH_LIBRARY_FRAGMENT(ntm_fast, m) {
   m.def(
-      "bow_rows(Tensor indptr, Tensor indices, Tensor counts, Tensor rows)"
+      "bow_rows(Tensor indptr, Tensor indices, Tensor counts, Tensor rows, int? nonzeros=None)"
       " -> (Tensor, Tensor, Tensor)");
 }
 

@@ -45,7 +45,12 @@ class Ops(Protocol):
     ) -> tuple[Tensor, Tensor, Tensor]: ...
 
     def bow_rows(
-        self, indptr: Tensor, indices: Tensor, counts: Tensor, rows: Tensor
+        self,
+        indptr: Tensor,
+        indices: Tensor,
+        counts: Tensor,
+        rows: Tensor,
+        nonzeros: int | None = None,
     ) -> tuple[Tensor, Tensor, Tensor]: ...
 
     def dense_layer(

@@ -9,9 +9,9 @@ _op = torch.ops.ntm_fast.bow_rows.default
 
 
 def _fake(
-    indptr: Tensor, indices: Tensor, counts: Tensor, rows: Tensor
+    indptr: Tensor, indices: Tensor, counts: Tensor, rows: Tensor, nonzeros: int | None = None
 ) -> tuple[Tensor, Tensor, Tensor]:
-    n = torch.library.get_ctx().new_dynamic_size()
+    n = torch.library.get_ctx().new_dynamic_size() if nonzeros is None else nonzeros
     ends = indptr.new_empty(rows.shape[0] + 1, dtype=torch.int64)
     return ends, indices.new_empty(n), counts.new_empty(n)
 
@@ -20,7 +20,7 @@ torch.library.register_fake(_op.name(), _fake)
 
 
 def bow_rows(
-    indptr: Tensor, indices: Tensor, counts: Tensor, rows: Tensor
+    indptr: Tensor, indices: Tensor, counts: Tensor, rows: Tensor, nonzeros: int | None = None
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Documents ``rows`` of a corpus, in that order: how a batch is gathered.
 
@@ -32,6 +32,9 @@ def bow_rows(
     indptr, indices, counts : Tensor [D+1], [N], [N]
         The corpus as CSR: int32 or int64, any dtype, any dtype.
     rows : Tensor [B], int32 or int64, repeats allowed
+    nonzeros : int or None
+        Size of the outputs where it is known beforehand: a GPU is then not waited for. What the
+        documents leave of it is word 0, zero times, in the last of them, and counts for nothing.
 
     Returns
     -------
@@ -42,7 +45,8 @@ def bow_rows(
     Raises
     ------
     ValueError
-        If shapes or dtypes do not fit, a row is not in [0, D), or indptr is not increasing there.
+        If shapes or dtypes do not fit, a row is not in [0, D), indptr is not increasing there, or
+        nonzeros is less than the documents have. (Not on a GPU where nonzeros is given.)
     """
-    result: tuple[Tensor, Tensor, Tensor] = _op(indptr, indices, counts.detach(), rows)
+    result: tuple[Tensor, Tensor, Tensor] = _op(indptr, indices, counts.detach(), rows, nonzeros)
     return result

@@ -5,15 +5,24 @@ from torch import Tensor
 
 
 def bow_rows(
-    indptr: Tensor, indices: Tensor, counts: Tensor, rows: Tensor
+    indptr: Tensor, indices: Tensor, counts: Tensor, rows: Tensor, nonzeros: int | None = None
 ) -> tuple[Tensor, Tensor, Tensor]:
     """See :func:`ntm_fast.ops.bow_rows`."""
     documents = indptr.shape[0] - 1
-    if bool(((rows < 0) | (rows >= documents)).any()):
+    checked = nonzeros is None or not rows.is_cuda  # a GPU would have to be waited for
+    if checked and bool(((rows < 0) | (rows >= documents)).any()):
         raise ValueError(f"bow_rows: rows are {rows.tolist()}, expected 0 <= row < {documents}")
-    starts = indptr.long()[rows]
-    lengths = indptr.long()[rows + 1] - starts
+    starts = indptr[rows].long()
+    lengths = indptr[rows + 1].long() - starts
     ends = torch.cat((lengths.new_zeros(1), lengths.cumsum(0)))  # [B+1]
-    offsets = (starts - ends[:-1]).repeat_interleave(lengths)
-    at = torch.arange(offsets.shape[0], device=rows.device) + offsets
-    return ends, indices[at], counts.detach()[at]
+    size = int(ends[-1]) if nonzeros is None else nonzeros
+    if checked and size < ends[-1]:
+        raise ValueError(f"bow_rows: nonzeros is {size}, expected at least {int(ends[-1])}")
+    places = torch.arange(size, device=rows.device)
+    owners = torch.searchsorted(ends[1:], places, right=True).clamp(max=rows.shape[0] - 1)
+    at = places + (starts - ends[:-1])[owners]
+    padding = places >= ends[-1]
+    at = torch.where(padding, 0, at)
+    ends[-1] = size
+    words, values = indices[at], counts.detach()[at]
+    return ends, words.masked_fill(padding, 0), values.masked_fill(padding, 0)

@@ -1,3 +1,5 @@
+from collections.abc import Callable
+
 import pytest
 import torch
 from hypothesis import given
@@ -21,6 +23,27 @@ def test_equals_reference(batch: CsrBatch, data: st.DataObject, dtype: torch.dty
         assert torch.equal(value, truth)
 
 
+@given(batch=csr_batches(), data=st.data())
+def test_a_known_size(batch: CsrBatch, data: st.DataObject) -> None:
+    documents = len(batch.indptr) - 1
+    rows = torch.tensor(data.draw(st.lists(st.integers(0, documents - 1), min_size=1)))
+    ends, words, counts = ops.bow_rows(*batch[:3], rows)
+    size = len(words)
+    exact = ops.bow_rows(*batch[:3], rows, size)
+    assert all(map(torch.equal, exact, (ends, words, counts)))
+    if not len(batch.indices):
+        return
+    padding = data.draw(st.integers(1, 70))
+    padded = ops.bow_rows(*batch[:3], rows, nonzeros=size + padding)
+    assert all(map(torch.equal, padded, reference.bow_rows(*batch[:3], rows, size + padding)))
+    assert torch.equal(padded[0][:-1], ends[:-1])
+    assert padded[0][-1] == size + padding
+    assert torch.equal(padded[1][:size], words)
+    assert torch.equal(padded[2][:size], counts)
+    assert not padded[1][size:].any()
+    assert not padded[2][size:].any()
+
+
 def test_rows_may_repeat_and_be_empty() -> None:
     indptr, indices = torch.tensor([0, 2, 2, 3]), torch.tensor([5, 1, 7])
     counts = torch.tensor([1.0, 2, 3])
@@ -41,7 +64,8 @@ def test_contracts() -> None:
             assert all(map(torch.equal, ops.bow_rows(*batch[:3], rows), expected))
     finally:
         torch.set_num_threads(before)
-    torch.library.opcheck(torch.ops.ntm_fast.bow_rows.default, (*batch[:3], rows))
+    for size in ((), (len(batch[1]) + 5,)):
+        torch.library.opcheck(torch.ops.ntm_fast.bow_rows.default, (*batch[:3], rows, *size))
     compiled = torch.compile(ops.bow_rows, fullgraph=True, backend="aot_eager", dynamic=True)
     assert all(
         map(torch.equal, compiled(*batch[:3], rows[:50]), ops.bow_rows(*batch[:3], rows[:50]))
@@ -59,6 +83,14 @@ BAD = [
     ("indptr", torch.tensor([0.0, 2, 2, 3]), "indptr must be int32 or int64"),
     ("counts", torch.tensor([1.0]), "counts has 1 elements, expected 3"),
 ]
+
+
+@pytest.mark.cpu
+@pytest.mark.parametrize("op", [ops.bow_rows, reference.bow_rows])
+def test_a_size_too_small(op: Callable[..., object]) -> None:
+    indptr, indices = torch.tensor([0, 2, 2, 3]), torch.tensor([5, 1, 7])
+    with pytest.raises(ValueError, match="nonzeros is 2, expected at least 3"):
+        op(indptr, indices, torch.ones(3), torch.tensor([2, 0]), 2)
 
 
 @pytest.mark.parametrize(("name", "value", "message"), BAD)
