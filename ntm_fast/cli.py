@@ -48,6 +48,7 @@ class Model(str, Enum):
     gsm = "gsm"
     etm = "etm"
     dirichletetm = "dirichletetm"
+    figurnovlda = "figurnovlda"
 
 
 class Posterior(str, Enum):

@@ -9,6 +9,7 @@ from ntm_fast.estimator.named import WHAI as WHAI
 from ntm_fast.estimator.named import DirichletETM as DirichletETM
 from ntm_fast.estimator.named import DirichletVAE as DirichletVAE
 from ntm_fast.estimator.named import DirichletVAERSVI as DirichletVAERSVI
+from ntm_fast.estimator.named import FigurnovLDA as FigurnovLDA
 from ntm_fast.estimator.named import InverseCDF as InverseCDF
 from ntm_fast.estimator.named import NeuralTopicModel as NeuralTopicModel
 from ntm_fast.estimator.named import ProdLDA as ProdLDA

@@ -1,0 +1,163 @@
+"""python -m benchmarks.figurnov [run …]: LDA as a VAE by Figurnov's recipe, on 20 Newsgroups.
+
+A run is a scheme and a seed: implicit-0, rsvi-1-0 (boost 1), … Each trains `FigurnovLDA`, or the same
+with the gradients of rejection sampling, on the training documents, and appends one row to the results:
+the perplexity of the test documents, exp of the mean of −ELBO / length, which TensorFlow
+Probability's example of the same model reports as 873.2. Nothing is chosen on the test documents.
+
+A run that was stopped goes on where it was, from its checkpoint in --folder; one that has its row is
+not run again. --epochs shortens the schedule of the whole recipe in proportion.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from benchmarks import corpora, machine
+from ntm_fast import metrics
+from ntm_fast.data import Corpus
+from ntm_fast.models import TopicModel
+from ntm_fast.training import RECIPES, Epoch, Recipe, Trainer, TrainingInterrupted
+
+CORPUS = "20ng_prodlda"
+N_TOPICS = 50
+RUNS = ("implicit-0", *(f"rsvi-{b}-0" for b in (1, 5, 10, 20)), "implicit-1", "implicit-2")
+LOOKS = 9  # at the test perplexity in a run
+RESULTS = Path(__file__).resolve().parent / "results"
+
+
+def recipe(scheme: str, epochs: int) -> Recipe:
+    """Of "implicit" or "rsvi-<boost>", the prior's burn-in shortened as much as the epochs are."""
+    paper = RECIPES["FigurnovLDA"].changed(n_topics=N_TOPICS)
+    burn_in = round(epochs * paper.training.prior_burn_in / paper.training.epochs)
+    paper = paper.changed(epochs=epochs, prior_burn_in=burn_in)
+    if scheme == "implicit":
+        return paper
+    name, _, boost = scheme.partition("-")
+    if name != "rsvi" or not boost.isdigit():
+        raise SystemExit(f"scheme is {scheme!r}; expected implicit or rsvi-BOOST, as in rsvi-10")
+    return paper.changed(posterior="dirichlet-rsvi", boost=int(boost))
+
+
+class Progress:
+    """CPU seconds and perplexities so far, kept beside the checkpoint."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        saved = json.loads(path.read_text()) if path.exists() else {}
+        self.before: float = saved.get("cpu_seconds", 0.0)
+        self.perplexities: dict[str, float] = saved.get("perplexities", {})
+        self.began = time.process_time()
+
+    @property
+    def cpu_seconds(self) -> float:
+        """Of this process and those that it goes on from."""
+        return self.before + time.process_time() - self.began
+
+    def save(self) -> None:
+        partial = self.path.with_suffix(".partial")
+        state = {"cpu_seconds": self.cpu_seconds, "perplexities": self.perplexities}
+        partial.write_text(json.dumps(state))
+        os.replace(partial, self.path)
+
+
+def train(
+    name: str, train: Corpus, test: Corpus, folder: Path, epochs: int, looks: int = LOOKS
+) -> dict[str, Any]:
+    """The row of one run, taken up from `folder` if it is there."""
+    folder.mkdir(parents=True, exist_ok=True)
+    scheme, _, seed = name.rpartition("-")
+    chosen = recipe(scheme, epochs)
+    torch.manual_seed(int(seed))
+    model = TopicModel(train.n_words, chosen.model)
+    checkpoint = folder / f"{name}.checkpoint"
+    progress = Progress(folder / f"{name}.json")
+    steps = -(-int((train.document_lengths > 0).sum()) // chosen.training.batch_size)
+
+    def perplexity() -> float:
+        return metrics.perplexity(model, test, "per_document")
+
+    def look(epoch: Epoch) -> None:
+        if epoch.epoch % max(1, epochs // looks) == 0:
+            progress.perplexities[str(epoch.epoch * steps)] = value = perplexity()
+            at = f"{name}: step {epoch.epoch * steps:,}, ELBO {epoch.elbo:.2f}"
+            print(f"{at}, perplexity {value:.1f}, {progress.cpu_seconds:.0f} s CPU", flush=True)
+        progress.save()
+
+    trainer = Trainer(
+        model, chosen.training, seed=int(seed), callback=look, checkpoint=checkpoint
+    )
+    if checkpoint.exists():
+        trainer.resume(checkpoint)
+    trainer.fit(train)
+    prior = model.posterior.prior_parameters()[0].detach().exp()
+    words = metrics.top_words(model.topic_weights().numpy(), min(25, train.n_words))
+    return {
+        "benchmark": "figurnov",
+        "op": "LDAVAE by Figurnov's recipe",
+        "subject": scheme,
+        "shape": f"{CORPUS}, K={N_TOPICS}",
+        "seed": int(seed),
+        "steps": epochs * steps,
+        "burn_in_steps": chosen.training.prior_burn_in * steps,
+        "perplexity_per_document": perplexity(),
+        "perplexity_per_word": metrics.perplexity(model, test, "per_word"),
+        "perplexity_held_out_words": metrics.perplexity(model, test),
+        "npmi_10": float(metrics.npmi(words, train, n=10).mean()),
+        "diversity_25": float(metrics.topic_diversity(words, words.shape[1])),
+        "prior_sum": float(prior.sum()),
+        "threads": torch.get_num_threads(),
+        "cpu_seconds": progress.cpu_seconds,
+        "along_the_way": progress.perplexities,
+    }
+
+
+def finished(output: Path, epochs: int) -> set[str]:
+    """Runs of so many epochs that have a row."""
+    if not output.exists():
+        return set()
+    rows = map(json.loads, output.read_text(encoding="utf-8").splitlines())
+    mine = (row for row in rows if row.get("benchmark") == "figurnov" and row["epochs"] == epochs)
+    return {f"{row['subject']}-{row['seed']}" for row in mine}
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser("python -m benchmarks.figurnov", description=__doc__)
+    parser.add_argument("runs", nargs="*", metavar="run", default=RUNS, help=", ".join(RUNS))
+    parser.add_argument("--epochs", type=int, default=RECIPES["FigurnovLDA"].training.epochs)
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--folder", type=Path, default=Path("figurnov"), help="of checkpoints")
+    parser.add_argument("--output", type=Path, help="JSON lines; benchmarks/results/… unless given")
+    given = parser.parse_args()
+    if not corpora.is_real(CORPUS):
+        print(f"{CORPUS} is absent (set NTM_FAST_SHARED to the folder that holds it)")
+        return 1
+    torch.set_num_threads(given.threads)
+    documents, test = (corpora.corpus(CORPUS, split) for split in ("train", "test"))
+    header = machine.describe()
+    output = given.output or RESULTS / machine.file_name(header)
+    output.parent.mkdir(parents=True, exist_ok=True)
+    done = finished(output, given.epochs)
+    for name in (name for name in given.runs if name not in done):
+        try:
+            row = train(name, documents, test, given.folder, given.epochs)
+        except TrainingInterrupted as stopped:
+            print(stopped)
+            return 130
+        line = json.dumps({**row, "epochs": given.epochs, "machine": header})
+        with open(output, "a", encoding="utf-8") as file:
+            file.write(line + "\n")
+        (given.folder / f"{name}.checkpoint").unlink()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
