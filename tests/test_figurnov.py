@@ -19,6 +19,8 @@ def test_the_papers_recipe() -> None:
     shorter = figurnov.recipe("rsvi-5", 100)
     assert (shorter.model.posterior, shorter.model.boost) == ("dirichlet-rsvi", 5)
     assert (shorter.training.epochs, shorter.training.prior_burn_in) == (100, 67)
+    assert shorter.training.learning_rate == pytest.approx(511 / 100 * paper.training.learning_rate)
+    assert figurnov.recipe("implicit", 511) == paper.changed(n_topics=50)
     with pytest.raises(SystemExit, match="scheme is 'rsvi'; expected implicit or rsvi-BOOST"):
         figurnov.recipe("rsvi", 100)
 
