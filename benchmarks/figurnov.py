@@ -1,13 +1,15 @@
 """python -m benchmarks.figurnov [run …]: LDA as a VAE by Figurnov's recipe, on 20 Newsgroups.
 
-A run is a scheme and a seed: implicit-0, rsvi-1-0 (boost 1), … Each trains `FigurnovLDA`, or the same
-with the gradients of rejection sampling, on the training documents, and appends one row to the results:
-the perplexity of the test documents, exp of the mean of −ELBO / length, which TensorFlow
-Probability's example of the same model reports as 873.2. Nothing is chosen on the test documents.
+A run is a scheme and a seed: implicit-0, rsvi-1-0 (boost 1), … Each trains `FigurnovLDA`, or the
+same with the gradients of rejection sampling, on the training documents, and appends one row to
+the results: the perplexity of the test documents, exp of the mean of −ELBO / length, which
+TensorFlow Probability's example of the same model reports as 873.2. Nothing is chosen on the test
+documents.
 
-A run that was stopped goes on where it was, from its checkpoint in --folder; one that has its row is
-not run again. --epochs shortens the recipe's 511 passes, which take a core about 15 minutes a run:
-the prior's burn-in in proportion, while the learning rate grows as much and falls along a cosine.
+A run that was stopped goes on where it was, from its checkpoint in --folder; one that has its row
+is not run again. --epochs shortens the recipe's 511 passes, which take a core about 15 minutes a
+run: the prior's burn-in in proportion, while the learning rate grows as much and falls along a
+cosine.
 """
 
 from __future__ import annotations
@@ -101,9 +103,7 @@ def train(
             print(f"{at}, perplexity {value:.1f}, {progress.cpu_seconds:.0f} s CPU", flush=True)
         progress.save()
 
-    trainer = Trainer(
-        model, chosen.training, seed=int(seed), callback=look, checkpoint=checkpoint
-    )
+    trainer = Trainer(model, chosen.training, seed=int(seed), callback=look, checkpoint=checkpoint)
     if checkpoint.exists():
         trainer.resume(checkpoint)
     trainer.fit(train)

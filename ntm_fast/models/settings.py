@@ -88,9 +88,7 @@ class ModelSettings:
             hidden=checks.sequence("hidden", self.hidden, lambda n, v: checks.integer(n, v, 1)),
             activation=checks.choice("activation", self.activation, ACTIVATIONS),
             inputs=checks.choice("inputs", self.inputs, INPUTS),
-            initialisation=checks.choice(
-                "initialisation", self.initialisation, INITIALISATIONS
-            ),
+            initialisation=checks.choice("initialisation", self.initialisation, INITIALISATIONS),
             boost=checks.integer("boost", self.boost, 1),
             embedding_size=checks.integer("embedding_size", self.embedding_size, 1),
             **{name: checks.flag(name, getattr(self, name)) for name in FLAGS},
