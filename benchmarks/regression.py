@@ -50,6 +50,7 @@ def changes(old: dict[Key, Row], new: dict[Key, Row]) -> Iterator[Change]:
         ours = key[NAMES.index("subject")] == OURS
         for name, higher_is_better in (
             ("ratio", True),
+            ("speedup", True),
             ("share_of_floor", True),
             ("peak_bytes", False),
         ):

@@ -164,7 +164,7 @@ class Adam(torch.optim.Optimizer):
                 last = state["step"]
                 corrected = step_constants(float(group["lr"]), beta1, beta2, last)
             if gradient.is_sparse:
-                self._sparse_step(parameter, gradient.coalesce(), state, corrected, rates)
+                self._sparse_step(parameter, gradient, state, corrected, rates)
                 continue
             if parameter in self._waiting:
                 self.catch_up(parameter)
@@ -185,7 +185,7 @@ class Adam(torch.optim.Optimizer):
         constants: tuple[float, float],
         rates: Rates,
     ) -> None:
-        rows, values = gradient.indices()[0], gradient.values()
+        rows, values = _rows_once(gradient)
         if self.lazy:
             schedule = torch.tensor([constants], dtype=torch.float64)
             moments = state["exp_avg"], state["exp_avg_sq"]
@@ -231,6 +231,16 @@ class _Waiting:
         if rows is None:
             self.done.zero_()
             self.steps = 0
+
+
+def _rows_once(gradient: Tensor) -> tuple[Tensor, Tensor]:
+    """Rows of a sparse gradient, each once, and their values."""
+    rows = gradient._indices()[0]
+    # Autograd forgets that a gradient is coalesced; to look is quicker than to sort again.
+    if not gradient.is_coalesced() and not bool((rows[1:] > rows[:-1]).all()):
+        gradient = gradient.coalesce()
+        return gradient.indices()[0], gradient.values()
+    return rows, gradient._values()
 
 
 def _rates(group: dict[str, Any]) -> Rates:

@@ -63,6 +63,20 @@ def check_same(batches: list[list[int]], features: int, **options: Any) -> None:
         assert error <= 2 * relative_error(other, exact) + 4e-7
 
 
+def test_a_gradient_that_is_not_coalesced() -> None:
+    rows, values = torch.tensor([[4, 1, 4]]), torch.tensor([[1.0], [2.0], [3.0]])
+    gradient = torch.sparse_coo_tensor(rows, values, (N_ROWS, 1), check_invariants=True)
+    moved = []
+    for grad in (gradient, gradient.to_dense()):
+        parameter = torch.nn.Parameter(torch.zeros(N_ROWS, 1))
+        adam = Adam([parameter])
+        parameter.grad = grad
+        adam.step()
+        adam.flush()
+        moved.append(parameter.detach())
+    torch.testing.assert_close(*moved)
+
+
 ROWS = st.lists(st.integers(0, N_ROWS - 2), max_size=3, unique=True)
 
 
