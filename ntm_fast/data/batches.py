@@ -53,17 +53,18 @@ class CorpusTensors:
     def __len__(self) -> int:
         return self.n_documents
 
-    def batch(self, rows: Tensor) -> Batch:
+    def batch(self, rows: Tensor, nonzeros: int | None = None) -> Batch:
         """Documents `rows` (int64 [B], repeats allowed) in that order, as a new `Batch`.
 
-        Columns keep their order within a document. Raises TypeError unless rows are int64 and
-        ValueError unless they are one-dimensional and lie in [0, D).
+        Columns keep their order within a document. `nonzeros`, if given, is how many they are: a
+        GPU is then not waited for (if it is more, see `bow_rows`). Raises TypeError unless rows
+        are int64 and ValueError unless they are one-dimensional and lie in [0, D).
         """
         if rows.dtype != torch.int64:
             raise TypeError(f"rows must be an int64 tensor, got {rows.dtype}")
         if rows.dim() != 1:
             raise ValueError(f"rows has shape {list(rows.shape)}, expected [B]")
-        return Batch(*self.ops.bow_rows(self.indptr, self.indices, self.counts, rows))
+        return Batch(*self.ops.bow_rows(self.indptr, self.indices, self.counts, rows, nonzeros))
 
 
 def _view(array: NDArray[np.generic]) -> Tensor:

@@ -129,6 +129,13 @@ def choose_device(device: str | torch.device) -> torch.device:
     return chosen
 
 
+def device_name(device: torch.device) -> str:
+    """Such as "cpu" or "cuda:0 (NVIDIA H100 80GB HBM3)"."""
+    if device.type != "cuda":
+        return str(device)
+    return f"{device} ({torch.cuda.get_device_name(device)})"
+
+
 def _dispatched() -> list[str]:
     """Ops of the models that the extension has registered."""
     names = (name for name in Ops.__annotations__ | Ops.__dict__ if not name.startswith("_"))

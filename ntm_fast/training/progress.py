@@ -10,8 +10,8 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemaining
 class Bar:
     """One line: epoch, ELBO per document, documents per second; nothing at all when disabled."""
 
-    def __init__(self, epochs: int, steps: int, *, enabled: bool) -> None:
-        self._steps, self._enabled = steps, enabled
+    def __init__(self, epochs: int, steps: int, *, enabled: bool, heading: str = "") -> None:
+        self._steps, self._enabled, self._heading = steps, enabled, heading
         self._progress = Progress(
             TextColumn("epoch {task.fields[epoch]}/{task.fields[epochs]}"),
             BarColumn(),
@@ -25,6 +25,8 @@ class Bar:
 
     def __enter__(self) -> Bar:
         self._progress.start()
+        if self._enabled and self._heading:
+            self._progress.console.print(self._heading, highlight=False, soft_wrap=True)
         return self
 
     def __exit__(

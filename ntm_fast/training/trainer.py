@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import os
 import time
@@ -9,15 +10,17 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
-from ntm_fast.data import Corpus, CorpusTensors
+from ntm_fast.data import Batch, Corpus
 from ntm_fast.models import Loss, TopicModel
 from ntm_fast.models.topic_model import draw_seeds
 from ntm_fast.training import checkpoints
 from ntm_fast.training.deferral import Deferral
 from ntm_fast.training.diagnosis import NotFiniteError, first_not_finite
+from ntm_fast.training.feed import Feed, feed_for
 from ntm_fast.training.interrupt import Interrupt
 from ntm_fast.training.optimiser import optimiser_for
 from ntm_fast.training.precision import matmul_precision
@@ -26,6 +29,7 @@ from ntm_fast.training.schedules import kl_weight, phases, set_learning_rate
 from ntm_fast.training.settings import TrainingSettings
 from ntm_fast.training.state import Epoch, State, TrainingInterrupted
 
+logger = logging.getLogger("ntm_fast")
 READ_EVERY = 50  # steps between looks at the loss on a GPU, each of which waits for it
 
 
@@ -62,6 +66,7 @@ class Trainer:
         self.seed = int(torch.randint(2**63 - 1, ())) if seed is None else seed
         self.generator = torch.Generator().manual_seed(self.seed)
         self.optimiser = optimiser_for(model, settings)
+        self._parameters = list(model.parameters())
         self.state = State()
         self.history: list[Epoch] = []
         self.best_weights: dict[str, Tensor] | None = None
@@ -94,18 +99,19 @@ class Trainer:
         end = self.settings.epochs if epochs is None else epochs
         self._stopped = False
         checkpoints.check_corpus(self, corpus)
-        data = CorpusTensors(corpus, self.model.device, self.model.decoder.ops)
-        rows = torch.nonzero(data.indptr.diff() > 0)[:, 0].cpu()  # empty documents teach nothing
+        feed = self._feed(corpus)
+        logger.info("training on %s", feed.place)
+        rows = torch.from_numpy(np.flatnonzero(np.diff(corpus.indptr)))  # not the empty documents
         steps = -(-rows.numel() // self.settings.batch_size)
         with (
-            Bar(end, steps, enabled=self.progress) as bar,
+            Bar(end, steps, enabled=self.progress, heading=f"on {feed.place}") as bar,
             Interrupt() as interrupt,
             matmul_precision(self.settings.precision),
             phases(self.model, self.settings) as self._enter,
             Deferral(self.model, self.optimiser, self.settings, corpus) as self._deferral,
         ):
             while self.state.epoch < end and not self._stopped and not self._out_of_patience():
-                self._epoch(data, rows, bar, interrupt, corpus)
+                self._epoch(feed, rows, bar, interrupt, corpus)
                 self._close_epoch(validation)
                 if self.checkpoint is not None:
                     checkpoints.save(self, self.checkpoint, corpus)
@@ -113,52 +119,61 @@ class Trainer:
         return self.history
 
     def _epoch(
-        self, data: CorpusTensors, rows: Tensor, bar: Bar, interrupt: Interrupt, corpus: Corpus
+        self, feed: Feed, rows: Tensor, bar: Bar, interrupt: Interrupt, corpus: Corpus
     ) -> None:
         state, settings = self.state, self.settings
         start = self.generator.get_state()
         order = rows[torch.randperm(rows.numel(), generator=self.generator)]
-        batches = order.to(self.model.device).split(settings.batch_size)
-        seeds = draw_seeds(self.generator, len(batches)).unbind()
+        parts = order.split(settings.batch_size)
+        seeds = draw_seeds(self.generator, len(parts)).unbind()
         read_every = 1 if self.model.device.type == "cpu" else READ_EVERY
         pending: list[Loss] = []
         begin, documents_before = time.perf_counter(), state.documents
         self.model.train()
-        parameters = list(self.model.parameters())
-        while state.step < len(batches):
+        for batch in feed.batches(parts[state.step :]):
             step = state.step
-            batch = data.batch(batches[step])
-            epochs = state.epoch + step / len(batches)
+            epochs = state.epoch + step / len(parts)
             weight = kl_weight(settings, epochs)
             set_learning_rate(self.optimiser, settings, epochs)
             self._enter(state.epoch, step)
             self._deferral.catch_up(batch)
-            loss = self.model.loss(
-                batch, seeds[step], weight, settings.n_samples, settings.free_bits
-            )
+            loss = self.loss(batch, seeds[step], weight)
             pending.append(loss)
-            if len(pending) >= read_every or step + 1 == len(batches):
-                self._read(pending, step + 1, data, batches, seeds)
-            for parameter in parameters:  # zero_grad, which is slower
-                parameter.grad = None
-            loss.loss.backward()
-            self.optimiser.step()
+            if len(pending) >= read_every or step + 1 == len(parts):
+                self._read(pending, step + 1, feed, parts, seeds)
+            self.step(loss)
             state.step += 1
             if not pending:
                 rate = (state.documents - documents_before) / (time.perf_counter() - begin)
                 elbo = (state.log_likelihood - state.kl) / state.documents
                 bar.show(state.epoch, state.step, elbo, rate)
             if interrupt.requested:
-                self._read(pending, step + 1, data, batches, seeds)
+                self._read(pending, step + 1, feed, parts, seeds)
                 self._stop(start, corpus)
         self.rate = (state.documents - documents_before) / (time.perf_counter() - begin)
+
+    def loss(self, batch: Batch, seed: Tensor, weight: float) -> Loss:
+        """The loss of a batch at a weight of the KL term; on a GPU nothing waits for it."""
+        settings = self.settings
+        return self.model.loss(batch, seed, weight, settings.n_samples, settings.free_bits)
+
+    def step(self, loss: Loss) -> None:
+        """Move the parameters down the gradient of a loss; on a GPU nothing waits for it."""
+        for parameter in self._parameters:  # zero_grad, which is slower
+            parameter.grad = None
+        loss.loss.backward()
+        self.optimiser.step()
+
+    def _feed(self, corpus: Corpus) -> Feed:
+        reserved = 4 * sum(p.nbytes for p in self._parameters)  # gradients, Adam, working memory
+        return feed_for(corpus, self.model.device, self.model.decoder.ops, reserved)
 
     def _read(
         self,
         pending: list[Loss],
         steps: int,
-        data: CorpusTensors,
-        batches: tuple[Tensor, ...],
+        feed: Feed,
+        parts: tuple[Tensor, ...],
         seeds: tuple[Tensor, ...],
     ) -> None:
         """Add the pending losses to the epoch's sums, or stop at one that is not finite.
@@ -173,13 +188,13 @@ class Trainer:
             step = first + offset
             loss, log_likelihood, kl = values[3 * offset : 3 * offset + 3]
             if not math.isfinite(loss):
-                name = first_not_finite(self.model, data.batch(batches[step]), seeds[step])
+                name = first_not_finite(self.model, feed.batch(parts[step]), seeds[step])
                 raise NotFiniteError(
                     f"the loss is not finite at epoch {self.state.epoch + 1}, step {step + 1}:"
                     f" first in {name}. A lower learning_rate may help"
                     f" (it is {self.settings.learning_rate})"
                 )
-            n_documents = batches[step].numel()
+            n_documents = parts[step].numel()
             self.state.log_likelihood += log_likelihood * n_documents
             self.state.kl += kl * n_documents
             self.state.documents += n_documents

@@ -33,7 +33,9 @@ class Poisson(Mixture):
     def forward(self, theta: Tensor, batch: Batch) -> Tensor:
         log_factorials = torch.lgamma(batch.counts.to(theta.dtype) + 1)
         documents = torch.repeat_interleave(
-            torch.arange(theta.shape[0], device=theta.device), batch.indptr.diff().long()
+            torch.arange(theta.shape[0], device=theta.device),
+            batch.indptr.diff().long(),
+            output_size=batch.indices.shape[0],  # else a GPU would be waited for
         )
         constant = theta.new_zeros(theta.shape[0]).index_add(0, documents, log_factorials)
         return super().forward(theta, batch) - theta.sum(1) - constant

@@ -1,0 +1,75 @@
+"""A training step reads nothing back from its device.
+
+Without a GPU it is run on fake tensors, which have no values: any step of Python that needed one
+would raise. What the checks of values are on the CPU is left out, as it is on a GPU.
+"""
+
+import sys
+from collections.abc import Iterator
+
+import pytest
+import torch
+from torch import Tensor
+from torch._subclasses.fake_tensor import DataDependentOutputException, FakeTensorMode
+
+from ntm_fast import ops
+from ntm_fast.data import Batch
+from ntm_fast.models import TopicModel
+from ntm_fast.models.decoders import DECODERS
+from ntm_fast.models.posteriors import POSTERIORS
+from ntm_fast.models.settings import ModelSettings
+
+WORDS, DOCUMENTS, NONZEROS = 50, 7, 90
+FITTING = [
+    (posterior, decoder)
+    for posterior, q in POSTERIORS.items()
+    for decoder, p in DECODERS.items()
+    if set(q.kinds) & set(p.takes)
+]
+
+
+@pytest.fixture
+def fake(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeTensorMode]:
+    for name in ("log_dirichlet_inverse_cdf", "kl_weibull_gamma", "log_weibull_rsample"):
+        module = sys.modules[f"ntm_fast.ops.{name}"]
+        monkeypatch.setattr(module, "check_positive", lambda op, **arguments: None)
+    with FakeTensorMode(allow_non_fake_inputs=True) as mode:
+        yield mode
+
+
+def fake_batch() -> Batch:
+    return Batch(
+        torch.empty(DOCUMENTS + 1, dtype=torch.int64),
+        torch.empty(NONZEROS, dtype=torch.int32),
+        torch.empty(NONZEROS),
+    )
+
+
+def step(posterior: str, decoder: str, **settings: object) -> Tensor:
+    model = TopicModel(
+        WORDS,
+        ModelSettings(n_topics=4, hidden=(8, 8), posterior=posterior, decoder=decoder, **settings),
+    )
+    optimiser = torch.optim.Adam(model.parameters(), fused=True)
+    loss = model.loss(fake_batch(), torch.tensor(3), 1.0, n_samples=2, free_bits=0.1)
+    loss.loss.backward()
+    optimiser.step()
+    return loss.loss
+
+
+@pytest.mark.parametrize(("posterior", "decoder"), FITTING)
+def test_no_part_of_a_model_waits(fake: FakeTensorMode, posterior: str, decoder: str) -> None:
+    assert step(posterior, decoder).shape == ()
+
+
+@pytest.mark.parametrize("inputs", ["counts", "log1p", "normalised"])
+def test_no_setting_waits(fake: FakeTensorMode, inputs: str) -> None:
+    assert step("logistic-normal", "product", inputs=inputs, learned_prior=True).shape == ()
+
+
+def test_a_wait_is_found(fake: FakeTensorMode) -> None:
+    with pytest.raises(DataDependentOutputException):
+        bool(torch.ones(3).sum() > 2)
+    indptr, indices, counts = fake_batch()
+    rows = torch.zeros(3, dtype=torch.int64)
+    assert ops.bow_rows(indptr, indices, counts, rows, 12)[1].shape == (12,)
