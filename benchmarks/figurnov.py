@@ -8,7 +8,7 @@ documents.
 
 A run that was stopped goes on where it was, from its checkpoint in --folder; one that has its row
 is not run again. --epochs shortens the recipe's 511 passes, which take a core about 15 minutes a
-run: the prior's burn-in in proportion, while the learning rate grows as much and falls along a
+run: burn-in and warm-up in proportion, while the learning rate grows as much and falls along a
 cosine.
 """
 
@@ -47,6 +47,7 @@ def recipe(scheme: str, epochs: int) -> Recipe:
         paper = paper.changed(
             epochs=epochs,
             prior_burn_in=round(share * paper.training.prior_burn_in),
+            warm_up=round(share * paper.training.warm_up),
             learning_rate=paper.training.learning_rate / share,
             learning_rate_schedule="cosine",
         )

@@ -9,7 +9,6 @@ from ntm_fast.models import checks
 
 ACTIVATIONS = ("softplus", "relu")
 INPUTS = ("counts", "log1p", "normalised")
-INITIALISATIONS = ("torch", "glorot-normal")
 FLAGS = (
     "encoder_batch_norm",
     "decoder_batch_norm",
@@ -32,8 +31,6 @@ class ModelSettings:
     hidden : widths of the encoder's layers
     activation : "softplus" or "relu"
     inputs : "counts", "log1p" or "normalised"
-    initialisation : "torch", each layer as torch begins it; "glorot-normal", weights of every
-        layer ~ N(0, 2 / (inputs + outputs)) and biases 0, as Keras and many papers begin
     encoder_dropout, topic_dropout : probabilities, for the encoder's output and for θ
     encoder_batch_norm, decoder_batch_norm : whether q's parameters and the logits are normalised
     batch_norm_momentum, batch_norm_eps : of both
@@ -78,7 +75,6 @@ class ModelSettings:
     topic_batch_norm: bool = False
     embedding_size: int = 300
     learned_embeddings: bool = True
-    initialisation: str = "torch"
 
     def __post_init__(self) -> None:
         checks.normalise(
@@ -88,7 +84,6 @@ class ModelSettings:
             hidden=checks.sequence("hidden", self.hidden, lambda n, v: checks.integer(n, v, 1)),
             activation=checks.choice("activation", self.activation, ACTIVATIONS),
             inputs=checks.choice("inputs", self.inputs, INPUTS),
-            initialisation=checks.choice("initialisation", self.initialisation, INITIALISATIONS),
             boost=checks.integer("boost", self.boost, 1),
             embedding_size=checks.integer("embedding_size", self.embedding_size, 1),
             **{name: checks.flag(name, getattr(self, name)) for name in FLAGS},

@@ -66,8 +66,6 @@ class TopicModel(nn.Module):
         self.decoder = DECODERS[settings.decoder](n_words, settings, backend)
         self.posterior.kind = self._kind_of_theta()
         self.score_term = ScoreTerm()
-        if settings.initialisation == "glorot-normal":
-            self.apply(_glorot_normal)
 
     @property
     def device(self) -> torch.device:
@@ -196,15 +194,6 @@ class TopicModel(nn.Module):
             chunks = in_chunks(corpus, self.device, self.decoder.ops)
             parts = [value(batch, rows) for batch, rows in chunks]
         return torch.cat(parts)
-
-
-def _glorot_normal(module: nn.Module) -> None:
-    """Begin a layer's matrices as Glorot & Bengio, 2010, do, and a linear layer's bias at 0."""
-    for parameter in module.parameters(recurse=False):
-        if parameter.dim() == 2:
-            nn.init.xavier_normal_(parameter)
-        elif isinstance(module, nn.Linear):
-            nn.init.zeros_(parameter)
 
 
 def _float64(module: nn.Module, but: str = "") -> dict[str, Tensor]:

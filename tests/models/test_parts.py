@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from ntm_fast import reference
-from ntm_fast.models import ModelSettings, TopicModel
+from ntm_fast.models import ModelSettings
 from ntm_fast.models.batch_norm import BatchNorm, RunningMoments
 from ntm_fast.models.decoders import Mixture, Product
 from ntm_fast.models.posteriors import POSTERIORS, Dirichlet, LogisticNormal
@@ -109,17 +109,3 @@ def test_product_ranks_words_without_the_background() -> None:
         rtol=1e-4,
         atol=1e-5,
     )
-
-
-def test_glorot_normal_weights() -> None:
-    settings = ModelSettings(n_topics=30, hidden=(200, 50), initialisation="glorot-normal")
-    torch.manual_seed(0)
-    model = TopicModel(300, settings, ops=reference)
-    matrices = {n: p for n, p in model.named_parameters() if p.dim() == 2}
-    assert {"encoder.weight", "encoder.layers.0.weight", "decoder.weight"} <= matrices.keys()
-    for name, weight in matrices.items():
-        expected = (2 / sum(weight.shape)) ** 0.5
-        assert weight.std().item() == pytest.approx(expected, rel=0.05), name
-    assert model.encoder.layers[0].bias.count_nonzero() == 0
-    with pytest.raises(ValueError, match="initialisation is 'best'; expected one of 'torch'"):
-        ModelSettings(initialisation="best")
