@@ -65,9 +65,6 @@ class GibbsLDA:
         p = theta.double().numpy() @ np.maximum(self.beta, 1e-300)
         return torch.from_numpy(np.asarray(corpus.to_scipy().multiply(np.log(p)).sum(axis=1)))
 
-    def elbo(self, corpus: Corpus, seed: int) -> torch.Tensor:
-        raise NotImplementedError("Gibbs sampling has no ELBO")
-
 
 def gibbs(seed: int, threads: int) -> dict[str, Any]:
     """Figures of tomotopy's topics."""

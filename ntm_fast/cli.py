@@ -332,11 +332,14 @@ def evaluate(
     for kind in get_args(PerplexityKind):
         name = "ELBO per document" if kind == "elbo" else f"perplexity, {kind.replace('_', ' ')}"
         facts[name] = fitted.perplexity(documents, kind=kind, seed=seed)
-    report = metrics.collapse(fitted.transform(documents), fitted.components_, n=ten)
+    report = metrics.collapse(fitted, documents, n=ten)
     if as_json:
+        facts["collapse"] = report.verdict
+        facts["distinct topics"] = report.distinct_topics
         facts["topics that lead no document"] = list(report.never_dominant)
         facts["near-duplicate topics"] = [list(pair[:2]) for pair in report.duplicates]
         facts["effective topics"] = report.effective_topics
+        facts["mean KL per topic"] = report.mean_kl
         print(json.dumps(facts, indent=1))
     else:
         print(facts_as_text(facts))

@@ -138,7 +138,7 @@ def _measure(
     row["perplexity"] = model.perplexity(test, kind="held_out_words")
     row["perplexity_per_word"] = model.perplexity(test, kind="per_word")
     row["perplexity_per_document"] = model.perplexity(test, kind="per_document")
-    signs = metrics.collapse(model.transform(train), model.components_, n=ten)
+    signs = metrics.collapse(model, train, n=ten)
     row["leading_topics"] = n_topics - len(signs.never_dominant)
     row["effective_topics"] = signs.effective_topics
     row["duplicates"] = len(signs.duplicates)

@@ -2,125 +2,98 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 import scipy.sparse
+import torch
 from scipy.special import entr
 
+from ntm_fast.data import Corpus
 from ntm_fast.metrics import topics
+from ntm_fast.metrics.collapse_report import CollapseReport, DuplicatePair
 from ntm_fast.metrics.topics import as_array, check_int, check_top_words
 
-__all__ = ["CollapseReport", "DuplicatePair", "collapse"]
+__all__ = ["InspectableModel", "collapse", "collapse_report"]
 
 Floats = npt.NDArray[np.float64]
-SILENT = 0.05  # nats: below this, θ is as good as the same for every document
 
 
-class DuplicatePair(NamedTuple):
-    """Two topics, first < second, that say nearly the same."""
+class InspectableModel(Protocol):
+    """What `collapse` asks of a trained topic model, all in evaluation mode."""
 
-    first: int
-    second: int
-    correlation: float
-    """Of their rows of components, in [-1, 1]."""
-    shared_words: int
-    """Number of top words in common."""
+    def topic_proportions(self, corpus: Corpus) -> torch.Tensor:
+        """Posterior mean θ [D, K] of each document."""
+        ...
 
+    def topic_weights(self) -> torch.Tensor:
+        """Weight of each word in each topic [K, V]."""
+        ...
 
-@dataclass(frozen=True)
-class CollapseReport:
-    """What `collapse` found; `str(report)` says it in sentences."""
+    def kl_per_topic(self, corpus: Corpus) -> torch.Tensor:
+        """KL of each topic's marginal of q(θ | x) from the prior's [D, K], in nats."""
+        ...
 
-    n_documents: int
-    n_topics: int
-    documents_led: tuple[int, ...]
-    """Documents in which each topic is strictly the largest [K]."""
-    duplicates: tuple[DuplicatePair, ...]
-    """Pairs of topics at or above either threshold, most alike first."""
-    effective_topics: float
-    """exp(entropy of the mean θ), between 1 and K."""
-    topics_per_document: float
-    """exp(mean entropy of θ), between 1 and `effective_topics`."""
-    n_top_words: int
-    """Top words per topic that `shared_words` is out of."""
-    mean_kl: tuple[float, ...] | None = None
-    """Mean KL of each topic over the documents, in nats [K]."""
-    kl_threshold: float = 0.01
-    """Mean KL below which a topic counts as inactive."""
-    mean_alpha: tuple[float, ...] | None = None
-    """Mean Dirichlet concentration of each topic over the documents [K]."""
-
-    @property
-    def never_dominant(self) -> tuple[int, ...]:
-        """Topics that lead no document."""
-        return tuple(k for k, led in enumerate(self.documents_led) if led == 0)
-
-    @property
-    def inactive(self) -> tuple[int, ...]:
-        """Topics whose mean KL is below `kl_threshold`; empty if no KL was given."""
-        return tuple(k for k, kl in enumerate(self.mean_kl or ()) if kl < self.kl_threshold)
-
-    @property
-    def information(self) -> float:
-        """Nats that θ tells about its document: log(effective_topics / topics_per_document)."""
-        return max(0.0, float(np.log(self.effective_topics / self.topics_per_document)))
-
-    def __str__(self) -> str:
-        return self.summary()
-
-    def summary(self) -> str:
-        """One plain sentence a line."""
-        k, idle = self.n_topics, self.never_dominant
-        documents = f"{self.n_documents:,} documents"
-        if idle:
-            verb = "leads" if len(idle) == 1 else "lead"
-            lines = [f"{len(idle)} of {k} topics {verb} none of the {documents}: {_list(idle)}."]
-        else:
-            lines = [f"Each of the {k} topics leads at least one of the {documents}."]
-        most = int(np.argmax(self.documents_led))
-        share = self.documents_led[most] / self.n_documents
-        if k > 2 and share > 0.5:
-            lines.append(f"Topic {most} leads {share:.0%} of them.")
-        if k > 1 and self.information < SILENT:
-            lines.append(
-                "The topic proportions are nearly the same for every document "
-                f"({self.information:.3f} nats of information): the encoder ignores its input."
-            )
-        lines.append(
-            f"{self.effective_topics:.1f} topics are in effective use, "
-            f"{self.topics_per_document:.1f} in a typical document."
-        )
-        if self.duplicates:
-            pairs = [
-                f"{pair.first} and {pair.second} (correlation {pair.correlation:.2f}, "
-                f"{pair.shared_words} of {self.n_top_words} top words)"
-                for pair in self.duplicates
-            ]
-            noun = "pair of topics is" if len(pairs) == 1 else "pairs of topics are"
-            lines.append(f"{len(pairs)} {noun} nearly the same: {_list(pairs, '; ')}.")
-        else:
-            lines.append("No two topics are nearly the same.")
-        if self.mean_kl is not None:
-            lines.append(self._kl_sentence(self.mean_kl))
-        if self.mean_alpha is not None:
-            low, mean, high = _range(self.mean_alpha)
-            lines.append(f"Mean alpha is {mean:.3g} (from {low:.3g} to {high:.3g} by topic).")
-        return "\n".join(lines)
-
-    def _kl_sentence(self, mean_kl: tuple[float, ...]) -> str:
-        low, mean, high = _range(mean_kl)
-        text = f"Mean KL per topic is {mean:.3g} nats (from {low:.3g} to {high:.3g})"
-        if not self.inactive:
-            return f"{text}; every topic is active."
-        count = f"{len(self.inactive)} of {self.n_topics} below {self.kl_threshold:g}"
-        return f"{text}; {count}: {_list(self.inactive)}."
+    def posterior_parameters(self, corpus: Corpus) -> dict[str, torch.Tensor]:
+        """Parameters of q(θ | x) by name [D, K]: "alpha" are Dirichlet concentrations."""
+        ...
 
 
 def collapse(
+    model: InspectableModel,
+    corpus: Corpus,
+    *,
+    n: int = 10,
+    correlation: float = 0.9,
+    overlap: float = 0.6,
+    kl_threshold: float = 0.01,
+) -> CollapseReport:
+    """Look for component collapse, extreme component collapse and posterior collapse.
+
+    In component collapse some topics never leave the prior or become copies of others, in its
+    extreme form nearly all of them, and every document looks alike; see `CollapseReport.verdict`.
+    What prevents it: a KL warm-up, batch norm of the encoder's outputs and of the logits, a higher
+    beta1 of Adam, free bits.
+
+    Parameters
+    ----------
+    model : trained :class:`ntm_fast.models.TopicModel`, or an estimator that holds one
+    corpus : Corpus
+        Documents to infer θ of.
+    n, correlation, overlap, kl_threshold : see `collapse_report`, which takes arrays
+
+    Returns
+    -------
+    CollapseReport
+
+    Raises
+    ------
+    ValueError
+        If corpus is empty or of other words than the model's, or an option is out of range.
+
+    Source: Srivastava & Sutton, "Autoencoding Variational Inference for Topic Models", 2017
+    (component collapse); Burda, Grosse & Salakhutdinov, "Importance Weighted Autoencoders", 2016
+    (units that are inactive); Bowman et al., "Generating Sentences from a Continuous Space", 2016
+    (a KL term of 0).
+    """
+    inner: InspectableModel = getattr(model, "model_", model)
+    if not len(corpus):
+        raise ValueError("corpus is empty; expected documents")
+    alpha = inner.posterior_parameters(corpus).get("alpha")
+    return collapse_report(
+        inner.topic_proportions(corpus).cpu(),
+        inner.topic_weights().cpu(),
+        inner.kl_per_topic(corpus).cpu(),
+        alpha=None if alpha is None else alpha.cpu(),
+        n=n,
+        correlation=correlation,
+        overlap=overlap,
+        kl_threshold=kl_threshold,
+    )
+
+
+def collapse_report(
     theta: npt.ArrayLike,
     components: npt.ArrayLike,
     kl_per_topic: npt.ArrayLike | None = None,
@@ -132,7 +105,7 @@ def collapse(
     overlap: float = 0.6,
     kl_threshold: float = 0.01,
 ) -> CollapseReport:
-    """Look for component collapse (idle or twin topics) and posterior collapse.
+    """`collapse` of what is known of a model: its θ, topics, and what else is at hand.
 
     Parameters
     ----------
@@ -262,12 +235,3 @@ def _mean_by_topic(
     if positive and array.min() <= 0:
         raise ValueError(f"{name} holds {array.min()}; expected numbers > 0")
     return tuple(np.atleast_2d(array).mean(axis=0).tolist())
-
-
-def _range(values: Sequence[float]) -> tuple[float, float, float]:
-    return min(values), float(np.mean(values)), max(values)
-
-
-def _list(items: Sequence[object], separator: str = ", ", most: int = 10) -> str:
-    shown = separator.join(str(item) for item in items[:most])
-    return shown if len(items) <= most else f"{shown}{separator}and {len(items) - most} more"

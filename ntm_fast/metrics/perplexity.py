@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, Protocol, get_args
+from typing import Any, Literal, Protocol, get_args, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -11,13 +11,13 @@ import torch
 from ntm_fast.data import Corpus, split_tokens
 from ntm_fast.metrics.topics import check_int
 
-__all__ = ["EvaluableModel", "PerplexityKind", "perplexity"]
+__all__ = ["EvaluableModel", "PerplexityKind", "PredictiveModel", "perplexity"]
 
 PerplexityKind = Literal["held_out_words", "per_word", "per_document", "elbo"]
 
 
-class EvaluableModel(Protocol):
-    """What a trained topic model offers to be measured, all in evaluation mode."""
+class PredictiveModel(Protocol):
+    """What any trained topic model offers: enough for `held_out_words`."""
 
     def topic_proportions(self, corpus: Corpus) -> torch.Tensor:
         """Posterior mean θ [D, K] of each document, without randomness."""
@@ -27,13 +27,18 @@ class EvaluableModel(Protocol):
         """Σ_v x_dv log p(v | θ_d) of each document [D], in nats; θ [D, K]."""
         ...
 
+
+@runtime_checkable
+class EvaluableModel(PredictiveModel, Protocol):
+    """What a variational topic model offers beside, all in evaluation mode."""
+
     def elbo(self, corpus: Corpus, seed: int) -> torch.Tensor:
         """One-draw ELBO of each document [D], in nats, with running batch statistics."""
         ...
 
 
 def perplexity(
-    model: EvaluableModel,
+    model: PredictiveModel,
     corpus: Corpus,
     kind: PerplexityKind = "held_out_words",
     seed: int = 0,
@@ -57,7 +62,7 @@ def perplexity(
 
     Parameters
     ----------
-    model : EvaluableModel
+    model : PredictiveModel, or for the other kinds an EvaluableModel
     corpus : Corpus
         Documents not seen in training, over the model's vocabulary.
     kind : {"held_out_words", "per_word", "per_document", "elbo"}
@@ -67,7 +72,7 @@ def perplexity(
     Raises
     ------
     ValueError
-        If kind is unknown, no document is left to evaluate, or the model returns NaN or a
+        If kind is unknown or not one of the model's, no document is left to evaluate, or the model returns NaN or a
         tensor of another shape.
     """
     if kind not in get_args(PerplexityKind):
@@ -76,6 +81,11 @@ def perplexity(
     with torch.no_grad():
         if kind == "held_out_words":
             return _held_out_words(model, corpus, seed)
+        if not isinstance(model, EvaluableModel):
+            raise ValueError(
+                f"kind is {kind!r}, but {type(model).__name__} has no ELBO;"
+                " expected 'held_out_words'"
+            )
         tokens = corpus.document_lengths
         corpus, tokens = _keep(corpus, tokens, tokens > 0, "every document is empty")
         bound = _per_document("elbo", model.elbo(corpus, seed), len(tokens))
@@ -86,7 +96,7 @@ def perplexity(
     return _exp(-np.mean(bound / tokens))
 
 
-def _held_out_words(model: EvaluableModel, corpus: Corpus, seed: int) -> float:
+def _held_out_words(model: PredictiveModel, corpus: Corpus, seed: int) -> float:
     seen, unseen = split_tokens(corpus, fraction=0.5, seed=seed)
     tokens = unseen.document_lengths
     both = (tokens > 0) & (seen.document_lengths > 0)

@@ -164,6 +164,28 @@ class TopicModel(nn.Module):
         return self._evaluate(corpus, bound)
 
     @torch.no_grad()
+    def kl_per_topic(self, corpus: Corpus) -> Tensor:
+        """KL(q ‖ prior) of each document and topic [D, K], in nats.
+
+        Of the topics' marginals, where topics are not independent (Dirichlet posteriors).
+        """
+
+        def divergence(batch: Batch, rows: slice) -> Tensor:
+            return self.posterior.kl_per_topic(self.posterior(self.encoder(batch)))
+
+        return self._evaluate(corpus, divergence)
+
+    @torch.no_grad()
+    def posterior_parameters(self, corpus: Corpus) -> dict[str, Tensor]:
+        """Parameters of q(θ | x) by name, such as "alpha", each [D, K]."""
+
+        def parameters(batch: Batch, rows: slice) -> Tensor:
+            return torch.stack(self.posterior(self.encoder(batch)), 1)
+
+        values = self._evaluate(corpus, parameters)
+        return dict(zip(self.posterior.names, values.unbind(1), strict=True))
+
+    @torch.no_grad()
     def word_probabilities(self, theta: Tensor) -> Tensor:
         """p(v | θ_d) [D, V] for θ [D, K] as of `topic_codes`."""
         return self.decoder.word_probabilities(theta.to(self.encoder.weight))

@@ -5,7 +5,10 @@ import numpy as np
 import pytest
 import torch
 
-from ntm_fast.metrics import CollapseReport, collapse
+from ntm_fast import reference
+from ntm_fast.metrics import CollapseReport, DuplicatePair, collapse, collapse_report
+from ntm_fast.models import ModelSettings, TopicModel
+from tests.blocks import block_corpus
 
 # Topics 0 and 2 have the same words; topic 3 leads nothing; the last document has no leader.
 THETA = [[0.7, 0.1, 0.1, 0.1], [0.1, 0.7, 0.1, 0.1], [0.2, 0.1, 0.6, 0.1], [0.3, 0.3, 0.2, 0.2]]
@@ -20,7 +23,7 @@ COMPONENTS = np.array(
 
 
 def report_of(**options: object) -> CollapseReport:
-    return collapse(THETA, COMPONENTS, n=2, **options)  # type: ignore[arg-type]
+    return collapse_report(THETA, COMPONENTS, n=2, **options)  # type: ignore[arg-type]
 
 
 def test_counts_by_hand() -> None:
@@ -64,6 +67,7 @@ def test_sentences() -> None:
     report = report_of(kl_per_topic=[0.0, 0.5, 0.5, 1.0], alpha=[0.1, 0.2, 0.3, 0.4])
     assert str(report) == report.summary()
     assert report.summary().splitlines() == [
+        "Component collapse: 2 of 4 topics are distinct and in use.",
         "1 of 4 topics leads none of the 4 documents: 3.",
         "3.8 topics are in effective use, 3.0 in a typical document.",
         "1 pair of topics is nearly the same: 0 and 2 (correlation 1.00, 2 of 2 top words).",
@@ -72,22 +76,63 @@ def test_sentences() -> None:
     ]
 
 
+def test_verdicts() -> None:
+    def of(led: list[int], twins: list[tuple[int, int]] = [], **others: float) -> CollapseReport:  # noqa: B006
+        pairs = tuple(DuplicatePair(i, j, 1.0, 2) for i, j in twins)
+        effect = {"effective_topics": 8.0, "topics_per_document": 2.0, **others}
+        return CollapseReport(
+            n_documents=100, n_topics=len(led), documents_led=tuple(led), duplicates=pairs,
+            n_top_words=2, **effect,
+        )  # fmt: skip
+
+    healthy = of([10] * 10)
+    assert (healthy.distinct_topics, healthy.verdict) == (10, "none")
+    assert of([10] * 8 + [0, 0]).verdict == "none"  # four fifths are enough
+    some = of([12] * 8 + [0, 0], [(0, 1)])
+    assert (some.distinct_topics, some.verdict) == (7, "component collapse")
+    chain = of([10] * 10, [(i, i + 1) for i in range(9)])  # all of them alike, link by link
+    assert (chain.distinct_topics, chain.verdict) == (1, "extreme component collapse")
+    assert of([0] * 9 + [100]).verdict == "extreme component collapse"
+    assert of([0] * 9 + [100], [(0, 1)]).distinct_topics == 1  # twins that lead nothing
+    same = of([10] * 10, effective_topics=2.05)
+    assert same.verdict == "extreme component collapse"  # each document has the same θ
+    assert str(same).startswith("Extreme component collapse: 10 of 10 topics are distinct")
+    assert of([100]).verdict == "none"  # a single topic has nothing to collapse to
+
+
+def test_a_model_is_asked_for_what_it_knows() -> None:
+    corpus = block_corpus(n_documents=30)
+    settings = ModelSettings(n_topics=4, hidden=(8,), posterior="dirichlet", decoder="mixture")
+    model = TopicModel(corpus.n_words, settings, ops=reference)
+    found = collapse(model, corpus, n=3)
+    assert (found.n_documents, found.n_topics, found.n_top_words) == (30, 4, 3)
+    assert found.mean_kl == pytest.approx(model.kl_per_topic(corpus).mean(0).tolist())
+    alpha = model.posterior_parameters(corpus)["alpha"]
+    assert found.mean_alpha == pytest.approx(alpha.mean(0).tolist())
+    assert found == collapse_report(
+        model.topic_proportions(corpus), model.topic_weights(), model.kl_per_topic(corpus),
+        alpha=alpha, n=3,
+    )  # fmt: skip
+    with pytest.raises(ValueError, match="corpus is empty; expected documents"):
+        collapse(model, corpus[[]])
+
+
 def test_posterior_collapse_is_said() -> None:
-    report = collapse(np.tile([0.5, 0.3, 0.2], (7, 1)), np.eye(3), n=1)
+    report = collapse_report(np.tile([0.5, 0.3, 0.2], (7, 1)), np.eye(3), n=1)
     assert report.information == pytest.approx(0, abs=1e-12)
     assert "the encoder ignores its input" in str(report)
     assert "Topic 0 leads 100% of them." in str(report)
-    uniform = collapse(np.full((7, 3), 1 / 3), np.ones((3, 5)), n=1)
+    uniform = collapse_report(np.full((7, 3), 1 / 3), np.ones((3, 5)), n=1)
     assert uniform.never_dominant == (0, 1, 2)
     assert len(uniform.duplicates) == 3  # flat topics all say the same
 
 
 def test_a_healthy_model_and_a_single_topic() -> None:
-    text = str(collapse(np.eye(3), np.eye(3), n=1))
+    text = str(collapse_report(np.eye(3), np.eye(3), n=1))
     assert "Each of the 3 topics leads at least one" in text
     assert "No two topics" in text
     assert "ignores" not in text
-    assert "ignores" not in str(collapse([[1.0], [1.0]], [[1.0, 2.0]]))
+    assert "ignores" not in str(collapse_report([[1.0], [1.0]], [[1.0, 2.0]]))
 
 
 @pytest.mark.parametrize(
@@ -109,4 +154,4 @@ def test_a_healthy_model_and_a_single_topic() -> None:
 )
 def test_bad_input(theta, components, options, match) -> None:  # type: ignore[no-untyped-def]
     with pytest.raises(ValueError, match=match):
-        collapse(theta, components, **options)
+        collapse_report(theta, components, **options)

@@ -4,6 +4,7 @@ import math
 
 import pytest
 import torch
+from torch.distributions import Beta, kl_divergence
 from torch import Tensor
 
 from ntm_fast import ops, reference
@@ -79,6 +80,22 @@ def test_learned_priors_have_gradients(name: str) -> None:
     torch.testing.assert_close(fixed.kl(fixed(hidden)), learned.kl(learned(hidden)))
     learned.kl(learned(hidden)).sum().backward()
     assert all(p.grad is not None and p.grad.any() for p in learned.prior_parameters())
+
+
+@pytest.mark.parametrize("name", list(POSTERIORS))
+def test_kl_per_topic(name: str) -> None:
+    posterior = make(name)
+    q = posterior(torch.randn(7, 6))
+    each, whole = posterior.kl_per_topic(q), posterior.kl(q)
+    assert each.shape == (7, 4)
+    if posterior.names != ("alpha",):  # topics are independent
+        torch.testing.assert_close(each.sum(1), whole)
+        return
+    assert (each <= whole[:, None]).all()  # a marginal says less than the whole
+    alpha, prior = q[0].double(), posterior.log_prior.exp().double()
+    total = alpha.sum(1, keepdim=True)
+    expected = kl_divergence(Beta(alpha, total - alpha), Beta(prior, prior.sum() - prior))
+    torch.testing.assert_close(each.double(), expected, rtol=1e-4, atol=1e-5)
 
 
 def test_gaussian_kinds() -> None:

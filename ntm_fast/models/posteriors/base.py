@@ -56,6 +56,13 @@ class Posterior(OpsModule):
         """KL(q ‖ prior) of each document [B], in nats."""
 
     @abstractmethod
+    def kl_per_topic(self, parameters: Parameters) -> Tensor:
+        """KL of each topic's marginal of q from its marginal of the prior [B, K], in nats.
+
+        Where topics are independent, their sum is `kl`; else it says less than that.
+        """
+
+    @abstractmethod
     def mean(self, parameters: Parameters) -> Tensor:
         """The θ [B, K] that stands for the document in evaluation, of this posterior's kind."""
 

@@ -53,5 +53,15 @@ class Dirichlet(Posterior):
     def kl(self, parameters: Parameters) -> Tensor:
         return self.ops.kl_dirichlet(parameters[0], self.log_prior.exp())
 
+    def kl_per_topic(self, parameters: Parameters) -> Tensor:
+        """Of the marginals θ_k ~ Beta(α_k, α_0 − α_k), α_0 = Σ α."""
+        if self.n_topics == 1:  # θ is 1, always
+            return torch.zeros_like(parameters[0])
+        alpha, prior = (
+            torch.stack((a, a.sum(-1, keepdim=True) - a), -1).clamp_min(1e-30)
+            for a in (parameters[0], self.log_prior.exp())
+        )
+        return self.ops.kl_dirichlet(alpha, prior)
+
     def mean(self, parameters: Parameters) -> Tensor:
         return parameters[0] / parameters[0].sum(1, keepdim=True)

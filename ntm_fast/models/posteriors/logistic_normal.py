@@ -59,6 +59,11 @@ class LogisticNormal(Posterior):
         mean, log_variance = parameters
         return self.ops.kl_normal(mean, log_variance, self.prior_mean, self.prior_log_variance)
 
+    def kl_per_topic(self, parameters: Parameters) -> Tensor:
+        """Of the normal distributions before the softmax, which are independent."""
+        prior = self.prior_mean, self.prior_log_variance
+        return self.ops.kl_normal(*(p.unsqueeze(-1) for p in (*parameters, *prior)))
+
     def mean(self, parameters: Parameters) -> Tensor:
         """softmax(μ): the centre of q, not quite E[θ], which has no closed form."""
         return torch.softmax(parameters[0], dim=1)

@@ -60,9 +60,15 @@ class Weibull(Posterior):
         return torch.softmax(log_x, dim=1) if self.kind == "proportions" else log_x.exp()
 
     def kl(self, parameters: Parameters) -> Tensor:
-        shape, scale = parameters
-        prior, rate = self.log_prior.exp(), self.log_prior_rate.exp()
-        return self.ops.kl_weibull_gamma(shape, scale, prior, rate)
+        return self.ops.kl_weibull_gamma(*parameters, *self._gamma_prior())
+
+    def kl_per_topic(self, parameters: Parameters) -> Tensor:
+        both = (*parameters, *self._gamma_prior())
+        return self.ops.kl_weibull_gamma(*(p.unsqueeze(-1) for p in both))
+
+    def _gamma_prior(self) -> Parameters:
+        """Shape and rate [K]."""
+        return self.log_prior.exp(), self.log_prior_rate.exp()
 
     def mean(self, parameters: Parameters) -> Tensor:
         """E[x], divided by its sum where proportions are wanted: then not quite E[θ]."""
