@@ -72,8 +72,8 @@ def perplexity(
     Raises
     ------
     ValueError
-        If kind is unknown or not one of the model's, no document is left to evaluate, or the model returns NaN or a
-        tensor of another shape.
+        If kind is unknown or not one of the model's, no document is left to evaluate, or the
+        model returns NaN or a tensor of another shape.
     """
     if kind not in get_args(PerplexityKind):
         raise ValueError(f"kind is {kind!r}; expected one of {', '.join(get_args(PerplexityKind))}")

@@ -95,6 +95,19 @@ def test_nan_is_named() -> None:
         perplexity(model, CORPUS, "per_document")
 
 
+def test_other_kinds_need_an_elbo() -> None:
+    class Gibbs:
+        topic_proportions, log_likelihood = Unigram.topic_proportions, Unigram.log_likelihood
+
+        def __init__(self) -> None:
+            Unigram.__init__(self, P)  # type: ignore[arg-type]
+
+    corpus = Corpus.from_scipy(np.full((3, 3), 4.0))
+    assert perplexity(Gibbs(), corpus) == perplexity(Unigram(P), corpus)
+    with pytest.raises(ValueError, match="kind is 'per_word', but Gibbs has no ELBO; expected"):
+        perplexity(Gibbs(), corpus, "per_word")
+
+
 def test_bad_input() -> None:
     with pytest.raises(
         ValueError, match="kind is 'bits'; expected one of held_out_words, per_word"

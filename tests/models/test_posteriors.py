@@ -4,8 +4,8 @@ import math
 
 import pytest
 import torch
-from torch.distributions import Beta, kl_divergence
 from torch import Tensor
+from torch.distributions import Beta, kl_divergence
 
 from ntm_fast import ops, reference
 from ntm_fast.models import ModelSettings, TopicModel
