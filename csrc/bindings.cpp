@@ -12,6 +12,7 @@
 
 #ifdef NTM_FAST_CUDA_ARCHITECTURES
 #include "cuda_info.h"
+#include "device_errors.h"
 #endif
 
 namespace py = pybind11;
@@ -49,6 +50,12 @@ py::dict cuda_info() {
   return result;
 }
 
+void raise_device_errors() {
+#ifdef NTM_FAST_CUDA_ARCHITECTURES
+  ntm_fast::raise_device_errors();
+#endif
+}
+
 }  // namespace
 
 PYBIND11_MODULE(_C, m) {
@@ -72,4 +79,6 @@ PYBIND11_MODULE(_C, m) {
         "CUDA architectures that were compiled in; empty without CUDA.");
   m.def("cuda_info", &cuda_info,
         "CUDA runtime and driver versions and device count; empty without CUDA.");
+  m.def("raise_device_errors", &raise_device_errors,
+        "Raises ValueError if CUDA kernels have found a bad value since the last call.");
 }

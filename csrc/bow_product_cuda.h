@@ -2,7 +2,7 @@
 // The CUDA launchers of bow_product_log_likelihood: raw device pointers, sizes, a stream. How they
 // work is told in cuda/bow_product_log_likelihood.cu.
 
-#include <stdint.h>
+#include "csr_device.h"
 
 namespace ntm_fast {
 
@@ -17,10 +17,8 @@ struct BowProductCuda {
   const T *mean, *var, *scale, *shift;
   T eps;
   bool batch_statistics;
-  int64_t documents, topics, words, nonzeros;
-  const int64_t* indptr;   // [documents + 1]
-  const int32_t* indices;  // [nonzeros]; those out of range are left out
-  const T* counts;         // [nonzeros]
+  int64_t documents, topics, words;
+  DeviceCsr<T> batch;
   // Into how many pieces of bfloat16 a number is split for products on the tensor cores: 1 for
   // bfloat16, 2 for three products of them, close to float32; 0 for products in T.
   int pieces;
@@ -40,11 +38,10 @@ struct BowProductCudaForward {
 template <class T>
 struct BowProductCudaBackward {
   BowProductCuda<T> in;
-  const T* grad;                // [documents]
-  const T* batch_var;           // [words] or null
-  const T* kept;                // the forward's, or null: computed anew
-  const int32_t* sorted_words;  // [nonzeros], indices in increasing order
-  const int64_t* positions;     // [nonzeros], where each of those stands in the batch
+  const T* grad;       // [documents]
+  const T* batch_var;  // [words] or null
+  const T* kept;       // the forward's, or null: computed anew
+  DeviceWordOrder order;
   // Gradients that nobody asks for are null.
   T *grad_hidden, *grad_weight;            // [documents, topics], [words, topics]
   T *grad_bias, *grad_scale, *grad_shift;  // [words]

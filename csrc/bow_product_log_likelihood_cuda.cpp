@@ -3,8 +3,7 @@
 
 #include "bow_product_checks.h"
 #include "bow_product_cuda.h"
-#include "csr_cuda.h"
-#include "cuda_stream.h"
+#include "csr_device_torch.h"
 
 namespace ntm_fast {
 
@@ -22,7 +21,7 @@ int pieces_for(int64_t precision, int64_t topics) {
 }
 
 template <class T>
-BowProductCuda<T> inputs(const Arguments& a, const CudaCsr& batch, int64_t precision) {
+BowProductCuda<T> inputs(const Arguments& a, const DeviceBatch<T>& batch, int64_t precision) {
   return {data<T>(a.hidden),
           data<T>(a.weight),
           data_or_null<T>(a.bias),
@@ -35,16 +34,15 @@ BowProductCuda<T> inputs(const Arguments& a, const CudaCsr& batch, int64_t preci
           a.hidden.size(0),
           a.hidden.size(1),
           a.weight.size(0),
-          batch.indices.size(0),
-          data<int64_t>(batch.indptr),
-          data<int32_t>(batch.indices),
-          data<T>(batch.counts),
+          batch.view(),
           pieces_for<T>(precision, a.hidden.size(1))};
 }
 
-CudaCsr checked_batch(const Arguments& a, const Tensor& indptr, const Tensor& indices,
-                      const Tensor& counts) {
-  CudaCsr batch(op, indptr, indices, counts, a.weight.size(0), a.hidden.scalar_type());
+template <class T>
+DeviceBatch<T> checked_batch(const Arguments& a, const Tensor& indptr, const Tensor& indices,
+                             const Tensor& counts) {
+  DeviceBatch<T> batch(op, NotingOp::bow_product_log_likelihood, indptr, indices, counts,
+                       a.weight.size(0), "hidden", a.hidden);
   check(indptr.size(0) == a.hidden.size(0) + 1, op, ": indptr has ", indptr.size(0),
         " elements, expected ", a.hidden.size(0) + 1, ", one more than hidden has rows");
   return batch;
@@ -74,7 +72,7 @@ std::tuple<Tensor, Tensor, Tensor, Tensor, Tensor> forward(
                    a.hidden, {keep ? documents : 0, keep ? hidden.size(1) + 2 : 0});
   dispatch_floating(op, "hidden", hidden, [&](auto zero) {
     using T = decltype(zero);
-    const CudaCsr batch = checked_batch(a, indptr, indices, counts);
+    const auto batch = checked_batch<T>(a, indptr, indices, counts);
     if (documents == 0) return;
     const BowProductCudaForward<T> args{inputs<T>(a, batch, precision),
                                         mutable_data<T>(log_likelihood),
@@ -116,9 +114,9 @@ std::tuple<Tensor, Tensor, Tensor, Tensor, Tensor> backward(
                grad_scale = per_word(a.scale), grad_shift = per_word(a.shift);
   dispatch_floating(op, "hidden", hidden, [&](auto zero) {
     using T = decltype(zero);
-    const CudaCsr batch = checked_batch(a, indptr, indices, counts);
+    const auto batch = checked_batch<T>(a, indptr, indices, counts);
     if (documents == 0) return;
-    const SortedIndices sorted(batch.indices);
+    const DeviceWordOrdered<T> ordered(op, batch, cuda);
     const Tensor g = contiguous(grad_log_likelihood), v = contiguous(batch_var),
                  k = contiguous(kept);
     const auto wanted = [](const Tensor& tensor) {
@@ -128,8 +126,7 @@ std::tuple<Tensor, Tensor, Tensor, Tensor, Tensor> backward(
                                          data<T>(g),
                                          data<T>(v),
                                          kept.numel() ? data<T>(k) : nullptr,
-                                         data<int32_t>(sorted.words),
-                                         data<int64_t>(sorted.positions),
+                                         ordered.view(),
                                          wanted(grad_hidden),
                                          wanted(grad_weight),
                                          wanted(grad_bias),

@@ -1,9 +1,10 @@
 #pragma once
 // Torch's side of a batch on a CUDA device: sizes and dtypes checked, kept alive for the kernels.
 
+#include <array>
 #include <optional>
 
-#include "csr_cuda.h"
+#include "csr_checks.h"
 #include "csr_device.h"
 #include "cuda_stream.h"
 #include "device_errors.h"
@@ -43,6 +44,22 @@ class DeviceBatch {
  private:
   Tensor indptr_, indices_, counts_;
   DeviceCsr<T> view_;
+};
+
+// The indices in increasing order and, as they stand in the batch, where each of them came from.
+struct SortedIndices {
+  Tensor words;      // int32 [N]
+  Tensor positions;  // int64 [N]
+
+  explicit SortedIndices(const Tensor& indices) : words(indices), positions(indices) {
+    using torch::stable::detail::from;
+    std::array<StableIValue, 4> stack{from(indices), from(std::optional<bool>(true)),
+                                      from(int64_t{-1}), from(false)};
+    STABLE_TORCH_ERROR_CODE_CHECK(
+        torch_call_dispatcher("aten::sort", "stable", stack.data(), TORCH_ABI_VERSION));
+    words = torch::stable::detail::to<Tensor>(stack[0]);
+    positions = torch::stable::detail::to<Tensor>(stack[1]);
+  }
 };
 
 // The nonzeros of a batch ordered by word, and the document of each.

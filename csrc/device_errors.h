@@ -8,13 +8,19 @@
 namespace ntm_fast {
 
 // Ops that leave notes, each in a place of its own.
-enum class NotingOp { bow_linear, bow_mixture_log_likelihood, bow_product_log_likelihood, count };
+enum class NotingOp {
+  bow_linear,
+  bow_mixture_log_likelihood,
+  bow_product_log_likelihood,
+  bow_rows,
+  count
+};
 
-enum class BadArgument : uint64_t { none, indptr, indices, counts };
+enum class BadArgument : uint64_t { none, indptr, indices, counts, rows, nonzeros };
 
-// A note is one 64-bit word: the argument in bits 62 and 63, the place in it in 31 bits, and the
-// lowest 31 bits of the value, held within +-2^30. If several are bad, one of them is told.
-constexpr int64_t note_value_limit = int64_t{1} << 30;
+// A note is one 64-bit word: the argument in bits 61 to 63, the place in it in 31 bits, and the
+// lowest 30 bits of the value, held within +-2^29. If several are bad, one of them is told.
+constexpr int64_t note_value_limit = int64_t{1} << 29;
 
 // Where the notes of an op go, on the current device; null if there is no such memory.
 uint64_t* device_notes(NotingOp op);

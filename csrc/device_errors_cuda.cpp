@@ -6,24 +6,25 @@ namespace ntm_fast {
 
 void raise_device_errors() {
   constexpr const char* ops[] = {"bow_linear", "bow_mixture_log_likelihood",
-                                 "bow_product_log_likelihood"};
-  constexpr const char* arguments[] = {"", "indptr", "indices", "counts"};
+                                 "bow_product_log_likelihood", "bow_rows"};
+  constexpr const char* arguments[] = {"", "indptr", "indices", "counts", "rows", "nonzeros"};
   constexpr const char* expected[] = {"", "non-decreasing from 0 to the number of indices",
-                                      "0 <= index < V", "a finite number >= 0"};
+                                      "0 <= index < V", "a finite number >= 0", "0 <= row < D",
+                                      "at least as many as the rows have"};
   for (int op = 0; op < int(NotingOp::count); ++op) {
     volatile uint64_t* const place = device_notes(NotingOp(op));
     const uint64_t note = place ? *place : 0;
     if (note == 0) continue;
     *place = 0;
-    const auto argument = size_t(note >> 62);
-    const int64_t held = int64_t(note << 33) >> 33;  // its sign is in bit 30
+    const auto argument = size_t(note >> 61);
+    const int64_t held = int64_t(note << 34) >> 34;  // its sign is in bit 29
     std::ostringstream value;
+    if (argument != size_t(BadArgument::nonzeros)) value << "[" << (note >> 30 & 0x7fffffff) << "]";
     if (argument != size_t(BadArgument::counts)) {
       value << " is " << (held == -note_value_limit ? "at most " : "")
             << (held == note_value_limit - 1 ? "at least " : "") << held;
     }
-    check(false, ops[op], ": ", arguments[argument], "[", int64_t(note >> 31 & 0x7fffffff), "]",
-          value.str(), ", expected ", expected[argument],
+    check(false, ops[op], ": ", arguments[argument], value.str(), ", expected ", expected[argument],
           " (in an earlier call; it was left out there)");
   }
 }

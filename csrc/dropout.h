@@ -5,7 +5,7 @@
 
 namespace ntm_fast {
 
-// to[i] = from[i] / (1 - p), or 0 where the mask's word of element i is below p 2^32.
+// to[i] = from[i] * scale, or 0 where the mask's word of element i is below the threshold.
 //
 // Element i takes word (i / 16) % 4 of Philox with key ``seed`` and counter
 // (i / 64 * 16 + i % 16, stream, 2): whole vectors of words are neighbours, on any instruction set.
@@ -13,8 +13,11 @@ template <class T>
 struct Dropout {
   const T* from;
   T* to;
-  double p;
-  uint64_t seed, stream;
+  uint32_t threshold;  // p 2^32
+  T scale;             // 1 / (1 - p)
+  uint64_t seed;
+  const uint64_t* seed_place;  // on a CUDA device where the seed is there, else null
+  uint64_t stream;
 };
 
 constexpr int64_t dropout_chunk = 64;  // elements whose words come together
@@ -22,5 +25,9 @@ constexpr int64_t dropout_chunk = 64;  // elements whose words come together
 // Elements [first, last), where first is a multiple of dropout_chunk.
 NTM_FAST_CPU_DECLARE(template <class T>
                      void dropout(const Dropout<T>&, int64_t first, int64_t last))
+
+// n elements, queued on a CUDA stream; returns a cudaError_t.
+template <class T>
+int dropout_cuda(const Dropout<T>&, int64_t n, void* stream);
 
 }  // namespace ntm_fast

@@ -12,6 +12,7 @@ struct LogDirichletRsvi {
   const T* alpha;
   T *log_theta, *slope;
   uint64_t seed;
+  const uint64_t* seed_place;  // on a CUDA device where the seed is there, else null
   int64_t boost, topics;
 };
 
@@ -30,5 +31,16 @@ NTM_FAST_CPU_DECLARE(template <class T> int64_t log_dirichlet_rsvi(const LogDiri
 NTM_FAST_CPU_DECLARE(template <class T>
                      void log_dirichlet_rsvi_backward(const LogDirichletRsviBackward<T>&,
                                                       int64_t first_row, int64_t last_row))
+
+// Philox's rounds from here on give the uniforms of the boost, four a round; rejections are fewer.
+constexpr uint64_t first_boost_round = uint64_t(1) << 31;
+
+// All rows, queued on a CUDA stream; a row with an alpha that is not positive and finite gives NaN.
+// They return a cudaError_t.
+template <class T>
+int log_dirichlet_rsvi_cuda(const LogDirichletRsvi<T>&, int64_t rows, void* stream);
+template <class T>
+int log_dirichlet_rsvi_backward_cuda(const LogDirichletRsviBackward<T>&, int64_t rows,
+                                     void* stream);
 
 }  // namespace ntm_fast

@@ -1,76 +1,32 @@
-#include "logistic_normal_rsample.h"
-
-#include <tuple>
-
-#include "gamma_checks.h"
+#include "logistic_normal_rsample_torch.h"
 
 namespace ntm_fast {
 
 namespace {
 
-constexpr char op[] = "logistic_normal_rsample";
 constexpr int64_t rows_per_block = 32;
 constexpr double element_ns = 5, backward_element_ns = 1;
 
-// Rows may be apart, but are contiguous in themselves.
-Tensor with_contiguous_rows(const Tensor& tensor) {
-  return tensor.size(1) <= 1 || tensor.stride(1) == 1 ? tensor : contiguous(tensor);
-}
-
-// (mean [B, K], log_variance [B, K], seed []) -> theta [B, K], and for the backward half of the
-// deviation from the mean [B, K]
 std::tuple<Tensor, Tensor> forward(const Tensor& mean, const Tensor& log_variance,
                                    const Tensor& seed) {
-  check(mean.dim() == 2 && mean.size(1) > 0, op, ": mean has shape ", shape(mean),
-        ", expected [B, K] with K > 0");
-  check_same_shape(op, "log_variance", log_variance, "mean", mean);
-  check_same_dtype(op, "log_variance", log_variance, "mean", mean);
-  const uint64_t key = read_seed(op, seed);
-  const Tensor m = with_contiguous_rows(mean), v = with_contiguous_rows(log_variance);
-  const Tensor theta = torch::stable::new_empty(mean, mean.sizes()),
-               half_deviation = torch::stable::new_empty(mean, mean.sizes());
-  dispatch_floating(op, "mean", mean, [&](auto zero) {
-    using T = decltype(zero);
-    const LogisticNormalRsample<T> args{data<T>(m),
-                                        data<T>(v),
-                                        mutable_data<T>(theta),
-                                        mutable_data<T>(half_deviation),
-                                        key,
-                                        mean.size(1),
-                                        m.stride(0),
-                                        v.stride(0)};
-    const auto kernel = NTM_FAST_CPU_CALL(logistic_normal_rsample<T>);
-    parallel_blocks(mean.size(0), rows_per_block, element_ns * double(mean.numel()),
-                    [&](int64_t first, int64_t last) { kernel(args, first, last); });
-  });
-  return {theta, half_deviation};
+  return logistic_normal_rsample_torch::forward(
+      mean, log_variance, seed, [](const auto& args, int64_t rows) {
+        using T = std::decay_t<decltype(*args.theta)>;
+        const auto kernel = NTM_FAST_CPU_CALL(logistic_normal_rsample<T>);
+        parallel_blocks(rows, rows_per_block, element_ns * double(rows * args.topics),
+                        [&](int64_t first, int64_t last) { kernel(args, first, last); });
+      });
 }
 
-// -> gradients of mean and log_variance, both [B, K]
 std::tuple<Tensor, Tensor> backward(const Tensor& grad_theta, const Tensor& theta,
                                     const Tensor& half_deviation) {
-  check(theta.dim() == 2, op, ": theta has shape ", shape(theta), ", expected [B, K]");
-  for (const auto& [name, tensor] :
-       {std::pair{"grad_theta", &grad_theta}, {"half_deviation", &half_deviation}}) {
-    check_same_shape(op, name, *tensor, "theta", theta);
-    check_same_dtype(op, name, *tensor, "theta", theta);
-  }
-  const Tensor g = contiguous(grad_theta), t = contiguous(theta), h = contiguous(half_deviation);
-  const Tensor grad_mean = torch::stable::empty_like(t),
-               grad_log_variance = torch::stable::empty_like(t);
-  dispatch_floating(op, "theta", theta, [&](auto zero) {
-    using T = decltype(zero);
-    const LogisticNormalRsampleBackward<T> args{data<T>(g),
-                                                data<T>(t),
-                                                data<T>(h),
-                                                mutable_data<T>(grad_mean),
-                                                mutable_data<T>(grad_log_variance),
-                                                theta.size(1)};
-    const auto kernel = NTM_FAST_CPU_CALL(logistic_normal_rsample_backward<T>);
-    parallel_blocks(theta.size(0), rows_per_block, backward_element_ns * double(theta.numel()),
-                    [&](int64_t first, int64_t last) { kernel(args, first, last); });
-  });
-  return {grad_mean, grad_log_variance};
+  return logistic_normal_rsample_torch::backward(
+      grad_theta, theta, half_deviation, [](const auto& args, int64_t rows) {
+        using T = std::decay_t<decltype(*args.grad_mean)>;
+        const auto kernel = NTM_FAST_CPU_CALL(logistic_normal_rsample_backward<T>);
+        parallel_blocks(rows, rows_per_block, backward_element_ns * double(rows * args.topics),
+                        [&](int64_t first, int64_t last) { kernel(args, first, last); });
+      });
 }
 
 }  // namespace

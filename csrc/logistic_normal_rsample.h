@@ -16,6 +16,7 @@ struct LogisticNormalRsample {
   const T *mean, *log_variance;
   T *theta, *half_deviation;  // exp(log_variance / 2) noise / 2: what the backward needs
   uint64_t seed;
+  const uint64_t* seed_place;  // on a CUDA device where the seed is there, else null
   int64_t topics, mean_stride, log_variance_stride;
 };
 
@@ -32,5 +33,12 @@ NTM_FAST_CPU_DECLARE(template <class T>
 NTM_FAST_CPU_DECLARE(template <class T>
                      void logistic_normal_rsample_backward(const LogisticNormalRsampleBackward<T>&,
                                                            int64_t first_row, int64_t last_row))
+
+// All rows, queued on a CUDA stream; they return a cudaError_t.
+template <class T>
+int logistic_normal_rsample_cuda(const LogisticNormalRsample<T>&, int64_t rows, void* stream);
+template <class T>
+int logistic_normal_rsample_backward_cuda(const LogisticNormalRsampleBackward<T>&, int64_t rows,
+                                          void* stream);
 
 }  // namespace ntm_fast

@@ -6,8 +6,8 @@ NTM_FAST_ISA_BEGIN
 
 template <class T>
 void dropout(const Dropout<T>& args, int64_t first, int64_t last) {
-  const uint32_t threshold = dropout_threshold(args.p);
-  const T scale = T(1 / (1 - args.p));
+  const uint32_t threshold = args.threshold;
+  const T scale = args.scale;
   alignas(64) uint32_t words[dropout_chunk];
   for (int64_t begin = first; begin < last; begin += dropout_chunk) {
     dropout_words(words, args.seed, args.stream, begin / dropout_chunk);

@@ -21,7 +21,4 @@ NTM_FAST_INLINE void dropout_words(uint32_t (&words)[64], uint64_t seed, uint64_
   }
 }
 
-// A word is kept if it is at least this.
-NTM_FAST_INLINE uint32_t dropout_threshold(double p) { return uint32_t(p * 0x1p32); }
-
 NTM_FAST_ISA_END

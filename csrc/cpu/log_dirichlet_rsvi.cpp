@@ -4,9 +4,6 @@
 
 NTM_FAST_ISA_BEGIN
 
-// Philox's rounds from here on give the uniforms of the boost, four a round; rejections are fewer.
-constexpr uint64_t first_boost_round = uint64_t(1) << 31;
-
 // log_gamma holds the draws for alpha + boost on entry; adds sum_i log(u_i) / (alpha + i) to it and
 // fills slope, for elements first ... first + n - 1 of the output, which the arrays begin with.
 template <class T>

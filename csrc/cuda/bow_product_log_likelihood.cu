@@ -266,7 +266,7 @@ int backward(const BowProductCudaBackward<T>& args, Workspace& memory, bool run,
       },
       [&] {
         if (!per_word) return 0;
-        return word_starts(args.sorted_words, in.nonzeros, V, starts, stream);
+        return word_starts(args.order.words, args.order.nonzeros, V, starts, stream);
       },
       [&] {
         if (!per_word) return 0;

@@ -56,10 +56,10 @@ __global__ void __launch_bounds__(row_threads) document_terms_kernel(const Docum
   total = sum_lanes(total);
   const double lse = double(max) + log(total);
 
-  const NonzeroRange range = document_range(in, d);
+  const NonzeroRange range = cuda::nonzeros_of(in.batch, d);
   double count = 0, likelihood = 0;  // Σ x and Σ x z
   for (int64_t n = range.begin + lane; n < range.end; n += 32) {
-    const Nonzero<T> nonzero(in, n);
+    const Nonzero<T> nonzero(in.batch, n);
     count += double(nonzero.count);
     if (nonzero.count != T(0)) likelihood += double(nonzero.count) * terms.offset[nonzero.word];
   }
@@ -67,9 +67,10 @@ __global__ void __launch_bounds__(row_threads) document_terms_kernel(const Docum
   for (int64_t k = 0; k < in.topics; k += chunk) {
     T words[lane_topics] = {};  // Σ_v x_dv scaled_v
     for (int64_t first = range.begin; first < range.end; first += 32) {
-      const Nonzero<T> mine(in, first + lane < range.end ? first + lane : -1);
+      const Nonzero<T> mine = first + lane < range.end ? Nonzero<T>(in.batch, first + lane)
+                                                       : Nonzero<T>();
       const T factor = mine.count != T(0) ? mine.count * terms.slope[mine.word] : T(0);
-      add_rows(in.weight, in.topics, k, mine.word, factor, range.end - first, words);
+      add_rows(in.weight, in.topics, k, int32_t(mine.word), factor, range.end - first, words);
     }
     double sums[lane_topics] = {};  // Σ_v p_dv scaled_v, times total
     for (int64_t first = 0; terms.residual && first < terms.parts; first += 32) {
@@ -112,10 +113,10 @@ __global__ void __launch_bounds__(row_threads)
   const int64_t d = row_of_warp();
   if (d >= in.documents) return;
   const int lane = threadIdx.x % 32;
-  const NonzeroRange range = document_range(in, d);
+  const NonzeroRange range = cuda::nonzeros_of(in.batch, d);
   double count = 0;
   for (int64_t n = range.begin + lane; n < range.end; n += 32) {
-    count += double(Nonzero<T>(in, n).count);
+    count += double(Nonzero<T>(in.batch, n).count);
   }
   count = sum_lanes(count);
   const T grad = args.grad[d];

@@ -46,18 +46,6 @@ __global__ void __launch_bounds__(row_threads)
   if (v <= words) starts[v] = int32_t(first_place(sorted, n, v));
 }
 
-// The document whose nonzeros hold this place: indptr[d] <= place < indptr[d + 1].
-template <class T>
-__device__ __forceinline__ int32_t document_of(const BowProductCuda<T>& in, int64_t place) {
-  int64_t begin = 0, end = in.documents - 1;
-  while (begin < end) {
-    const int64_t middle = (begin + end + 1) / 2;
-    if (in.indptr[middle] <= place) begin = middle;
-    else end = middle - 1;
-  }
-  return int32_t(begin);
-}
-
 // sums[j] += Σ grad_d x_dv hidden_dk and total += Σ grad_d x_dv over groups of 32 places of a word
 // from the first on, every stride-th; `total` is each lane's own share.
 template <class T>
@@ -70,10 +58,13 @@ __device__ __forceinline__ void add_places(const WordTerms<T>& terms, NonzeroRan
     int32_t document = 0;
     T weight = T(0);
     if (group + lane < places.end) {
-      const int64_t position = terms.args.positions[group + lane];
-      document = document_of(in, position);
-      const T count = in.counts[position];
-      if (count != T(0)) weight = count * terms.args.grad[document];
+      const int64_t position = terms.args.order.positions[group + lane];
+      const int32_t known = terms.args.order.documents[position];
+      const T count = in.batch.counts[position];
+      document = known < 0 ? 0 : known;
+      if (known >= 0 && cuda::is_count(count) && count != T(0)) {
+        weight = count * terms.args.grad[document];
+      }
       total += double(weight);
     }
     add_rows(terms.hidden, in.topics, k, document, weight, places.end - group, sums);

@@ -2,12 +2,16 @@
 // What the kernels with one warp a document or a word share.
 
 #include "bow_product.cuh"
-#include "launch.cuh"
+#include "csr.cuh"
 
 namespace ntm_fast {
 namespace bow_product {
 
-constexpr int row_threads = 256, rows_per_block = row_threads / 32;
+using cuda::Nonzero;
+using cuda::NonzeroRange;
+using cuda::row_threads;
+
+constexpr int rows_per_block = row_threads / 32;
 constexpr int lane_topics = 4, chunk = 32 * lane_topics;  // topics at a time, 32 apart in a lane
 
 inline unsigned row_blocks(int64_t rows) { return unsigned(divide_up(rows, rows_per_block)); }
@@ -24,33 +28,6 @@ __device__ __forceinline__ double sum_lanes(double value) {
   }
   return value;
 }
-
-struct NonzeroRange {
-  int64_t begin, end;
-};
-
-// Those of document d, inside of the batch whatever indptr holds.
-template <class T>
-__device__ __forceinline__ NonzeroRange document_range(const BowProductCuda<T>& in, int64_t d) {
-  int64_t begin = in.indptr[d], end = in.indptr[d + 1];
-  begin = begin < 0 ? 0 : begin > in.nonzeros ? in.nonzeros : begin;
-  end = end < begin ? begin : end > in.nonzeros ? in.nonzeros : end;
-  return {begin, end};
-}
-
-// Word and count at place n of the batch; count 0 if n < 0 or there is no such word.
-template <class T>
-struct Nonzero {
-  int32_t word = 0;
-  T count = T(0);
-  __device__ __forceinline__ Nonzero(const BowProductCuda<T>& in, int64_t n) {
-    if (n < 0) return;
-    const int32_t index = in.indices[n];
-    if (index < 0 || index >= in.words) return;
-    word = index;
-    count = in.counts[n];
-  }
-};
 
 // sums[j] += weight * rows[row, first_topic + 32 j + lane] for the row and weight that each of the
 // first `lanes` lanes of the warp brings; those of weight 0 are left out.

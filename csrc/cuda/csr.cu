@@ -21,10 +21,8 @@ __global__ void __launch_bounds__(row_threads)
 
 template <class T>
 int nonzero_documents_cuda(const DeviceCsr<T>& batch, int32_t* documents, void* stream) {
-  const auto to = static_cast<cudaStream_t>(stream);
-  const cudaError_t error =
-      cudaMemsetAsync(documents, 0xff, size_t(batch.nonzeros) * sizeof(int32_t), to);
-  if (error != cudaSuccess) return error;
+  const size_t bytes = size_t(batch.nonzeros) * sizeof(int32_t);
+  if (const int failed = fill_bytes(documents, 0xff, bytes, stream)) return failed;
   return launch(fill_documents<T>, row_blocks(batch.documents), row_threads, 0, stream, batch,
                 documents);
 }

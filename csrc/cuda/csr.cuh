@@ -13,7 +13,7 @@ __device__ __forceinline__ uint64_t device_note(BadArgument argument, int64_t pl
   const int64_t held = value < -note_value_limit      ? -note_value_limit
                        : value > note_value_limit - 1 ? note_value_limit - 1
                                                       : value;
-  return uint64_t(argument) << 62 | uint64_t(place) << 31 | (uint64_t(held) & 0x7fffffff);
+  return uint64_t(argument) << 61 | (uint64_t(place) & 0x7fffffff) << 30 | (uint64_t(held) & 0x3fffffff);
 }
 
 __device__ __forceinline__ void leave_note(uint64_t* notes, BadArgument argument, int64_t place,
@@ -43,19 +43,25 @@ __device__ __forceinline__ NonzeroRange nonzeros_of(const DeviceCsr<T>& batch, i
   return {begin, end};
 }
 
+template <class T>
+__device__ __forceinline__ bool is_count(T count) {
+  return count >= T(0) && count < T(__builtin_inf());
+}
+
 // Word and count of a nonzero; count 0 and some word if either is bad.
 template <class T>
 struct Nonzero {
-  int64_t word;
-  T count;
+  int64_t word = 0;
+  T count = T(0);
 
+  Nonzero() = default;
   __device__ __forceinline__ Nonzero(const DeviceCsr<T>& batch, int64_t n)
       : word(integer_at(batch.indices, batch.wide_indices, n)), count(batch.counts[n]) {
     if (word < 0 || word >= batch.words) {
       leave_note(batch.notes, BadArgument::indices, n, word);
       word = 0;
       count = T(0);
-    } else if (!(count >= T(0) && count < T(__builtin_inf()))) {
+    } else if (!is_count(count)) {
       leave_note(batch.notes, BadArgument::counts, n, 0);
       count = T(0);
     }

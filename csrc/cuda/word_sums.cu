@@ -6,7 +6,7 @@
 
 #include "../word_sums.h"
 
-#include "rows.cuh"
+#include "csr.cuh"
 
 namespace ntm_fast {
 
@@ -69,9 +69,7 @@ __global__ void __launch_bounds__(row_threads) sum_chunks(const WordSums<T> args
       const int64_t position = order.positions[own];
       const int32_t own_document = order.documents[position];
       T own_coefficient = args.coefficients[position];
-      if (args.are_counts && !(own_coefficient >= T(0) && own_coefficient < T(__builtin_inf()))) {
-        own_coefficient = T(0);
-      }
+      if (args.are_counts && !is_count(own_coefficient)) own_coefficient = T(0);
       for (int i = 0; i < warp_size && first + i < chunk.end; ++i) {
         const int64_t place = first + i;
         const int32_t word = __shfl_sync(~0u, own_word, i);
@@ -117,10 +115,8 @@ __global__ void __launch_bounds__(row_threads) join_chunks(const WordSums<T> arg
 
 template <class T>
 int word_sums_cuda(const WordSums<T>& args, void* stream) {
-  const cudaError_t error =
-      cudaMemsetAsync(args.sums, 0, size_t(args.words) * size_t(args.width) * sizeof(T),
-                      static_cast<cudaStream_t>(stream));
-  if (error != cudaSuccess) return error;
+  const size_t bytes = size_t(args.words) * size_t(args.width) * sizeof(T);
+  if (const int failed = fill_bytes(args.sums, 0, bytes, stream)) return failed;
   const int64_t chunks = divide_up(args.order.nonzeros, places_per_chunk);
   const dim3 grid(row_blocks(chunks), unsigned(divide_up(args.width, panel)));
   if (const int failed = launch(sum_chunks<T>, grid, row_threads, 0, stream, args, chunks)) {

@@ -11,7 +11,7 @@ except ImportError as error:
         " or use ntm_fast.reference, which is plain PyTorch."
     ) from error
 
-from ntm_fast.ops import _plain  # noqa: F401  (registers what runs on CUDA)
+from ntm_fast.ops._device_errors import raise_device_errors  # noqa: F401
 from ntm_fast.ops.bow_linear import bow_linear
 from ntm_fast.ops.bow_mixture_log_likelihood import bow_mixture_log_likelihood
 from ntm_fast.ops.bow_product_log_likelihood import bow_product_log_likelihood

@@ -93,7 +93,8 @@ def bow_linear(
     sparse_grad : bool
         Whether the gradient of weight is a sparse COO tensor of the rows of the words that occur,
         as F.embedding's with ``sparse=True``: a batch touches few words of a large vocabulary.
-        Dense all the same under torch.compile and torch.func, and where counts has a gradient.
+        Dense all the same on CUDA, under torch.compile and torch.func, and where counts has a
+        gradient.
 
     Returns
     -------
@@ -111,6 +112,7 @@ def bow_linear(
         counts = counts.to(weight.dtype)
     rows_alone = (
         sparse_grad
+        and not weight.is_cuda  # how many words occur would have to be waited for
         and needs_gradient(weight)
         and not counts.requires_grad
         and not torch.compiler.is_compiling()

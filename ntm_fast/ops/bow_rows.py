@@ -46,7 +46,8 @@ def bow_rows(
     ------
     ValueError
         If shapes or dtypes do not fit, a row is not in [0, D), indptr is not increasing there, or
-        nonzeros is less than the documents have. (Not on a GPU where nonzeros is given.)
+        nonzeros is less than the documents have. On CUDA what is wrong with values is left out, and
+        :func:`raise_device_errors` or the next op tells.
     """
     result: tuple[Tensor, Tensor, Tensor] = _op(indptr, indices, counts.detach(), rows, nonzeros)
     return result

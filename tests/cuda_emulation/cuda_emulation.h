@@ -278,7 +278,7 @@ inline int run_grid(dim3 grid, dim3 block, size_t shared) {
   message.clear();
   const bool possible = n_threads > 0 && n_threads <= max_threads && grid.x > 0 && grid.y > 0 &&
                         grid.z > 0 && grid.y < 65536 && grid.z < 65536 && grid.x < 1u << 31 &&
-                        shared <= 227 << 10;
+                        shared <= 99 << 10;  // of the least of these GPUs
   if (!possible) return 9;  // cudaErrorInvalidConfiguration
   prepare_fibers();
   if (_setjmp(launcher)) {

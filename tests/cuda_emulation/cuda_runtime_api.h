@@ -9,6 +9,7 @@ enum cudaMemcpyKind { cudaMemcpyDeviceToHost = 2, cudaMemcpyDeviceToDevice = 3 }
 
 inline cudaError_t cudaGetLastError() { return cudaSuccess; }
 inline cudaError_t cudaMemsetAsync(void* to, int value, size_t bytes, cudaStream_t) {
+  if (!to) return cudaErrorInvalidValue;
   memset(to, value, bytes);
   return cudaSuccess;
 }

@@ -13,6 +13,7 @@ from ntm_fast import ops, reference
 from tests.levels import machine_levels, run_at_level
 from tests.memory import peak_growth
 from tests.ops import checks
+from tests.ops.csr_checks import check_noted_batches
 from tests.ops.strategies import CsrBatch, csr_batches
 
 module = importlib.import_module("ntm_fast.ops.bow_product_log_likelihood")
@@ -275,6 +276,12 @@ step = run({documents}, {words})
 )
 def test_bad_input(change: dict[str, Any], message: str) -> None:
     check_refused(change, message)
+
+
+@pytest.mark.gpu
+def test_noted_batches() -> None:
+    hidden, weight = torch.randn(2, 3), torch.randn(6, 3)
+    check_noted_batches(lambda *b: ops.bow_product_log_likelihood(hidden, weight, None, *b)[0])
 
 
 @pytest.mark.cpu  # elsewhere values are not read before the kernels run

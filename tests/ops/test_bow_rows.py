@@ -1,4 +1,5 @@
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 import torch
@@ -42,6 +43,15 @@ def test_a_known_size(batch: CsrBatch, data: st.DataObject) -> None:
     assert torch.equal(padded[2][:size], counts)
     assert not padded[1][size:].any()
     assert not padded[2][size:].any()
+
+
+@pytest.mark.parametrize("dtype", [torch.uint8, torch.float16, torch.float64, torch.complex128])
+def test_any_dtype_and_many_rows(dtype: torch.dtype) -> None:
+    batch = random_batch(30, 3, 50)
+    counts, rows = batch.counts.to(dtype), torch.randint(30, (2500,))
+    for index in (torch.int32, torch.int64):
+        arguments = batch.indptr.to(index), batch.indices.to(index), counts, rows.to(index), 8000
+        assert all(map(torch.equal, ops.bow_rows(*arguments), reference.bow_rows(*arguments)))
 
 
 def test_rows_may_repeat_and_be_empty() -> None:
@@ -93,13 +103,44 @@ def test_a_size_too_small(op: Callable[..., object]) -> None:
         op(indptr, indices, torch.ones(3), torch.tensor([2, 0]), 2)
 
 
-@pytest.mark.parametrize(("name", "value", "message"), BAD)
-def test_bad_input(name: str, value: torch.Tensor, message: str) -> None:
+def arguments_with(name: str, value: Any, row: int = 1) -> dict[str, Any]:
     arguments = {
         "indptr": torch.tensor([0, 2, 2, 3]),
         "indices": torch.tensor([5, 1, 7]),
         "counts": torch.ones(3),
-        "rows": torch.tensor([1]),
+        "rows": torch.tensor([row]),
     }
+    return {**arguments, name: value}
+
+
+@pytest.mark.cpu  # elsewhere values are not read before the kernels run
+@pytest.mark.parametrize(("name", "value", "message"), BAD)
+def test_bad_input(name: str, value: torch.Tensor, message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        ops.bow_rows(**{**arguments, name: value})
+        ops.bow_rows(**arguments_with(name, value))
+
+
+NOTED = [
+    ("rows", torch.tensor([0, 3]), r"rows\[1\] is 3, expected 0 <= row < D", [0, 2, 4], 2),
+    ("rows", torch.tensor([-1]), r"rows\[0\] is -1, expected", [0, 4], 0),
+    ("indptr", torch.tensor([-3, 2, 2, 3]), r"indptr\[0\] is -3, expected", [0, 4], 0),
+    ("indptr", torch.tensor([0, 2**40, 2, 3]), r"indptr\[1\] is at least", [0, 4], 0),
+    ("nonzeros", 1, "nonzeros is 1, expected at least as many", [0, 1], 1),
+]
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize(("name", "value", "message", "ends", "kept"), NOTED)
+def test_noted(name: str, value: Any, message: str, ends: list[int], kept: int) -> None:
+    arguments = {"nonzeros": 4, **arguments_with(name, value, row=0)}
+    indptr, indices, counts = ops.bow_rows(**arguments)
+    if counts.is_cuda:
+        torch.cuda.synchronize()
+    with pytest.raises(ValueError, match=message):
+        ops.bow_rows(**arguments_with("nonzeros", 4))
+    assert indptr.tolist() == ends
+    assert indices.tolist() == [5, 1, 7][:kept] + [0] * (ends[-1] - kept)
+    assert counts.tolist() == [1] * kept + [0] * (ends[-1] - kept)
+    if name != "nonzeros":
+        with pytest.raises(ValueError, match=message):  # here the op has to wait
+            ops.bow_rows(**arguments_with(name, value, row=0))

@@ -63,6 +63,7 @@ def test_contracts() -> None:
     torch.autograd.gradgradcheck(lambda x: ops.dropout(x, *arguments[1:]), elements(5, 7))
 
 
+@pytest.mark.cpu
 @pytest.mark.parametrize("level", machine_levels())
 def test_every_instruction_set(level: str) -> None:
     code = """

@@ -59,6 +59,7 @@ def test_bias_falls_with_boost() -> None:
     assert biases[2] < 0.01
 
 
+@pytest.mark.cpu
 @pytest.mark.parametrize("level", machine_levels())
 def test_every_instruction_set(level: str) -> None:
     code = """

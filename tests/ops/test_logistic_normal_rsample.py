@@ -94,6 +94,7 @@ def test_nan_stays_in_its_row() -> None:
     assert not theta[::2].isnan().any()
 
 
+@pytest.mark.cpu
 @pytest.mark.parametrize("level", machine_levels())
 def test_every_instruction_set(level: str) -> None:
     code = """
