@@ -8,8 +8,11 @@ void raise_device_errors() {
   constexpr const char* ops[] = {"bow_linear", "bow_mixture_log_likelihood",
                                  "bow_product_log_likelihood", "bow_rows"};
   constexpr const char* arguments[] = {"", "indptr", "indices", "counts", "rows", "nonzeros"};
-  constexpr const char* expected[] = {"", "non-decreasing from 0 to the number of indices",
-                                      "0 <= index < V", "a finite number >= 0", "0 <= row < D",
+  constexpr const char* expected[] = {"",
+                                      "non-decreasing from 0 to the number of indices",
+                                      "0 <= index < V",
+                                      "a finite number >= 0",
+                                      "0 <= row < D",
                                       "at least as many as the rows have"};
   for (int op = 0; op < int(NotingOp::count); ++op) {
     volatile uint64_t* const place = device_notes(NotingOp(op));

@@ -1,5 +1,6 @@
 #pragma once
-// Torch's side of logistic_normal_rsample on any device: run(args, rows) is the kernel, on all rows.
+// Torch's side of logistic_normal_rsample on any device: run(args, rows) is the kernel, on all
+// rows.
 
 #include <tuple>
 #include <utility>

@@ -46,9 +46,10 @@ __global__ void __launch_bounds__(row_threads) document_terms_kernel(const Docum
   const auto place = [&](int64_t part) { return part * in.documents + d; };
 
   T max = terms.maxima[place(0)];
-  for (int64_t p = 1; p < terms.parts; ++p) {
+  for (int64_t p = lane; p < terms.parts; p += 32) {
     max = terms.maxima[place(p)] > max ? terms.maxima[place(p)] : max;
   }
+  max = cuda::warp_max(max);
   double total = 0;
   for (int64_t p = lane; p < terms.parts; p += 32) {
     total += double(terms.totals[place(p)]) * exp(double(terms.maxima[place(p)] - max));
@@ -67,8 +68,8 @@ __global__ void __launch_bounds__(row_threads) document_terms_kernel(const Docum
   for (int64_t k = 0; k < in.topics; k += chunk) {
     T words[lane_topics] = {};  // Σ_v x_dv scaled_v
     for (int64_t first = range.begin; first < range.end; first += 32) {
-      const Nonzero<T> mine = first + lane < range.end ? Nonzero<T>(in.batch, first + lane)
-                                                       : Nonzero<T>();
+      const Nonzero<T> mine =
+          first + lane < range.end ? Nonzero<T>(in.batch, first + lane) : Nonzero<T>();
       const T factor = mine.count != T(0) ? mine.count * terms.slope[mine.word] : T(0);
       add_rows(in.weight, in.topics, k, int32_t(mine.word), factor, range.end - first, words);
     }

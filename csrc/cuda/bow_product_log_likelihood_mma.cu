@@ -4,55 +4,13 @@
 // serve twice, as in attention whose keys are its values. Everything is in units of log 2.
 
 #include "bow_product.cuh"
-#include "bow_product_mma.cuh"
+#include "bow_product_mma_tiles.cuh"
 #include "launch.cuh"
 
 namespace ntm_fast {
 namespace bow_product {
 
 namespace {
-
-constexpr float log2_e = 1.44269504f, ln_2 = 0.69314718f;
-constexpr float lowest = -3.4e38f;  // finite, so that logits of -inf give no NaN
-
-// K is the padded number of topics. Chosen so that the sums fit the registers and the tiles the
-// 99 KiB of shared memory that the smallest of these GPUs have.
-template <int K, int PIECES>
-struct Shape {
-  static constexpr int row_tiles = K == 256 ? 1 : 2;  // of 16 rows, in each warp
-  static constexpr int warps = K == 256 && PIECES == 1 ? 8 : 4;
-  static constexpr int threads = 32 * warps, rows = 16 * row_tiles * warps;
-  static constexpr int columns = (K == 256 ? 32 : 64) / PIECES;
-  static constexpr int row_elements = PIECES * rows * K, stage_elements = PIECES * columns * K;
-  static constexpr int bytes = 2 * (row_elements + 2 * stage_elements) + 2 * 3 * columns * 4;
-};
-
-// The column vectors of a tile, by threads 0 ... COLUMNS - 1: read early, stored when the tile's
-// turn is near. Forward: offset. Backward: max, log of the total, scale.
-template <bool FORWARD, int COLUMNS>
-struct ColumnVectors {
-  float values[FORWARD ? 1 : 3];
-
-  __device__ __forceinline__ void read(const Pass<float>& pass, int64_t first) {
-    const int64_t c = first + threadIdx.x;
-    if (threadIdx.x >= COLUMNS) return;
-    const bool inside = c < pass.n_columns;
-    if (FORWARD) {
-      values[0] = inside ? pass.word_offset[c] * log2_e : -INFINITY;
-    } else {
-      const float scale = inside ? pass.column_scale[c] : 0.f;
-      values[0] = inside ? pass.column_max[c] * log2_e : 0.f;
-      // exp2(z - inf) = 0 where there is nothing to add
-      values[1] = scale != 0 ? pass.column_log_total[c] * log2_e : INFINITY;
-      values[2] = scale;
-    }
-  }
-  __device__ __forceinline__ void store(float* to) const {
-    if (threadIdx.x >= COLUMNS) return;
-#pragma unroll
-    for (int i = 0; i < (FORWARD ? 1 : 3); ++i) to[i * COLUMNS + threadIdx.x] = values[i];
-  }
-};
 
 template <int K, int PIECES, bool FORWARD, bool SUMS>
 __global__ void __launch_bounds__(Shape<K, PIECES>::threads)
@@ -264,34 +222,7 @@ int launch_mma(const Pass<float>& pass, const uint16_t* rows, const uint16_t* co
                    : run(mma_kernel<K, PIECES, false, false>);
 }
 
-// packed[p, r, k] = piece p of factor row_scale_r x_rk, 0 for k >= topics; two topics a lane
-__global__ void __launch_bounds__(256)
-    pack_kernel(const float* x, const float* row_scale, float factor, int64_t n, int64_t topics,
-                int padded, int pieces, uint16_t* packed) {
-  const int64_t row = int64_t(blockIdx.x) * 8 + threadIdx.x / 32;
-  if (row >= n) return;
-  const float scale = row_scale ? factor * row_scale[row] : factor;
-  for (int k = threadIdx.x % 32 * 2; k < padded; k += 64) {
-    float low = k < topics ? scale * x[row * topics + k] : 0.f;
-    float high = k + 1 < topics ? scale * x[row * topics + k + 1] : 0.f;
-    for (int p = 0; p < pieces; ++p) {
-      const uint32_t pair = cuda::pack_bf16(low, high);
-      *reinterpret_cast<uint32_t*>(packed + (p * n + row) * padded + k) = pair;
-      low -= low_half(pair);
-      high -= high_half(pair);
-    }
-  }
-}
-
 }  // namespace
-
-int64_t packed_topics(int64_t topics) { return topics <= 64 ? 64 : topics <= 128 ? 128 : 256; }
-
-int pack(const float* x, const float* row_scale, bool by_log2_e, int64_t n, int64_t topics,
-         int pieces, uint16_t* packed, void* stream) {
-  return launch(pack_kernel, unsigned(divide_up(n, 8)), 256, 0, stream, x, row_scale,
-                by_log2_e ? log2_e : 1.f, n, topics, int(packed_topics(topics)), pieces, packed);
-}
 
 int run_packed_pass(const Pass<float>& pass, int pieces, const uint16_t* rows,
                     const uint16_t* columns, void* stream) {

@@ -13,8 +13,6 @@ namespace bow_product {
 
 namespace {
 
-constexpr int pieces = 2;
-
 // Rows of x in registers, 16 a warp; rows of the symmetric matrix come in by tiles.
 constexpr int product_warps = 8, product_rows = 16 * product_warps, product_columns = 32;
 
@@ -23,10 +21,10 @@ constexpr int product_warps = 8, product_rows = 16 * product_warps, product_colu
 template <int K>
 struct RowProducts {
   const float* x;
-  const uint16_t* matrix;  // [pieces, topics, K], packed
+  const uint16_t* matrix;  // [matrix_pieces, topics, K], packed
   int64_t n, first;
   int topics;
-  uint32_t a[K / 16][pieces][4];
+  uint32_t a[K / 16][matrix_pieces][4];
 
   __device__ __forceinline__ float element(int r, int k) const {
     const int64_t row = first + 8 * r + threadIdx.x % 32 / 4;
@@ -41,27 +39,28 @@ struct RowProducts {
     for (int k = 0; k < K / 16; ++k) {
 #pragma unroll
       for (int q = 0; q < 4; ++q) {
-        uint32_t both[pieces];
-        split<pieces>(element(q % 2, column(k, q, 0)), element(q % 2, column(k, q, 1)), both);
+        uint32_t both[matrix_pieces];
+        split<matrix_pieces>(element(q % 2, column(k, q, 0)), element(q % 2, column(k, q, 1)),
+                             both);
 #pragma unroll
-        for (int p = 0; p < pieces; ++p) a[k][p][q] = both[p];
+        for (int p = 0; p < matrix_pieces; ++p) a[k][p][q] = both[p];
       }
     }
   }
   // Calls use(r, k, product) for the k-th element of the product of row g + 8 r.
   template <class F>
   __device__ __forceinline__ void multiply_all(uint16_t* stages, const F& use) {
-    constexpr int column_tiles = product_columns / 8, stage = pieces * product_columns * K;
+    constexpr int column_tiles = product_columns / 8, stage = matrix_pieces * product_columns * K;
     constexpr int threads = 32 * product_warps;
-    copy_rows<K, pieces, product_columns, threads>(matrix, topics, 0, stages);
+    copy_rows<K, matrix_pieces, product_columns, threads>(matrix, topics, 0, stages);
     cuda::cp_async_commit();
     load();
     for (int c = 0, at = 0; c < topics; c += product_columns, at ^= 1) {
       cuda::cp_async_wait<0>();
       __syncthreads();
       if (c + product_columns < topics) {
-        copy_rows<K, pieces, product_columns, threads>(matrix, topics, c + product_columns,
-                                                       stages + (at ^ 1) * stage);
+        copy_rows<K, matrix_pieces, product_columns, threads>(matrix, topics, c + product_columns,
+                                                              stages + (at ^ 1) * stage);
         cuda::cp_async_commit();
       }
       float z[column_tiles][4] = {};
@@ -69,10 +68,10 @@ struct RowProducts {
       for (int k = 0; k < K / 16; ++k) {
 #pragma unroll
         for (int j = 0; j < column_tiles; j += 2) {
-          uint32_t b[2][pieces][2];
-          load_columns<K, pieces, product_columns>(stages + at * stage, 8 * j, 16 * k, b);
-          multiply<pieces>(z[j], a[k], b[0]);
-          multiply<pieces>(z[j + 1], a[k], b[1]);
+          uint32_t b[2][matrix_pieces][2];
+          load_columns<K, matrix_pieces, product_columns>(stages + at * stage, 8 * j, 16 * k, b);
+          multiply<matrix_pieces>(z[j], a[k], b[0]);
+          multiply<matrix_pieces>(z[j + 1], a[k], b[1]);
         }
       }
 #pragma unroll
@@ -144,103 +143,17 @@ __global__ void __launch_bounds__(32 * product_warps)
       const int64_t v = rows.first + 8 * (q % 2) + threadIdx.x % 32 / 4;
       float low = 0, high = 0;
 #pragma unroll
-      for (int p = 0; p < pieces; ++p) {
+      for (int p = 0; p < matrix_pieces; ++p) {
         low += low_half(rows.a[k][p][q]);
         high += high_half(rows.a[k][p][q]);
       }
-      uint32_t both[pieces];
-      split<pieces>(slope[q % 2] * low, slope[q % 2] * high, both);
+      uint32_t both[matrix_pieces];
+      split<matrix_pieces>(slope[q % 2] * low, slope[q % 2] * high, both);
 #pragma unroll
-      for (int p = 0; p < pieces; ++p) {
+      for (int p = 0; p < matrix_pieces; ++p) {
         if (p >= in.pieces || v >= in.words) continue;
         uint16_t* const to = packed + (p * in.words + v) * K + rows.column(k, q, 0);
         *reinterpret_cast<uint32_t*>(to) = both[p];
-      }
-    }
-  }
-}
-
-// partial[blockIdx.z] = Σ_r weights_r x_r x_rᵀ over its share of rows, in tiles of 64 x 64; those
-// below the diagonal are left out.
-constexpr int gram_tile = 64, gram_depth = 32, gram_threads = 128;
-
-__global__ void __launch_bounds__(gram_threads)
-    gram_mma_kernel(const float* x, const float* weights, int64_t n, int topics, float* partial) {
-  if (blockIdx.y < blockIdx.x) return;
-  constexpr int pairs = gram_depth * gram_tile / 2 / gram_threads, plane = gram_depth * gram_tile;
-  uint16_t* const left = dynamic_shared<uint16_t>();  // [pieces, depth, tile], times weights
-  uint16_t* const right = left + pieces * plane;
-  const int lane = threadIdx.x % 32, warp = threadIdx.x / 32, g = lane / 4, m = lane % 4;
-  const int first_i = blockIdx.x * gram_tile, first_j = blockIdx.y * gram_tile;
-  const int warp_i = warp / 2 * 32, warp_j = warp % 2 * 32;
-  const int64_t steps = (n + gram_depth - 1) / gram_depth;
-  const int64_t last = (int64_t(blockIdx.z) + 1) * steps / gridDim.z;
-  float sums[2][4][4] = {};
-  for (int64_t step = int64_t(blockIdx.z) * steps / gridDim.z; step < last; ++step) {
-    float values[2][pairs][2];
-#pragma unroll
-    for (int i = 0; i < pairs; ++i) {
-      const int at = i * gram_threads + threadIdx.x, k = at % (gram_tile / 2) * 2;
-      const int64_t row = step * gram_depth + at / (gram_tile / 2);
-      const float weight = weights && row < n ? weights[row] : 1.f;
-#pragma unroll
-      for (int e = 0; e < 2; ++e) {
-        const int ki = first_i + k + e, kj = first_j + k + e;
-        values[0][i][e] = row < n && ki < topics ? weight * x[row * topics + ki] : 0.f;
-        values[1][i][e] = row < n && kj < topics ? x[row * topics + kj] : 0.f;
-      }
-    }
-    __syncthreads();  // nobody reads the last tiles any more
-#pragma unroll
-    for (int i = 0; i < pairs; ++i) {
-      const int at = i * gram_threads + threadIdx.x, k = at % (gram_tile / 2) * 2;
-      const int row = at / (gram_tile / 2);
-#pragma unroll
-      for (int side = 0; side < 2; ++side) {
-        uint32_t both[pieces];
-        split<pieces>(values[side][i][0], values[side][i][1], both);
-#pragma unroll
-        for (int p = 0; p < pieces; ++p) {
-          uint16_t* const to = place<gram_tile>((side ? right : left) + p * plane, row, k) + k % 8;
-          *reinterpret_cast<uint32_t*>(to) = both[p];
-        }
-      }
-    }
-    __syncthreads();
-#pragma unroll
-    for (int v = 0; v < gram_depth; v += 16) {
-      uint32_t a[2][pieces][4];
-#pragma unroll
-      for (int i = 0; i < 2; ++i) {
-#pragma unroll
-        for (int p = 0; p < pieces; ++p) {
-          cuda::ldmatrix_transposed(a[i][p],
-                                    place<gram_tile>(left + p * plane, v + lane / 16 * 8 + lane % 8,
-                                                     warp_i + 16 * i + lane / 8 % 2 * 8));
-        }
-      }
-#pragma unroll
-      for (int j = 0; j < 4; j += 2) {
-        uint32_t b[2][pieces][2];
-        load_rows<gram_tile, pieces, gram_depth>(right, v, warp_j + 8 * j, b);
-#pragma unroll
-        for (int i = 0; i < 2; ++i) {
-          multiply<pieces>(sums[i][j], a[i], b[0]);
-          multiply<pieces>(sums[i][j + 1], a[i], b[1]);
-        }
-      }
-    }
-  }
-  partial += int64_t(blockIdx.z) * topics * topics;
-#pragma unroll
-  for (int i = 0; i < 2; ++i) {
-#pragma unroll
-    for (int j = 0; j < 4; ++j) {
-#pragma unroll
-      for (int e = 0; e < 4; ++e) {
-        const int row = first_i + warp_i + 16 * i + e / 2 * 8 + g;
-        const int column = first_j + warp_j + 8 * j + 2 * m + e % 2;
-        if (row < topics && column < topics) partial[row * topics + column] = sums[i][j][e];
       }
     }
   }
@@ -257,7 +170,7 @@ int with_packed_topics(int64_t topics, const F& run) {
 }
 
 constexpr size_t stage_bytes(int topics) {
-  return 2 * pieces * product_columns * topics * sizeof(uint16_t);
+  return 2 * matrix_pieces * product_columns * topics * sizeof(uint16_t);
 }
 
 }  // namespace
@@ -279,14 +192,6 @@ int prepare_words(const BowProductCuda<float>& in, const uint16_t* covariance, c
                   32 * product_warps, stage_bytes(K), stream, in, covariance, means, batch_mean,
                   batch_var, words, packed);
   });
-}
-
-int gram_on_tensor_cores(const float* x, const float* weights, int64_t n, int64_t topics,
-                         int64_t parts, float* partial, void* stream) {
-  const unsigned tiles = unsigned(divide_up(topics, gram_tile));
-  constexpr size_t bytes = 2 * pieces * gram_depth * gram_tile * sizeof(uint16_t);
-  return launch(gram_mma_kernel, dim3(tiles, tiles, unsigned(parts)), gram_threads, bytes, stream,
-                x, weights, n, int(topics), partial);
 }
 
 }  // namespace bow_product

@@ -8,6 +8,8 @@ namespace ntm_fast {
 namespace bow_product {
 
 constexpr unsigned all_lanes = 0xffffffffu;
+constexpr float log2_e = 1.44269504f;
+constexpr int matrix_pieces = 2;  // of what is multiplied with a K x K matrix
 
 // Where 8 elements from k on of a row of a tile stand: swizzled, so that 8 rows of one column use
 // all banks.

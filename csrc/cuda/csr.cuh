@@ -13,7 +13,8 @@ __device__ __forceinline__ uint64_t device_note(BadArgument argument, int64_t pl
   const int64_t held = value < -note_value_limit      ? -note_value_limit
                        : value > note_value_limit - 1 ? note_value_limit - 1
                                                       : value;
-  return uint64_t(argument) << 61 | (uint64_t(place) & 0x7fffffff) << 30 | (uint64_t(held) & 0x3fffffff);
+  return uint64_t(argument) << 61 | (uint64_t(place) & 0x7fffffff) << 30 |
+         (uint64_t(held) & 0x3fffffff);
 }
 
 __device__ __forceinline__ void leave_note(uint64_t* notes, BadArgument argument, int64_t place,

@@ -138,7 +138,7 @@ int dense_derivative_cuda(const DenseDerivative<T>& args, void* stream) {
   return launch(derivative_columns<T>, column_blocks(args.outputs), threads, 0, stream, args);
 }
 
-#define NTM_FAST_INSTANTIATE(T)                                               \
+#define NTM_FAST_INSTANTIATE(T)                                                \
   template int dense_activate_cuda(const DenseActivation<T>&, int64_t, void*); \
   template int dense_norm_cuda(const DenseNorm<T>&, void*);                    \
   template int dense_derivative_cuda(const DenseDerivative<T>&, void*);

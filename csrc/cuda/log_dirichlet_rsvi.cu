@@ -117,8 +117,8 @@ int log_dirichlet_rsvi_backward_cuda(const LogDirichletRsviBackward<T>& args, in
   return launch(gradient_rows<T>, row_blocks(rows), row_threads, 0, stream, args, rows);
 }
 
-#define NTM_FAST_INSTANTIATE(T)                                                                  \
-  template int log_dirichlet_rsvi_cuda(const LogDirichletRsvi<T>&, int64_t, void*);               \
+#define NTM_FAST_INSTANTIATE(T)                                                     \
+  template int log_dirichlet_rsvi_cuda(const LogDirichletRsvi<T>&, int64_t, void*); \
   template int log_dirichlet_rsvi_backward_cuda(const LogDirichletRsviBackward<T>&, int64_t, void*);
 NTM_FAST_INSTANTIATE(float)
 NTM_FAST_INSTANTIATE(double)

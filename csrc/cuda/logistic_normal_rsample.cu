@@ -22,10 +22,10 @@ __device__ __forceinline__ float normal(float, uint64_t seed, uint64_t counter, 
 __device__ __forceinline__ double normal(double, uint64_t seed, uint64_t counter, bool second) {
   const PhiloxWords<uint64_t> high = philox<uint64_t>(seed, counter, 0, 0),
                               low = philox<uint64_t>(seed, counter, 0, 1);
-  const uint64_t radius_bits = second ? high.w2 << 32 | uint32_t(low.w2)
-                                      : high.w0 << 32 | uint32_t(low.w0);
-  const uint64_t angle_bits = second ? high.w3 << 32 | uint32_t(low.w3)
-                                     : high.w1 << 32 | uint32_t(low.w1);
+  const uint64_t radius_bits =
+      second ? high.w2 << 32 | uint32_t(low.w2) : high.w0 << 32 | uint32_t(low.w0);
+  const uint64_t angle_bits =
+      second ? high.w3 << 32 | uint32_t(low.w3) : high.w1 << 32 | uint32_t(low.w1);
   const double angle = centred_uniform(angle_bits);
   const double radius = square_root(2. * negative_log<DoubleGrade>(uniform(radius_bits)));
   return radius * (angle * DoubleGrade::half_sine<double>(angle * angle));
@@ -96,7 +96,7 @@ int logistic_normal_rsample_backward_cuda(const LogisticNormalRsampleBackward<T>
   return launch(gradient_rows<T>, row_blocks(rows), row_threads, 0, stream, args, rows);
 }
 
-#define NTM_FAST_INSTANTIATE(T)                                                              \
+#define NTM_FAST_INSTANTIATE(T)                                                               \
   template int logistic_normal_rsample_cuda(const LogisticNormalRsample<T>&, int64_t, void*); \
   template int logistic_normal_rsample_backward_cuda(const LogisticNormalRsampleBackward<T>&, \
                                                      int64_t, void*);

@@ -279,7 +279,7 @@ inline int run_grid(dim3 grid, dim3 block, size_t shared) {
   const bool possible = n_threads > 0 && n_threads <= max_threads && grid.x > 0 && grid.y > 0 &&
                         grid.z > 0 && grid.y < 65536 && grid.z < 65536 && grid.x < 1u << 31 &&
                         shared <= 99 << 10;  // of the least of these GPUs
-  if (!possible) return 9;  // cudaErrorInvalidConfiguration
+  if (!possible) return 9;                   // cudaErrorInvalidConfiguration
   prepare_fibers();
   if (_setjmp(launcher)) {
     for (int i = 0; i < n_threads; ++i) threads[i].prepared = threads[i].started = false;
