@@ -1,4 +1,4 @@
-"""What only a GPU can show: no waiting, graphs, streams, devices, and the same numbers as the CPU."""
+"""What only a GPU can show: no waiting, graphs, streams, devices, and the numbers of the CPU."""
 
 from collections.abc import Callable
 from typing import Any
@@ -36,6 +36,11 @@ def product(batch_norm: bool) -> Case:
     return function, [real(DOCUMENTS, TOPICS), real(WORDS, TOPICS), real(WORDS), *batch()]
 
 
+def mixture() -> Case:
+    theta = real(DOCUMENTS, TOPICS).softmax(1).detach().requires_grad_()
+    return ops.bow_mixture_log_likelihood, [theta, real(WORDS, TOPICS), *batch()]
+
+
 def layer() -> Case:
     def function(x: Tensor, weight: Tensor, shift: Tensor) -> Any:
         return ops.dense_layer(x, weight, None, "softplus", batch_norm=True, shift=shift)
@@ -57,11 +62,7 @@ def seeded(op: Any, *arguments: Tensor) -> Case:
 CASES: dict[str, Callable[[], Case]] = {
     "bow_product_log_likelihood": lambda: product(False),
     "with batch norm": lambda: product(True),
-    "bow_mixture_log_likelihood": lambda: (
-        ops.bow_mixture_log_likelihood,
-        [real(DOCUMENTS, TOPICS).softmax(1).detach().requires_grad_(), real(WORDS, TOPICS)]
-        + batch(),
-    ),
+    "bow_mixture_log_likelihood": mixture,
     "bow_rows and bow_linear": rows,
     "dense_layer": layer,
     "dropout": lambda: (
