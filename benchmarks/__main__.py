@@ -1,8 +1,8 @@
 """python -m benchmarks [name …]: checks what is measured, measures it, prints and saves rows.
 
 A name is an op, `metrics`, `floor`, `training`, `vocabulary`, `classical` or `quality`; part of a
-name will do. Ratios are times over ntm_fast's own in the same run. The exit code is 1 if a check
-failed.
+name will do. Ratios are times over ntm_fast's own in the same run. With --device cuda everything is
+measured on the GPU, peers and floors included. The exit code is 1 if a check failed.
 """
 
 from __future__ import annotations
@@ -24,18 +24,21 @@ from pathlib import Path
 from typing import Any
 
 FOLDER = Path(__file__).resolve().parent
+CPU_ALONE = ("adam", "metrics", "classical")  # of what runs nowhere else
 WHOLE = ("training", "vocabulary", "classical", "quality")  # not of one op: they come last
 
 
-def discover() -> dict[str, str]:
-    """Names of the benchmarks and the modules that hold them, in the order to run."""
+def discover(device: str = "cpu") -> dict[str, str]:
+    """Names of a device's benchmarks and the modules that hold them, in the order to run."""
     found = {"floor": "benchmarks.floor"}
     for path in sorted(FOLDER.glob("ops/bench_*.py")):
         found[path.stem.removeprefix("bench_")] = f"benchmarks.ops.{path.stem}"
     for path in sorted(FOLDER.glob("bench_*.py")):
         found[path.stem.removeprefix("bench_")] = f"benchmarks.{path.stem}"
     present = [name for name in WHOLE if (FOLDER / f"{name}.py").exists()]
-    return found | {name: f"benchmarks.{name}" for name in present}
+    found |= {name: f"benchmarks.{name}" for name in present}
+    alone = () if device == "cpu" else CPU_ALONE
+    return {name: module for name, module in found.items() if name not in alone}
 
 
 def choose(wanted: list[str], known: dict[str, str]) -> list[str]:
@@ -63,19 +66,25 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("names", nargs="*", metavar="name", help="all of them unless named")
     cores = len(os.sched_getaffinity(0))
     both = [1, cores] if cores > 1 else [1]
-    parser.add_argument("--threads", type=numbers, default=both, help="such as 1,2")
-    parser.add_argument("--device", choices=["cpu"], default="cpu")
+    parser.add_argument("--threads", type=numbers, help="such as 1,2")
+    parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
     parser.add_argument("--output", type=Path, help="JSON lines; benchmarks/results/… unless given")
     parser.add_argument("--quick", action="store_true", help="short runs, to see that all works")
+    parser.add_argument("--profile", action="store_true", help="list the kernels of our rows")
     parser.add_argument("--list", action="store_true", help="print the names")
-    return parser.parse_args()
+    given = parser.parse_args()
+    # On a GPU the threads are those that launch, and there is nothing to compare.
+    given.threads = given.threads or ([cores] if given.device == "cuda" else both)
+    return given
 
 
 def main() -> int:
     given = arguments()
-    if given.quick:
-        os.environ["NTM_FAST_BENCHMARK_QUICK"] = "1"
-    known = discover()
+    os.environ["NTM_FAST_BENCHMARK_DEVICE"] = given.device
+    for wanted, name in ((given.quick, "QUICK"), (given.profile, "PROFILE")):
+        if wanted:
+            os.environ[f"NTM_FAST_BENCHMARK_{name}"] = "1"
+    known = discover(given.device)
     if given.list:
         print("\n".join(known))
         return 0
@@ -84,8 +93,9 @@ def main() -> int:
     import torch
     from rich.console import Console
 
-    from benchmarks import machine, table
+    from benchmarks import device, machine, table
 
+    device.use()
     header = machine.describe()
     output = given.output or FOLDER / "results" / machine.file_name(header)
     output.parent.mkdir(parents=True, exist_ok=True)

@@ -24,11 +24,16 @@ class ZipfBatch(NamedTuple):
 
 def zipf_batch(n_documents: int, n_words: int, length: int = 150, seed: int = 0) -> ZipfBatch:
     """Documents of `length` tokens, word v drawn with probability ∝ 1 / (v + 10)."""
-    generator = torch.Generator().manual_seed(seed)
-    weights = 1 / (torch.arange(n_words, dtype=torch.float64) + 10)
-    tokens = torch.multinomial(weights, n_documents * length, replacement=True, generator=generator)
-    keys = torch.arange(n_documents).repeat_interleave(length) * n_words + tokens
-    unique, counts = keys.unique(return_counts=True)
-    documents = torch.bincount(unique // n_words, minlength=n_documents)
-    indptr = torch.cat((torch.zeros(1, dtype=torch.int64), documents.cumsum(0)))
-    return ZipfBatch(indptr, (unique % n_words).int(), counts.float())
+    place = torch.get_default_device()
+    with torch.device("cpu"):  # the same documents on every device
+        generator = torch.Generator().manual_seed(seed)
+        weights = 1 / (torch.arange(n_words, dtype=torch.float64) + 10)
+        tokens = torch.multinomial(
+            weights, n_documents * length, replacement=True, generator=generator
+        )
+        keys = torch.arange(n_documents).repeat_interleave(length) * n_words + tokens
+        unique, counts = keys.unique(return_counts=True)
+        documents = torch.bincount(unique // n_words, minlength=n_documents)
+        indptr = torch.cat((torch.zeros(1, dtype=torch.int64), documents.cumsum(0)))
+    batch = indptr, (unique % n_words).int(), counts.float()
+    return ZipfBatch(*(part.to(place) for part in batch))

@@ -13,6 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from benchmarks import device
 from ntm_fast.training import Recipe
 
 
@@ -60,7 +61,7 @@ class DenseTrainer:
 
     def __init__(self, n_words: int, recipe: Recipe, seed: int = 0) -> None:
         torch.manual_seed(seed)
-        self.model = DenseProdLDA(n_words, recipe).train()
+        self.model = DenseProdLDA(n_words, recipe).to(device.NAME).train()
         self.batch_size = recipe.training.batch_size
         self.optimiser = torch.optim.Adam(
             self.model.parameters(),
@@ -69,14 +70,17 @@ class DenseTrainer:
             fused=True,
         )
 
-    def epoch(self, matrix: sp.csr_array) -> float:
-        """One pass over counts [D, V]; the mean loss."""
-        total = 0.0
+    def epoch(self, matrix: sp.csr_array | Tensor) -> float:
+        """One pass over counts [D, V], sparse or already dense on the model's device; mean loss."""
+        total = torch.zeros(())
         for rows in torch.randperm(matrix.shape[0]).split(self.batch_size):
-            x = torch.from_numpy(matrix[rows.numpy()].toarray())
+            if isinstance(matrix, Tensor):
+                x = matrix[rows]
+            else:
+                x = torch.from_numpy(matrix[rows.cpu().numpy()].toarray()).to(total.device)
             loss = self.model(x)
             self.optimiser.zero_grad(set_to_none=True)
             loss.backward()
             self.optimiser.step()
-            total += loss.item() * len(rows)
-        return total / matrix.shape[0]
+            total += loss.detach() * len(rows)
+        return total.item() / matrix.shape[0]

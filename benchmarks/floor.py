@@ -14,9 +14,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from benchmarks import device
 from benchmarks.timing import compare
 
-SIZE = 1024  # of the square matrices: large enough for the BLAS's best, small enough to be quick
+# Of the square matrices: large enough for the BLAS's best, small enough to be quick.
+SIZE = device.pick(1024, 8192)
 FLOATS = 1 << 25  # at most of each array of the triad: 128 MiB, far more than any cache
 
 
@@ -41,23 +43,31 @@ def _arrays() -> tuple[Tensor, Tensor, Tensor]:
     return torch.ones(FLOATS), torch.ones(FLOATS), torch.ones(FLOATS)
 
 
-def products(flops: float, dtype: torch.dtype = torch.float32) -> Floor:
-    """So many flops in matrix products: torch's own of SIZE³, at full precision of the dtype."""
+def products(flops: float, dtype: torch.dtype = torch.float32, precision: str = "highest") -> Floor:
+    """So many flops in matrix products: torch's own of SIZE³, at full precision of the dtype.
+
+    float32 on a GPU at "high" precision is TF32.
+    """
     a, b, c = _matrices(dtype)
 
     def run() -> None:
         before = torch.get_float32_matmul_precision()
-        torch.set_float32_matmul_precision("highest")
+        torch.set_float32_matmul_precision(precision)
         torch.mm(a, b, out=c)
         torch.set_float32_matmul_precision(before)
 
     name = {torch.float32: "sgemm", torch.float64: "dgemm"}.get(dtype, f"{dtype} products")
+    if precision != "highest":
+        name = "TF32 products" if device.is_cuda() else f"{name}, {precision}"
     return Floor(name, run, flops / (2 * SIZE**3))
 
 
-def arithmetic(operations: float) -> Floor:
-    """So many multiply-adds in double precision, at the rate of torch's own matrix product."""
-    floor = products(2 * operations, torch.float64)
+def arithmetic(operations: float, dtype: torch.dtype = torch.float64) -> Floor:
+    """So many multiply-adds at the rate of torch's own matrix product.
+
+    In double precision on the CPU, where the ops compute in it; on a GPU in that of their dtype.
+    """
+    floor = products(2 * operations, device.pick(torch.float64, dtype))
     return Floor("arithmetic", floor.run, floor.calls)
 
 
@@ -76,6 +86,8 @@ def run(threads: int) -> list[dict[str, Any]]:
     torch.set_num_threads(threads)
     flops, n_bytes = 2.0 * SIZE**3, 12.0 * FLOATS
     floors = [products(flops), products(flops, torch.float64), memory(n_bytes)]
+    if device.is_cuda():
+        floors += [products(flops, precision="high"), products(flops, torch.bfloat16)]
     timings = compare({floor.name: floor.run for floor in floors}, threads=threads)
     rows: list[dict[str, Any]] = []
     for floor, timing in zip(floors, timings.values(), strict=True):
@@ -84,7 +96,9 @@ def run(threads: int) -> list[dict[str, Any]]:
             "op": floor.name if product else "triad",
             "subject": "torch",
             "shape": f"{SIZE}³" if product else f"{FLOATS >> 20}M",
-            "dtype": "float64" if floor.name == "dgemm" else "float32",
+            "dtype": {"dgemm": "float64", "torch.bfloat16 products": "bfloat16"}.get(
+                floor.name, "float32"
+            ),
             "threads": threads,
             "seconds": timing.seconds,
             "spread": timing.spread,

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import ntm_fast
+from benchmarks import device
 
 
 def cpu_model() -> str:
@@ -27,6 +28,7 @@ def describe() -> dict[str, Any]:
     info = ntm_fast.build_info()
     return {
         "date": datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%d"),
+        **device.describe(),
         "cpu": cpu_model(),
         "cores": len(os.sched_getaffinity(0)),
         "cpu_level": info.cpu_level,
@@ -37,6 +39,11 @@ def describe() -> dict[str, Any]:
 
 
 def file_name(machine: dict[str, Any]) -> str:
-    """Such as amd-epyc-2-cores-2026-11-22.jsonl."""
-    name = re.sub(r"[^a-z0-9]+", "-", str(machine["cpu"]).lower()).strip("-")
-    return f"{name}-{machine['cores']}-cores-{machine['date']}.jsonl"
+    """Such as amd-epyc-2-cores-2026-11-22.jsonl, or gpu-nvidia-h100-2026-11-22.jsonl."""
+
+    def plain(text: object) -> str:
+        return re.sub(r"[^a-z0-9]+", "-", str(text).lower()).strip("-")
+
+    if "gpu" in machine:
+        return f"gpu-{plain(machine['gpu'])}-{machine['date']}.jsonl"
+    return f"{plain(machine['cpu'])}-{machine['cores']}-cores-{machine['date']}.jsonl"

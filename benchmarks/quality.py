@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from benchmarks import corpora
+from benchmarks import corpora, device
 from benchmarks.timing import QUICK
 
 N_TOPICS = 50
@@ -33,7 +33,9 @@ def train(
 
     torch.set_num_threads(threads)
     documents, test = corpora.corpus(name), corpora.corpus(name, "test")
-    estimator = getattr(ntm_fast, model)(N_TOPICS, random_state=seed, options=options or None)
+    estimator = getattr(ntm_fast, model)(
+        N_TOPICS, random_state=seed, options=options or None, device=device.NAME
+    )
     began = time.perf_counter()
     estimator.fit(documents)
     seconds = time.perf_counter() - began

@@ -8,8 +8,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from benchmarks import device
 from benchmarks.floor import Floor, memory
-from benchmarks.timing import compare
+from benchmarks.timing import PROFILE, compare
 
 
 def forward_backward(function: Callable[..., Any], args: Sequence[Any]) -> list[Tensor]:
@@ -31,6 +32,22 @@ def check_alike(op: str, results: dict[str, list[Tensor]], tolerance: float) -> 
                 raise AssertionError(f"{op}: {ours} differs from {name} by {error:.2g}")
 
 
+def runnable(op: str, runs: dict[str, Callable[[], Any]]) -> dict[str, Any]:
+    """What each subject returns.
+
+    On a GPU a peer that cannot run there, or not in its memory, is left out, and that is said.
+    """
+    results: dict[str, Any] = {}
+    for name, run in runs.items():
+        try:
+            results[name] = run()
+        except Exception as error:
+            if not results or not device.is_cuda():
+                raise
+            print(f"{op}: {name} is left out: {str(error).splitlines()[:1]}")
+    return results
+
+
 def timed(
     subjects: dict[str, Callable[[], object]],
     threads: int,
@@ -41,7 +58,8 @@ def timed(
     """Figures of each subject, all timed in turns, and the floor with them.
 
     ``ratio`` is the subject's time over the first one's, ``share_of_floor`` the floor's time over
-    the subject's: medians over the turns, each compared within itself.
+    the subject's: medians over the turns, each compared within itself. On a GPU ``peak_bytes`` is
+    the memory that a call takes.
     """
     runs = subjects if floor is None else {**subjects, "floor": floor.run}
     timings = compare(runs, threads=threads, budget=budget)
@@ -60,7 +78,10 @@ def timed(
             share = timings["floor"].over(timing)
             row |= {"floor": floor.name, "share_of_floor": share.seconds * floor.calls}
             row |= {"share_spread": share.spread}
-        figures[name] = row
+        peak = device.peak_of(subjects[name])
+        figures[name] = row if peak is None else {**row, "peak_bytes": peak}
+    if PROFILE:
+        print(device.profile(next(iter(subjects.values()))))
     return figures
 
 
@@ -86,10 +107,14 @@ def op_rows(
     ``elements`` is what ns_per_element counts (default: those of the first argument); ``floor`` is
     the memory traffic of an elementwise op unless another is given.
     """
-    check_alike(op, {name: forward_backward(f, args) for name, f in subjects.items()}, tolerance)
+    runs = {name: lambda f=f: forward_backward(f, args) for name, f in subjects.items()}
+    results = runnable(op, runs)
+    check_alike(op, results, tolerance)
+    runs = {name: runs[name] for name in results}
+    del results
     tensors = [a for a in args if isinstance(a, Tensor)]
     figures = timed(
-        {name: lambda f=f: forward_backward(f, args) for name, f in subjects.items()},
+        runs,
         threads,
         floor=floor or memory(traffic(tensors)),
         budget=budget,

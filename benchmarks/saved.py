@@ -18,6 +18,7 @@ NAMES = (
     "passes",
     "alpha",
     "precision",
+    "batch_norm",
     "layer",
     "seed",
 )
@@ -25,9 +26,10 @@ Row = dict[str, Any]
 Key = tuple[Any, ...]
 
 
-def newest() -> Path | None:
-    """The file of benchmarks/results whose name ends in the latest date."""
-    return max(RESULTS.glob("*.jsonl"), key=lambda path: (path.stem[-10:], path.name), default=None)
+def newest(gpu: bool = False) -> Path | None:
+    """The file of benchmarks/results whose name ends in the latest date, of a CPU or of a GPU."""
+    files = [path for path in RESULTS.glob("*.jsonl") if path.name.startswith("gpu-") == gpu]
+    return max(files, key=lambda path: (path.stem[-10:], path.name), default=None)
 
 
 def key(row: Row) -> Key:

@@ -8,7 +8,10 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from benchmarks import device
+
 QUICK = "NTM_FAST_BENCHMARK_QUICK" in os.environ  # only to see that a benchmark works
+PROFILE = "NTM_FAST_BENCHMARK_PROFILE" in os.environ  # list the kernels of our own
 
 
 @dataclass(frozen=True)
@@ -33,20 +36,18 @@ def compare(
 ) -> dict[str, Timing]:
     """Time the subjects in turns, so that a busy moment of the machine hits them all alike.
 
-    With one thread the clock is the process's CPU time, which other processes do not lengthen;
-    with more it is the wall. Each turn begins with a call that does not count: the subject then
-    finds its caches and its memory as in a loop of its own, not as the one before it left them.
-    ``budget`` is the seconds to spend on all of them together.
+    The clock is that of `device.stopwatch`. Each turn begins with a call that does not count: the
+    subject then finds its caches and its memory as in a loop of its own, not as the one before it
+    left them. ``budget`` is the seconds to spend on all of them together.
     """
     if QUICK:
-        budget, minimum = 0.05, 1
-    clock = time.process_time if threads == 1 else time.perf_counter
+        budget, minimum = device.pick((0.05, 1), (0.2, 5))
+    seconds = device.stopwatch(threads)
     loops: dict[str, int] = {}
     for name, run in subjects.items():  # warm up, and choose loops long enough for the clock
-        run()
-        begin = clock()
-        run()
-        loops[name] = max(1, int(0.005 / max(clock() - begin, 1e-6)))
+        for _ in range(device.pick(1, 3)):
+            run()
+        loops[name] = max(1, int(0.005 / max(seconds(run, 1), 1e-6)))
     samples: dict[str, list[float]] = {name: [] for name in subjects}
     started = time.perf_counter()
     while (
@@ -54,10 +55,7 @@ def compare(
     ) and time.perf_counter() - started < 10 * budget:
         for name, run in subjects.items():
             run()
-            begin = clock()
-            for _ in range(loops[name]):
-                run()
-            samples[name].append((clock() - begin) / loops[name])
+            samples[name].append(seconds(run, loops[name]) / loops[name])
     return {name: summary(values) for name, values in samples.items()}
 
 

@@ -12,7 +12,8 @@ import sys
 import time
 from typing import Any
 
-from benchmarks.processes import available_bytes, call, peak_bytes
+from benchmarks import device
+from benchmarks.processes import call
 from benchmarks.timing import QUICK
 
 N_TOPICS = 50
@@ -49,7 +50,8 @@ def train(model: str, words: int, threads: int) -> dict[str, Any]:
         began = time.perf_counter()
         plain.epoch(matrix)
     else:
-        trainer = Trainer(TopicModel(words, recipe.model), recipe.training, seed=0)
+        model_there = TopicModel(words, recipe.model).to(device.NAME)
+        trainer = Trainer(model_there, recipe.training, seed=0)
         trainer.fit(first, epochs=1)
         began = time.perf_counter()
         trainer.fit(rest, epochs=2)
@@ -59,7 +61,7 @@ def train(model: str, words: int, threads: int) -> dict[str, Any]:
         "steps": steps,
         "seconds": seconds / steps,
         "document_seconds": seconds / (steps * size),
-        "peak_bytes": peak_bytes(),
+        "peak_bytes": device.peak_bytes(),
     }
 
 
@@ -77,7 +79,7 @@ def run(threads: int) -> list[dict[str, Any]]:
                 "shape": f"V={words:,}, K={N_TOPICS}",
                 "threads": threads,
             }
-            if dense and available_bytes() < DENSE_ARRAYS * 200 * words * 4:
+            if dense and device.available_bytes() < DENSE_ARRAYS * 200 * words * 4:
                 rows.append(row | {"absent": "its memory does not suffice here"})
             else:
                 rows.append(row | call("benchmarks.vocabulary", model, words, threads))
@@ -85,4 +87,5 @@ def run(threads: int) -> list[dict[str, Any]]:
 
 
 if __name__ == "__main__":
+    device.use()
     print(json.dumps(train(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]))))

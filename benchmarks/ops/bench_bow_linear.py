@@ -12,18 +12,21 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from benchmarks import device
 from benchmarks.batches import ZipfBatch, zipf_batch
 from benchmarks.floor import memory
 from benchmarks.rows import op_rows
 from ntm_fast import ops, reference
 
-SHAPES = [  # B, H, V
+# B, H, V
+SHAPES = [
     (256, 100, 2_000),
     (256, 100, 50_000),
     (256, 800, 20_000),
     (256, 100, 1_000_000),
 ]
-MOST_DENSE = 100_000_000  # counts of the dense product
+SHAPES += device.pick([], [(8192, 100, 50_000), (8192, 800, 200_000)])
+MOST_DENSE = device.pick(1, 20) * 100_000_000  # counts of the dense product
 
 
 def run(threads: int) -> list[dict[str, Any]]:

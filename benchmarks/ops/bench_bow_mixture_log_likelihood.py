@@ -12,19 +12,34 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from benchmarks import device
 from benchmarks.batches import ZipfBatch, zipf_batch
 from benchmarks.floor import memory
 from benchmarks.rows import op_rows
+from benchmarks.timing import QUICK
 from ntm_fast import ops, reference
 
-SHAPES = [  # B, K, V
-    (200, 50, 2_000),
-    (256, 100, 2_000),
-    (256, 100, 20_000),
-    (256, 50, 20_000),
-    (1024, 100, 20_000),
-    (256, 100, 100_000),
-]
+# B, K, V
+SHAPES = device.pick(
+    [
+        (200, 50, 2_000),
+        (256, 100, 2_000),
+        (256, 100, 20_000),
+        (256, 50, 20_000),
+        (1024, 100, 20_000),
+        (256, 100, 100_000),
+    ],
+    [
+        (8192, 128, 50_000),
+        (256, 50, 2_000),
+        (1024, 128, 50_000),
+        (1024, 64, 200_000),
+        (8192, 128, 200_000),
+        (1024, 128, 1_000_000),
+    ],
+)
+COMPILED = SHAPES[2]  # where the compiled reference is measured too
+DENSE_ARRAYS = 6  # of B×V floats that the dense peer holds at once
 
 
 class SparseLikelihood(torch.autograd.Function):
@@ -52,10 +67,12 @@ class SparseLikelihood(torch.autograd.Function):
 
 def run(threads: int) -> list[dict[str, Any]]:
     rows = []
-    compiled = torch.compile(reference.bow_mixture_log_likelihood)
-    for documents, topics, words in SHAPES:
+    reference_op = reference.bow_mixture_log_likelihood
+    compiled = torch.compile(reference_op, dynamic=device.pick(None, False))
+    for documents, topics, words in SHAPES[: 3 if QUICK and device.is_cuda() else None]:
         batch = zipf_batch(documents, words, length=150)
-        dense = batch.dense(words)
+        fits = device.fits(DENSE_ARRAYS * 4 * documents * words)
+        dense = batch.dense(words) if fits else torch.empty(0)
         sparse = torch.sparse_csr_tensor(
             batch.indptr, batch.indices.long(), batch.counts, (documents, words)
         )
@@ -77,7 +94,9 @@ def run(threads: int) -> list[dict[str, Any]]:
             return compiled(theta, logits, *batch)
 
         subjects = {"ntm_fast": fast, "eager dense": eager, "torch.sparse": torch_sparse}
-        if (documents, topics, words) == SHAPES[2]:
+        if not fits:
+            del subjects["eager dense"]
+        if (documents, topics, words) == COMPILED or device.is_cuda():
             subjects["compiled reference"] = compiled_reference
         rows += op_rows(
             "bow_mixture_log_likelihood",

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import scipy.sparse as sp
 import torch
 
+from benchmarks import device
 from benchmarks.batches import zipf_batch
 from benchmarks.timing import compare
 from ntm_fast import ops, reference
@@ -14,22 +16,28 @@ from ntm_fast import ops, reference
 
 def run(threads: int) -> list[dict[str, Any]]:
     corpus = zipf_batch(20_000, 2_000, length=100)
-    matrix = sp.csr_array(
-        (corpus.counts.numpy(), corpus.indices.numpy(), corpus.indptr.numpy()), shape=(20_000, 2000)
-    )
     rows = torch.randperm(20_000)[:200]
     found = ops.bow_rows(*corpus, rows)
     for value, truth in zip(found, reference.bow_rows(*corpus, rows), strict=True):
         if not torch.equal(value, truth):
             raise AssertionError("bow_rows: differs from the reference")
-    timings = compare(
-        {
-            "ntm_fast": lambda: ops.bow_rows(*corpus, rows),
+    size = len(found[1])  # what a trainer knows beforehand
+    subjects: dict[str, Callable[[], object]] = {"ntm_fast": lambda: ops.bow_rows(*corpus, rows)}
+    if device.is_cuda():
+        subjects = {
+            "ntm_fast": lambda: ops.bow_rows(*corpus, rows, size),
+            "ntm_fast, size unknown": subjects["ntm_fast"],
+            "eager, size unknown": lambda: reference.bow_rows(*corpus, rows),
+            "eager": lambda: reference.bow_rows(*corpus, rows, size),
+        }
+    else:
+        arrays = corpus.counts.numpy(), corpus.indices.numpy(), corpus.indptr.numpy()
+        matrix = sp.csr_array(arrays, shape=(20_000, 2000))
+        subjects |= {
             "scipy": lambda: matrix[rows.numpy()],
             "eager": lambda: reference.bow_rows(*corpus, rows),
-        },
-        threads=threads,
-    )
+        }
+    timings = compare(subjects, threads=threads)
     return [
         {
             "op": "bow_rows",

@@ -8,11 +8,16 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from benchmarks import device
 from benchmarks.floor import products
 from benchmarks.rows import op_rows
 from ntm_fast import ops
 
-SHAPES = [(200, 100, 100), (200, 800, 800)]  # B, I, O
+# B, I, O
+SHAPES = device.pick(
+    [(200, 100, 100), (200, 800, 800)],
+    [(200, 100, 100), (200, 800, 800), (8192, 800, 800)],
+)
 
 
 def softplus_layer(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:

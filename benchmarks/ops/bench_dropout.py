@@ -11,10 +11,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from benchmarks import device
 from benchmarks.draws import draw_rows
 from ntm_fast import ops
 
-SHAPES = [(200, 100), (4096, 800)]
+SHAPES = device.pick([(200, 100), (4096, 800)], [(200, 100), (4096, 800), (65536, 800)])
 SEED = torch.tensor(1)
 
 

@@ -12,10 +12,12 @@ import torch
 from torch import Tensor
 from torch.distributions import Gamma, kl_divergence
 
+from benchmarks import device
 from benchmarks.floor import arithmetic
 from benchmarks.rows import op_rows
 from ntm_fast import ops, reference
 
+SHAPES = device.pick([(256, 50), (4096, 128)], [(256, 50), (4096, 128), (65536, 128)])
 OPERATIONS = 195
 
 
@@ -28,9 +30,9 @@ def run(threads: int) -> list[dict[str, Any]]:
     rows = []
     compiled = torch.compile(reference.kl_gamma)
     subjects = {"ntm_fast": ops.kl_gamma, "torch.distributions": eager, "compiled": compiled}
-    for shape in [(256, 50), (4096, 128)]:
+    for shape in SHAPES:
         posterior = [(torch.rand(shape) * 3 + 0.01).requires_grad_() for _ in range(2)]
         prior = [torch.full(shape[1:], value) for value in (0.1, 1.0)]
-        floor = arithmetic(OPERATIONS * posterior[0].numel())
+        floor = arithmetic(OPERATIONS * posterior[0].numel(), posterior[0].dtype)
         rows += op_rows("kl_gamma", [*posterior, *prior], subjects, threads, floor=floor)
     return rows

@@ -6,8 +6,11 @@ from typing import Any
 
 import torch
 
+from benchmarks import device
 from benchmarks.rows import op_rows
 from ntm_fast import ops, reference
+
+SHAPES = device.pick([(256, 50), (4096, 128)], [(256, 50), (4096, 128), (65536, 128)])
 
 
 def run(threads: int) -> list[dict[str, Any]]:
@@ -17,7 +20,7 @@ def run(threads: int) -> list[dict[str, Any]]:
         "eager": reference.kl_normal,
         "compiled": torch.compile(reference.kl_normal),
     }
-    for shape in [(256, 50), (4096, 128)]:
+    for shape in SHAPES:
         args = [torch.randn(shape, requires_grad=i < 2) for i in range(4)]
         rows += op_rows("kl_normal", args, subjects, threads)
     return rows

@@ -6,10 +6,12 @@ from typing import Any
 
 import torch
 
+from benchmarks import device
 from benchmarks.floor import arithmetic
 from benchmarks.rows import op_rows
 from ntm_fast import ops, reference
 
+SHAPES = device.pick([(256, 50), (4096, 128)], [(256, 50), (4096, 128), (65536, 128)])
 OPERATIONS = 160  # an element: two logarithms, an exponential, lgamma and digamma twice each
 
 
@@ -20,9 +22,9 @@ def run(threads: int) -> list[dict[str, Any]]:
         "eager": reference.kl_weibull_gamma,
         "compiled": torch.compile(reference.kl_weibull_gamma),
     }
-    for shape in [(256, 50), (4096, 128)]:
+    for shape in SHAPES:
         posterior = [(torch.rand(shape) * 3 + 0.2).requires_grad_() for _ in range(2)]
         prior = [torch.full(shape[1:], value) for value in (0.1, 1.0)]
-        floor = arithmetic(OPERATIONS * posterior[0].numel())
+        floor = arithmetic(OPERATIONS * posterior[0].numel(), posterior[0].dtype)
         rows += op_rows("kl_weibull_gamma", [*posterior, *prior], subjects, threads, floor=floor)
     return rows

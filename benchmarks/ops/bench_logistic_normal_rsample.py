@@ -9,10 +9,11 @@ from typing import Any
 
 import torch
 
+from benchmarks import device
 from benchmarks.draws import draw_rows
 from ntm_fast import ops
 
-SHAPES = [(200, 50), (4096, 128)]
+SHAPES = device.pick([(200, 50), (4096, 128)], [(200, 50), (4096, 128), (65536, 128)])
 SEED = torch.tensor(1)
 
 

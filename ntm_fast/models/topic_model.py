@@ -226,7 +226,7 @@ def _float64(module: nn.Module, but: str = "") -> dict[str, Tensor]:
 
 def draw_seeds(source: torch.Generator, n: int) -> Tensor:
     """n seeds for samplers, int64 [n] on the CPU."""
-    return torch.randint(2**63 - 1, (n,), generator=source)
+    return torch.randint(2**63 - 1, (n,), generator=source, device="cpu")
 
 
 def in_chunks(corpus: Corpus, device: torch.device, ops: Any) -> Iterator[tuple[Batch, slice]]:
@@ -234,7 +234,7 @@ def in_chunks(corpus: Corpus, device: torch.device, ops: Any) -> Iterator[tuple[
     tensors = CorpusTensors(corpus, ops=ops)
     for start in range(0, len(corpus), EVALUATION_BATCH):
         rows = slice(start, min(start + EVALUATION_BATCH, len(corpus)))
-        yield tensors.batch(torch.arange(rows.start, rows.stop)).to(device), rows
+        yield tensors.batch(torch.arange(rows.start, rows.stop, device="cpu")).to(device), rows
 
 
 @contextmanager

@@ -187,7 +187,7 @@ class Adam(torch.optim.Optimizer):
     ) -> None:
         rows, values = _rows_once(gradient)
         if self.lazy:
-            schedule = torch.tensor([constants], dtype=torch.float64)
+            schedule = torch.tensor([constants], dtype=torch.float64, device="cpu")
             moments = state["exp_avg"], state["exp_avg_sq"]
             adam_rows(parameter, *moments, None, rows, values, schedule, 1, *rates)
             return
@@ -210,8 +210,8 @@ class _Waiting:
 
     def __init__(self, n_rows: int, rates: Rates) -> None:
         self.rates, self.steps = rates, 0
-        self.done = torch.zeros(n_rows, dtype=torch.int32)  # of the steps, by row
-        self.schedule = torch.empty(CAPACITY, 2, dtype=torch.float64)
+        self.done = torch.zeros(n_rows, dtype=torch.int32, device="cpu")  # of the steps, by row
+        self.schedule = torch.empty(CAPACITY, 2, dtype=torch.float64, device="cpu")
         self._schedule = self.schedule.numpy()  # the same memory, quicker to write to
 
     def add(self, constants: tuple[float, float]) -> None:

@@ -63,7 +63,7 @@ class Trainer:
         self.model, self.settings = model, settings
         self.progress, self.callback = progress, callback
         self.checkpoint = None if checkpoint is None else Path(checkpoint)
-        self.seed = int(torch.randint(2**63 - 1, ())) if seed is None else seed
+        self.seed = int(torch.randint(2**63 - 1, (), device="cpu")) if seed is None else seed
         self.generator = torch.Generator().manual_seed(self.seed)
         self.optimiser = optimiser_for(model, settings)
         self._parameters = list(model.parameters())
@@ -123,7 +123,7 @@ class Trainer:
     ) -> None:
         state, settings = self.state, self.settings
         start = self.generator.get_state()
-        order = rows[torch.randperm(rows.numel(), generator=self.generator)]
+        order = rows[torch.randperm(rows.numel(), generator=self.generator, device="cpu")]
         parts = order.split(settings.batch_size)
         seeds = draw_seeds(self.generator, len(parts)).unbind()
         read_every = 1 if self.model.device.type == "cpu" else READ_EVERY

@@ -114,3 +114,12 @@ def test_the_log_names_the_device(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.INFO, "ntm_fast"):
         trainer(epochs=1).fit(CORPUS)
     assert caplog.messages == ["training on cpu, the corpus beside the model"]
+
+
+@pytest.mark.parametrize("name", ["ProdLDA", "LDAVAE"])
+def test_a_run_is_where_its_model_is(name: str) -> None:
+    """Whatever torch makes tensors on unless told otherwise."""
+    usual, other = trainer(name, epochs=2), trainer(name, epochs=2)
+    history = usual.fit(CORPUS, CORPUS)
+    with torch.device("meta"):
+        assert [e.elbo for e in other.fit(CORPUS, CORPUS)] == [e.elbo for e in history]
