@@ -39,7 +39,7 @@ def train(
     began = time.perf_counter()
     estimator.fit(documents)
     seconds = time.perf_counter() - began
-    top = metrics.top_words(estimator.components_, 25)
+    top = estimator.top_word_ids(25)
     return {
         "op": f"{model} quality",
         "subject": f"seed {seed}",

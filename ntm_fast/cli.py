@@ -126,7 +126,7 @@ def demo(
     began = time.perf_counter()
     model.fit(corpus, callback=epoch_printer(epochs))
     seconds = time.perf_counter() - began
-    words = metrics.top_words(model.components_, min(25, corpus.n_words))
+    words = model.top_word_ids(min(25, corpus.n_words))
     coherence = metrics.npmi(words, corpus, n=min(10, words.shape[1]))
     order = coherence.argsort()[::-1]
     print(f"\n{topics} topics by ProdLDA in {seconds:.0f} s, the most coherent first:\n")
@@ -321,7 +321,7 @@ def evaluate(
     use_threads(threads)
     fitted = load_model(model)
     documents = read_in_words_of(fitted.vocabulary_, source)
-    words = metrics.top_words(fitted.components_, min(25, documents.n_words))
+    words = fitted.top_word_ids(min(25, documents.n_words))
     ten, many = min(10, words.shape[1]), words.shape[1]
     facts: dict[str, Any] = {"documents": documents.n_documents}
     if ten > 1:

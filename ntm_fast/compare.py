@@ -126,7 +126,7 @@ def _measure(
         "documents_per_second": len(train) * model.n_epochs_ / spent,
         "peak_megabytes": peak_megabytes(),
     }
-    words = metrics.top_words(model.components_, min(25, train.n_words))
+    words = model.top_word_ids(min(25, train.n_words))
     many, ten = words.shape[1], min(10, words.shape[1])
     if ten > 1:
         row["npmi"] = float(metrics.npmi(words, train, n=ten).mean())

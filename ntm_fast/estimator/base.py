@@ -242,11 +242,23 @@ class TopicEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
             raise ValueError(f"theta has shape {tuple(values.shape)}; expected {expected}")
         return np.asarray(self.model_.word_probabilities(values).cpu().numpy())
 
-    def top_words(self, n: int = 10) -> list[list[str]]:
-        """The n words that stand for each topic, best first."""
-        check_is_fitted(self, "model_")
-        ids = metrics.top_words(self.components_, n)
+    def top_words(
+        self, n: int = 10, *, relevance: float = metrics.RELEVANCE
+    ) -> list[list[str]]:
+        """The n words that stand for each topic, best first.
+
+        Ranked by :func:`ntm_fast.metrics.relevance_of_words`: a word that is likely in all topics
+        stands for none. `relevance=1` ranks by `components_` alone.
+        """
+        ids = self.top_word_ids(n, relevance=relevance)
         return [[self.vocabulary_[word] for word in topic] for topic in ids]
+
+    def top_word_ids(
+        self, n: int = 10, *, relevance: float = metrics.RELEVANCE
+    ) -> NDArray[np.int64]:
+        """The `top_words` as numbers of columns [K, n]."""
+        check_is_fitted(self, "model_")
+        return metrics.top_words(self.components_, n, relevance=relevance)
 
     # -- disk -----------------------------------------------------------------------------------
 

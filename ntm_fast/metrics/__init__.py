@@ -13,4 +13,6 @@ from ntm_fast.metrics.diversity import topic_uniqueness as topic_uniqueness
 from ntm_fast.metrics.perplexity import EvaluableModel as EvaluableModel
 from ntm_fast.metrics.perplexity import PredictiveModel as PredictiveModel
 from ntm_fast.metrics.perplexity import perplexity as perplexity
+from ntm_fast.metrics.topics import RELEVANCE as RELEVANCE
+from ntm_fast.metrics.topics import relevance_of_words as relevance_of_words
 from ntm_fast.metrics.topics import top_words as top_words

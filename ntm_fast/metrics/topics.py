@@ -7,10 +7,15 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["top_words"]
+__all__ = ["relevance_of_words", "top_words"]
+
+# By which the estimators' topics are read; see `relevance_of_words`.
+RELEVANCE = 0.4
 
 
-def top_words(components: npt.ArrayLike, n: int = 10) -> npt.NDArray[np.int64]:
+def top_words(
+    components: npt.ArrayLike, n: int = 10, *, relevance: float = 1.0
+) -> npt.NDArray[np.int64]:
     """Ids of the n heaviest words of each topic, heaviest first, ties by lower id.
 
     Parameters
@@ -20,6 +25,9 @@ def top_words(components: npt.ArrayLike, n: int = 10) -> npt.NDArray[np.int64]:
         or CPU tensor; only the order within a row matters.
     n : int
         Words per topic, 1 <= n <= V.
+    relevance : float
+        λ of `relevance_of_words`, by which the words are ranked where it is below 1; components
+        must then be >= 0.
 
     Returns
     -------
@@ -28,7 +36,7 @@ def top_words(components: npt.ArrayLike, n: int = 10) -> npt.NDArray[np.int64]:
     Raises
     ------
     ValueError
-        If components is not two-dimensional, holds NaN, or n is out of range.
+        If components is not two-dimensional, holds NaN, or n or relevance is out of range.
 
     Notes
     -----
@@ -44,6 +52,8 @@ def top_words(components: npt.ArrayLike, n: int = 10) -> npt.NDArray[np.int64]:
         raise ValueError("components holds NaN; expected real numbers")
     n_words = scores.shape[1]
     n = check_int("n", n, low=1, high=n_words)
+    if relevance != 1:
+        scores = relevance_of_words(scores, relevance)
 
     result = np.empty((len(scores), n), dtype=np.int64)
     for row, out in zip(scores, result, strict=True):
@@ -55,6 +65,39 @@ def top_words(components: npt.ArrayLike, n: int = 10) -> npt.NDArray[np.int64]:
         falling = above[::-1][np.argsort(row[above[::-1]], kind="stable")][::-1]
         out[:] = np.concatenate((falling, tied))
     return result
+
+
+def relevance_of_words(components: npt.ArrayLike, weight: float) -> npt.NDArray[np.float64]:
+    """How much each word tells of each topic [K, V]: its probability set against all topics'.
+
+    r_kv = λ log β_kv + (1 − λ) log(β_kv / mean_j β_jv); a word of probability 0 has −inf. With
+    λ = 1 topics are ranked by probability, with 0 by lift, which favours rare words.
+
+    Source: Sievert & Shirley, "LDAvis", 2014, with the topics' mean in place of the corpus's
+    word frequencies: a topic is set against the others, whichever of them the corpus uses most.
+
+    Parameters
+    ----------
+    components : array [K, V], >= 0
+        Topics as distributions over words.
+    weight : float
+        λ, in [0, 1].
+
+    Raises
+    ------
+    ValueError
+        If weight is out of range or components holds a negative number.
+    """
+    if not 0 <= weight <= 1:
+        raise ValueError(f"relevance is {weight!r}; expected a number >= 0 and <= 1")
+    beta = as_array("components", components).astype(np.float64)
+    if (beta < 0).any():
+        raise ValueError(f"components holds {beta.min()}; expected >= 0 where words are set apart")
+    with np.errstate(divide="ignore"):
+        shared = np.log(beta.mean(axis=0))
+        np.log(beta, out=beta)
+    beta -= (1 - weight) * np.where(np.isfinite(shared), shared, 0)
+    return beta
 
 
 def as_array(name: str, value: Any) -> npt.NDArray[Any]:

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from ntm_fast.metrics import top_words
+from ntm_fast.metrics import relevance_of_words, top_words
 
 SCORES = hnp.arrays(
     st.sampled_from([np.float32, np.float64, np.int32, np.uint8]),
@@ -43,3 +43,44 @@ def test_infinities_are_ranked() -> None:
 def test_bad_input(scores, n, match) -> None:  # type: ignore[no-untyped-def]
     with pytest.raises(ValueError, match=match):
         top_words(scores, n)
+
+
+TOPICS = hnp.arrays(
+    np.float64,
+    hnp.array_shapes(min_dims=2, max_dims=2, max_side=9),
+    elements=st.floats(1e-9, 1),
+)
+
+
+@given(TOPICS, st.floats(0, 1))
+def test_relevance_is_its_formula(topics: np.ndarray, weight: float) -> None:
+    beta = topics / topics.sum(axis=1, keepdims=True)
+    lift = beta / beta.mean(axis=0)
+    expected = weight * np.log(beta) + (1 - weight) * np.log(lift)
+    np.testing.assert_allclose(relevance_of_words(beta, weight), expected, rtol=1e-9, atol=1e-9)
+
+
+def test_a_word_of_all_topics_gives_way() -> None:
+    beta = [[0.5, 0.3, 0.2, 0.0], [0.5, 0.1, 0.0, 0.4]]
+    assert top_words(beta, 2).tolist() == [[0, 1], [0, 3]]
+    assert top_words(beta, 2, relevance=0.2).tolist() == [[2, 1], [3, 0]]
+
+
+def test_a_word_without_probability_comes_last() -> None:
+    assert top_words([[0.0, 1.0, 0.0], [0.0, 0.5, 0.5]], 3, relevance=0.0).tolist() == [
+        [1, 0, 2],
+        [2, 1, 0],
+    ]
+
+
+@pytest.mark.parametrize(
+    ("scores", "weight", "match"),
+    [
+        ([[0.5, 0.5]], -0.1, "relevance is -0.1; expected a number >= 0 and <= 1"),
+        ([[0.5, 0.5]], float("nan"), "relevance is nan"),
+        ([[1.5, -0.5]], 0.5, "components holds -0.5"),
+    ],
+)
+def test_bad_relevance(scores, weight, match) -> None:  # type: ignore[no-untyped-def]
+    with pytest.raises(ValueError, match=match):
+        top_words(scores, 1, relevance=weight)
