@@ -242,9 +242,7 @@ class TopicEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
             raise ValueError(f"theta has shape {tuple(values.shape)}; expected {expected}")
         return np.asarray(self.model_.word_probabilities(values).cpu().numpy())
 
-    def top_words(
-        self, n: int = 10, *, relevance: float = metrics.RELEVANCE
-    ) -> list[list[str]]:
+    def top_words(self, n: int = 10, *, relevance: float = metrics.RELEVANCE) -> list[list[str]]:
         """The n words that stand for each topic, best first.
 
         Ranked by :func:`ntm_fast.metrics.relevance_of_words`: a word that is likely in all topics

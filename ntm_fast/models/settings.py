@@ -47,6 +47,8 @@ class ModelSettings:
     topic_batch_norm : whether a mixture's logits are normalised over the topics, word by word
     embedding_size : of embedded decoders, unless their word embeddings are given
     learned_embeddings : whether word embeddings are trained
+    refinement : of mixtures: updates of each document's θ when it is evaluated, beginning at the
+        encoder's; see `ntm_fast.models.refinement.refine`. The ELBO stays the encoder's
     """
 
     n_topics: int = 50
@@ -75,6 +77,7 @@ class ModelSettings:
     topic_batch_norm: bool = False
     embedding_size: int = 300
     learned_embeddings: bool = True
+    refinement: int = 0
 
     def __post_init__(self) -> None:
         checks.normalise(
@@ -85,6 +88,7 @@ class ModelSettings:
             activation=checks.choice("activation", self.activation, ACTIVATIONS),
             inputs=checks.choice("inputs", self.inputs, INPUTS),
             boost=checks.integer("boost", self.boost, 1),
+            refinement=checks.integer("refinement", self.refinement, 0),
             embedding_size=checks.integer("embedding_size", self.embedding_size, 1),
             **{name: checks.flag(name, getattr(self, name)) for name in FLAGS},
             **{

@@ -13,10 +13,11 @@ from torch.func import functional_call
 from ntm_fast.data import Batch, Corpus, CorpusTensors
 from ntm_fast.models import checks
 from ntm_fast.models.backend import resolve
-from ntm_fast.models.decoders import DECODERS
+from ntm_fast.models.decoders import DECODERS, Mixture
 from ntm_fast.models.encoder import Encoder, document_lengths
 from ntm_fast.models.posteriors import POSTERIORS
 from ntm_fast.models.randomness import Masks
+from ntm_fast.models.refinement import refine
 from ntm_fast.models.score import ScoreTerm
 from ntm_fast.models.settings import ModelSettings
 
@@ -66,6 +67,8 @@ class TopicModel(nn.Module):
         self.decoder = DECODERS[settings.decoder](n_words, settings, backend)
         self.posterior.kind = self._kind_of_theta()
         self.score_term = ScoreTerm()
+        if settings.refinement:
+            self._mixture()
 
     @property
     def device(self) -> torch.device:
@@ -79,12 +82,14 @@ class TopicModel(nn.Module):
         kl_weight: float = 1.0,
         n_samples: int = 1,
         free_bits: float = 0.0,
+        diversity: float = 0.0,
     ) -> Loss:
         """−ELBO of a batch, averaged over its documents: what training minimises.
 
         E_q[log p(x | θ)] is estimated by `n_samples` draws. A document's KL below `free_bits` nats
-        counts, and costs, as much as that. A function of parameters, batch and the 0-dim int64
-        `seed` alone: dropout comes from the seed too.
+        counts, and costs, as much as that. The topics' overlap, which is no part of the ELBO,
+        costs `diversity` times itself. A function of parameters, batch and the 0-dim int64 `seed`
+        alone: dropout comes from the seed too.
 
         Source: Kingma & Welling, "Auto-Encoding Variational Bayes", 2014; Kingma et al., "Improved
         Variational Inference with Inverse Autoregressive Flow", 2016 (free bits).
@@ -105,6 +110,8 @@ class TopicModel(nn.Module):
         means = [likelihood.mean() for likelihood in likelihoods]
         mean = means[0] if n_samples == 1 else torch.stack(means).mean()
         loss = kl_weight * paid - mean
+        if diversity > 0:
+            loss = loss + diversity * self.decoder.overlap()
         if log_weights:
             f, weights = torch.stack(likelihoods), torch.stack(log_weights)
             loss = loss - self.score_term(f, weights, document_lengths(batch))
@@ -128,12 +135,17 @@ class TopicModel(nn.Module):
         All but the first layer is computed in float64: a document's θ then does not hang, in
         float32's last bits, on which other documents are evaluated with it.
         """
+        steps = self.settings.refinement
+        topics = self._mixture().logits().double().softmax(0) if steps else None
         encoder = _float64(self.encoder, but="weight")
         posterior = _float64(self.posterior)
 
         def proportions(batch: Batch, rows: slice) -> Tensor:
             hidden = functional_call(self.encoder, encoder, (batch,))
-            return self.posterior.mean(functional_call(self.posterior, posterior, (hidden,)))
+            theta = self.posterior.mean(functional_call(self.posterior, posterior, (hidden,)))
+            if topics is None:
+                return theta
+            return refine(theta, topics, self.posterior.prior_concentration(), batch, steps)
 
         return self._evaluate(corpus, proportions)
 
@@ -204,6 +216,15 @@ class TopicModel(nn.Module):
         raise ValueError(
             f"decoder is {self.settings.decoder!r}, which takes {wanted}; posterior"
             f" {self.settings.posterior!r} gives {given}"
+        )
+
+    def _mixture(self) -> Mixture:
+        """The decoder, for which θ can be refined."""
+        if isinstance(self.decoder, Mixture) and self.posterior.kind == "proportions":
+            return self.decoder
+        raise ValueError(
+            f"refinement is {self.settings.refinement}; expected 0 for decoder"
+            f" {self.settings.decoder!r}: only mixtures' θ is refined"
         )
 
     def _evaluate(self, corpus: Corpus, value: Callable[[Batch, slice], Tensor]) -> Tensor:

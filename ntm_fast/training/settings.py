@@ -35,6 +35,8 @@ class TrainingSettings:
         rise over the first half of each of `warm_up` epochs, again and again)
     warm_up : epochs, see kl_schedule
     free_bits : nats of KL a document that cost nothing to use
+    diversity : weight of the topics' overlap, which keeps them from being learned twice over;
+        in nats a document, see `ntm_fast.models.decoders.overlap`
     prior_burn_in : epochs before a learned prior moves
     validation : share of the documents held out to decide when to stop, 0 for none
     patience : epochs without a better validation ELBO before training stops, None for never;
@@ -59,6 +61,7 @@ class TrainingSettings:
     kl_schedule: str = "constant"
     warm_up: int = 0
     free_bits: float = 0.0
+    diversity: float = 0.0
     prior_burn_in: int = 0
     validation: float = 0.1
     patience: int | None = 20
@@ -80,6 +83,7 @@ class TrainingSettings:
             kl_schedule=checks.choice("kl_schedule", self.kl_schedule, SCHEDULES),
             warm_up=checks.integer("warm_up", self.warm_up, 0),
             free_bits=checks.number("free_bits", self.free_bits, 0),
+            diversity=checks.number("diversity", self.diversity, 0),
             prior_burn_in=checks.integer("prior_burn_in", self.prior_burn_in, 0),
             learning_rate_schedule=checks.choice(
                 "learning_rate_schedule", self.learning_rate_schedule, RATE_SCHEDULES

@@ -155,7 +155,9 @@ class Trainer:
     def loss(self, batch: Batch, seed: Tensor, weight: float) -> Loss:
         """The loss of a batch at a weight of the KL term; on a GPU nothing waits for it."""
         settings = self.settings
-        return self.model.loss(batch, seed, weight, settings.n_samples, settings.free_bits)
+        return self.model.loss(
+            batch, seed, weight, settings.n_samples, settings.free_bits, settings.diversity
+        )
 
     def step(self, loss: Loss) -> None:
         """Move the parameters down the gradient of a loss; on a GPU nothing waits for it."""

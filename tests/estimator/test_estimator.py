@@ -100,7 +100,8 @@ def test_words_and_names(fitted: ProdLDA) -> None:
     words = fitted.top_words(3)
     assert [len(topic) for topic in words] == [3] * 4
     assert fitted.vocabulary_ == CORPUS.vocabulary
-    assert words[0][0] == CORPUS.vocabulary[fitted.components_[0].argmax()]
+    likeliest = fitted.top_words(1, relevance=1)
+    assert likeliest[0][0] == CORPUS.vocabulary[fitted.components_[0].argmax()]
     named = ProdLDA(4, **QUICK).fit(X, vocabulary=CORPUS.vocabulary)
     assert named.top_words(3) == words
     assert ProdLDA(4, **QUICK).fit(X).vocabulary_ == tuple(map(str, range(40)))

@@ -41,6 +41,10 @@ class Decoder(OpsModule):
         """p(v | θ_d) [B, V], in evaluation mode."""
 
     @abstractmethod
+    def overlap(self) -> Tensor:
+        """How much the topics are alike, 0-dim: see `topic_overlap`."""
+
+    @abstractmethod
     def topic_weights(self) -> Tensor:
         """Each topic as a distribution over words [K, V], by which its words are ranked."""
 

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from ntm_fast.data import Batch
 from ntm_fast.models.backend import Ops
 from ntm_fast.models.decoders.base import Decoder, register
+from ntm_fast.models.decoders.overlap import topic_overlap
 from ntm_fast.models.randomness import Masks, dropout
 from ntm_fast.models.settings import ModelSettings
 
@@ -66,6 +67,9 @@ class Mixture(Decoder):
 
     def word_probabilities(self, theta: Tensor) -> Tensor:
         return theta @ torch.softmax(self.logits().T, dim=1)
+
+    def overlap(self) -> Tensor:
+        return topic_overlap(self.logits())
 
     def topic_weights(self) -> Tensor:
         """The topics β [K, V] themselves; with a background, without what all topics share."""

@@ -9,6 +9,7 @@ from ntm_fast.data import Batch
 from ntm_fast.models.backend import Ops
 from ntm_fast.models.batch_norm import RunningMoments
 from ntm_fast.models.decoders.base import Decoder, register
+from ntm_fast.models.decoders.overlap import topic_overlap
 from ntm_fast.models.randomness import Masks, dropout
 from ntm_fast.models.settings import ModelSettings
 
@@ -85,8 +86,15 @@ class Product(Decoder):
         What all topics share, and the background in the shift, are left out: they would put the
         same frequent words on top of every topic.
         """
+        return torch.softmax(self.own_logits().T, dim=1)
+
+    def own_logits(self) -> Tensor:
+        """The t_k of `topic_weights`, word-major [V, K]."""
         weight = self.topic_matrix()
         own = weight - weight.mean(1, keepdim=True)
-        if self.running is not None:
-            own = own * torch.rsqrt(self.running.corrected()[1] + self.eps)[:, None]
-        return torch.softmax(own.T, dim=1)
+        if self.running is None:
+            return own
+        return own * torch.rsqrt(self.running.corrected()[1] + self.eps)[:, None]
+
+    def overlap(self) -> Tensor:
+        return topic_overlap(self.own_logits())

@@ -6,6 +6,7 @@ from abc import abstractmethod
 from collections.abc import Callable
 from typing import Any, NamedTuple, TypeVar
 
+import torch
 from torch import Tensor, nn
 
 from ntm_fast.models.backend import Ops, OpsModule
@@ -39,7 +40,7 @@ class Posterior(OpsModule):
     def __init__(self, n_hidden: int, settings: ModelSettings, ops: Ops) -> None:
         super().__init__(ops)
         self.n_hidden, self.n_topics = n_hidden, settings.n_topics
-        self.learned_prior = settings.learned_prior
+        self.learned_prior, self.concentration = settings.learned_prior, settings.prior
         self.kind = self.kinds[0]
         self._prior: list[str] = []
 
@@ -81,6 +82,10 @@ class Posterior(OpsModule):
             self.register_parameter(name, nn.Parameter(value))
         else:
             self.register_buffer(name, value)
+
+    def prior_concentration(self) -> Tensor:
+        """Concentrations [K] of the Dirichlet prior that `refine` takes."""
+        return torch.full((self.n_topics,), self.concentration)
 
     def prior_parameters(self) -> list[nn.Parameter]:
         """Parameters of a learned prior, none of a fixed one."""

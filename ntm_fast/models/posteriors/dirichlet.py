@@ -63,5 +63,8 @@ class Dirichlet(Posterior):
         )
         return self.ops.kl_dirichlet(alpha, prior)
 
+    def prior_concentration(self) -> Tensor:
+        return self.log_prior.exp()
+
     def mean(self, parameters: Parameters) -> Tensor:
         return parameters[0] / parameters[0].sum(1, keepdim=True)
