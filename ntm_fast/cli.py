@@ -213,6 +213,13 @@ def train(
     batch_size: Annotated[int | None, typer.Option(min=1, help="Documents a step.")] = None,
     learning_rate: Annotated[float | None, typer.Option(help="Adam's.")] = None,
     prior: Annotated[float | None, typer.Option(help="Dirichlet concentration.")] = None,
+    background: Annotated[
+        bool | None,
+        typer.Option(
+            "--background/--no-background",
+            help="Whether words have a bias that all topics share: it absorbs stop words.",
+        ),
+    ] = None,
     seed: Seed = 0,
     threads: Threads = None,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
@@ -244,6 +251,7 @@ def train(
         epochs=epochs,
         batch_size=batch_size,
         learning_rate=learning_rate,
+        options=None if background is None else {"background": background},
         checkpoint=checkpoint,
         random_state=seed,
         device=device,

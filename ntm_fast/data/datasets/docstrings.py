@@ -49,6 +49,7 @@ class _Settings(NamedTuple):
     min_df: int
     max_df: float
     max_features: int
+    remove_stop_words: bool
 
 
 def docstrings(
@@ -59,6 +60,7 @@ def docstrings(
     min_df: int = 3,
     max_df: float = 0.1,
     max_features: int = 10_000,
+    remove_stop_words: bool = True,
     n_jobs: int | None = None,
     progress: bool = True,
     cache: bool = True,
@@ -77,6 +79,8 @@ def docstrings(
     documents_per_label : the longest so many of each label are kept
     words_per_document : docstrings with fewer kept words are left out
     min_df, max_df, max_features : as in `vectorise`
+    remove_stop_words : leave out English stop words and those of documentation; without that, and
+        with ``max_df=1.0``, the counts are of the text as it is
     n_jobs : worker processes; None: one for each core. The corpus is the same for any number
     progress : show a progress bar on standard error, when it is a terminal
     cache : keep the corpus under `cache_folder()`, keyed by versions and settings
@@ -92,8 +96,9 @@ def docstrings(
         raise ValueError(f"n_jobs must be at least 1 or None, got {n_jobs}")
     chosen = [name for name in PACKAGES if _find(name)] if packages is None else packages
     settings = _Settings(
-        tuple(chosen), documents_per_label, words_per_document, min_df, max_df, max_features
-    )
+        tuple(chosen), documents_per_label, words_per_document, min_df, max_df, max_features,
+        remove_stop_words,
+    )  # fmt: skip
     roots = {package: _root(package) for package in settings.packages}
     folder = cache_folder() / f"docstrings-{_key(settings, roots)}"
     if cache and folder.exists():
@@ -212,7 +217,7 @@ def _count(by_label: dict[str, dict[str, str]], settings: _Settings) -> Corpus:
         min_df=settings.min_df,
         max_df=settings.max_df,
         max_features=settings.max_features,
-        stop_words=STOP_WORDS,
+        stop_words=STOP_WORDS if settings.remove_stop_words else None,
     )
     return corpus[corpus.document_lengths >= settings.words_per_document]
 

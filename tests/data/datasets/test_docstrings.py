@@ -86,6 +86,10 @@ def test_a_corpus_of_docstrings(package: str) -> None:
     assert len([name for name in documents if name.endswith("Ocean")]) == 1
     assert {"whales", "squids", "salty"} <= set(corpus.vocabulary)
     assert package not in sys.modules
+    everything = {**OPTIONS, "remove_stop_words": False, "max_df": 1.0}
+    whole = datasets.docstrings(packages=[package], n_jobs=1, **everything)
+    assert {"and", "the", "whales"} <= set(whole.vocabulary)
+    assert not {"and", "the"} & set(corpus.vocabulary)
 
 
 def test_workers_and_cache_give_the_same_corpus(
