@@ -1,4 +1,4 @@
-"""python -m benchmarks.stop_words: what stop words do to topics, what removes and what absorbs them.
+"""python -m benchmarks.stop_words: what stop words do to topics, and what removes or absorbs them.
 
 On the docstrings of this Python installation, every word of them counted. Each row trains a model
 on the text as it is, without the words of a list, without those of many documents, or with a
@@ -47,20 +47,21 @@ TREATMENTS = (
 )
 PAGE = """# Stop words
 
-What `python -m benchmarks.stop_words` printed: {corpus} from the docstrings of a Python
-installation, no word left out, K={topics}, {epochs} epochs, seed {seed}. "Stop words" is the share of the
-topics' top 10 words that are on scikit-learn's English list, "frequent" of those that more than
-{max_df:.0%} of the documents hold; NPMI is of the top 10 words, diversity of the top 25.
+What `python -m benchmarks.stop_words` printed: {corpus} from the
+docstrings of a Python installation, no word left out, K={topics}, {epochs} epochs, seed {seed}.
+"Stop words" is the share of the topics' top 10 words that are on scikit-learn's English list,
+"frequent" of those that more than {max_df:.0%} of the documents hold; NPMI is of the top 10 words,
+diversity of the top 25.
 
 {table}
 
-Without any measure, most of a mixture's top words are stop words, the same ones in topic after topic.
-A list removes the words it knows; a limit on the document frequency (`max_df`) needs no list and
-takes the frequent words of the field as well; a background (`options={{"background": True}}`, or
-`ntm-fast train --background`) keeps all words in the model and moves what topics share out of them.
-A product of experts has one unless told otherwise. The price: topics are then ranked by what sets
-them apart, so that on unfiltered text rare words lead them and their coherence falls. A limit on the
-document frequency is what to try first. The first topics in each case:
+Without any measure, most of a mixture's top words are stop words, the same ones in topic after
+topic. A list removes the words it knows; a limit on the document frequency (`max_df`) needs no list
+and takes the frequent words of the field as well; a background (`options={{"background": True}}`,
+or `ntm-fast train --background`) keeps all words in the model and moves what topics share out of
+them. A product of experts has one unless told otherwise. The price: topics are then ranked by what
+sets them apart, so that on unfiltered text rare words lead them and their coherence falls. A limit
+on the document frequency is what to try first. The first topics in each case:
 
 {examples}
 """
