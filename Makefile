@@ -15,6 +15,7 @@ help:
 	@echo "make test       build, check the code's form, run all tests"
 	@echo "make lint       check the code's form only (ruff, mypy, clang-format)"
 	@echo "make benchmark  check and time every op against plain PyTorch (NAMES=\"kl_normal …\" for some)"
+	@echo "make gpu        on a machine with a GPU: build, tests, sanitizer, benchmarks, one summary"
 	@echo "make extension  build the extension in place with PYTHON, installing nothing"
 	@echo "make clean      remove what was built (and the environment $(VENV))"
 
@@ -31,6 +32,10 @@ lint: set-up
 benchmark: ready
 	$(RUN) -m benchmarks $(NAMES)
 
+# Installs nothing: PYTHON is one that has torch for the GPU (make gpu PHASES=build,tests).
+gpu:
+	$(PYTHON) scripts/gpu_session.py $(if $(PHASES),--phases "$(PHASES)")
+
 # Incremental: a second build with nothing changed takes seconds.
 extension:
 	$(PYTHON) setup.py --quiet build_ext --inplace
@@ -46,4 +51,4 @@ clean:
 	$(if $(VENV),rm -rf "$(VENV)")
 	find . -name __pycache__ -not -path './.git/*' -prune -exec rm -rf {} +
 
-.PHONY: help demo test lint benchmark extension set-up ready clean
+.PHONY: help demo test lint benchmark gpu extension set-up ready clean

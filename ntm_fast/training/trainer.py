@@ -17,6 +17,7 @@ from torch import Tensor
 from ntm_fast.data import Batch, Corpus
 from ntm_fast.models import Loss, TopicModel
 from ntm_fast.models.topic_model import draw_seeds
+from ntm_fast.ops._device_errors import raise_device_errors
 from ntm_fast.training import checkpoints
 from ntm_fast.training.deferral import Deferral
 from ntm_fast.training.diagnosis import NotFiniteError, first_not_finite
@@ -185,6 +186,8 @@ class Trainer:
         if not pending:
             return
         values = torch.stack([term.detach() for loss in pending for term in loss]).tolist()
+        if self.model.device.type == "cuda":
+            raise_device_errors()  # now that the GPU has been waited for
         first = steps - len(pending)
         for offset in range(len(pending)):
             step = first + offset
