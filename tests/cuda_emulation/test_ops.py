@@ -10,30 +10,31 @@ from ntm_fast import ops
 from tests.cuda_emulation.build import ROOT, build, sanitizer_environment
 
 CSRC = ROOT / "csrc"
-# Files beside those of the op's own name.
-NOTES = ["device_errors_cuda.cpp", "cuda/device_errors.cu"]
-SPARSE = [*NOTES, "cuda/csr.cu"]
-ALSO = {
-    "bow_linear": [*SPARSE, "cuda/word_sums.cu"],
-    "bow_mixture_log_likelihood": [*SPARSE, "cuda/word_sums.cu"],
-    "bow_product_log_likelihood": SPARSE,
-    "bow_rows": NOTES,
-    "log_gamma_rsample": ["cuda/gamma_implicit_gradient.cu"],
+# Ops whose kernels are tested in one process, since starting it costs as much as most tests do;
+# what is not named here is among the rest.
+GROUPS = {
+    "product": ["bow_product_log_likelihood"],
+    "sparse": ["bow_linear", "bow_mixture_log_likelihood", "bow_rows"],
 }
 KERNELS = [op for op in ops.__all__ if (CSRC / f"{op}_cuda.cpp").exists()]
+REST = sorted(set(KERNELS).difference(*GROUPS.values()))
+SHARED = ["csr.cu", "device_errors.cu", "word_sums.cu"]
 # What torch makes of an op does not depend on its kernels; statistics of draws follow from the
 # draws' being those of the reference, and need many.
 SKIPPED = ["contracts", "compile", "double_backward", "moments", "identities", "distribution"]
 SKIPPED += ["law", "bias_falls", "independent", "noise_is_normal"]
 
 
-@pytest.mark.parametrize("op", KERNELS)
-def test_op(op: str) -> None:
-    sources = [CSRC / f"{op}_cuda.cpp", *sorted((CSRC / "cuda").glob(f"{op}*.cu"))]
-    library = build(op, [*sources, *(CSRC / name for name in ALSO.get(op, []))])
-    files = sorted(ROOT.glob(f"tests/ops/test_{op}.py")) + sorted(
-        ROOT.glob(f"tests/ops/test_{op}_*.py")
-    )
+@pytest.mark.parametrize("group", [*GROUPS, "rest"])
+def test_ops(group: str) -> None:
+    members = GROUPS.get(group, REST)
+    sources = [CSRC / "device_errors_cuda.cpp", *(CSRC / "cuda" / name for name in SHARED)]
+    files = []
+    for op in members:
+        sources += [CSRC / f"{op}_cuda.cpp", *sorted((CSRC / "cuda").glob(f"{op}*.cu"))]
+        files += sorted(ROOT.glob(f"tests/ops/test_{op}.py"))
+        files += sorted(ROOT.glob(f"tests/ops/test_{op}_*.py"))
+    library = build(group, sources)
     tests = [*map(str, files), "--hypothesis-profile=few"]
     tests += ["-k", " and ".join(f"not {name}" for name in SKIPPED)]
     done = subprocess.run(
