@@ -12,6 +12,10 @@
 
 #include "cpu_level.h"
 
+#ifndef STABLE_TORCH_ERROR_CODE_CHECK  // its name before torch 2.12
+#define STABLE_TORCH_ERROR_CODE_CHECK(call) TORCH_ERROR_CODE_CHECK(call)
+#endif
+
 namespace ntm_fast {
 
 using torch::headeronly::ScalarType;
