@@ -2,12 +2,37 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor
 
-from ntm_fast.ops._checks import check_positive, check_rows
+from ntm_fast.ops._registration import differentiable, once_differentiable
+from ntm_fast.ops._rows import as_rows, gradients_of_rows
 
-_EULER = 0.5772156649015329
+_op = torch.ops.ntm_fast.kl_weibull_gamma.default
+_backward_op = torch.ops.ntm_fast.kl_weibull_gamma_backward.default
+
+
+def _fake(shape: Tensor, scale: Tensor, prior_alpha: Tensor, prior_rate: Tensor) -> Tensor:
+    return shape.new_empty(shape.shape[0])
+
+
+def _fake_backward(grad_kl: Tensor, shape: Tensor, *others: Any) -> tuple[Tensor, ...]:
+    rows, topics = shape.shape
+    return tuple(shape.new_empty(rows if wanted else 0, topics) for wanted in others[-4:])
+
+
+def _setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
+    ctx.save_for_backward(*inputs)
+
+
+def _backward(ctx: Any, grad_kl: Tensor) -> tuple[Tensor | None, ...]:
+    return gradients_of_rows(ctx, grad_kl, _backward_call)
+
+
+_call = differentiable(_op, fake=_fake, setup_context=_setup_context, backward=_backward)
+_backward_call = once_differentiable(_backward_op, fake=_fake_backward)
 
 
 def kl_weibull_gamma(
@@ -19,35 +44,30 @@ def kl_weibull_gamma(
     """KL(Weibull(shape, scale) ‖ Gamma(prior_alpha, prior_rate)), summed over each row.
 
     Σ_k γ a / k − a log(λ b) + log k + b λ Γ(1 + 1/k) + log Γ(a) − γ − 1, with k, λ = shape, scale,
-    a, b = prior_alpha, prior_rate and γ Euler's constant; in nats, computed in float64. Gradients
-    to all four. For small k, Γ(1 + 1/k) is huge: 4e6 at k = 0.1. In plain PyTorch there is no such
-    divergence; a draw of ``Weibull(scale, shape).log_prob(x) − Gamma(a, b).log_prob(x)`` has it
-    as mean.
+    a, b = prior_alpha, prior_rate and γ Euler's constant; in nats, computed in float64. Closed-form
+    gradients to all four. For small k, Γ(1 + 1/k) is huge: 4e6 at k = 0.1. In plain PyTorch there
+    is no such divergence; a draw of ``Weibull(scale, shape).log_prob(x) − Gamma(a, b).log_prob(x)``
+    has it as mean.
 
     Parameters
     ----------
-    shape : Tensor [..., K], float32 or float64 (half types too)
+    shape : Tensor [..., K], float32 or float64 (half types are computed in float32)
     scale, prior_alpha, prior_rate : Tensor broadcast against shape, such as [K], or a number
 
     Returns
     -------
     Tensor [...]
-        Of shape's dtype.
 
     Raises
     ------
     ValueError
-        If a parameter is not positive and finite (NaN instead on CUDA) or shape is 0-dimensional.
+        If a parameter is not positive (or NaN), naming its place in the rows [R, K] (NaN instead
+        on CUDA), if dtypes differ, or if shape is 0-dimensional. RuntimeError if the shapes do not
+        broadcast.
 
     Source: Zhang, Chen, Guo & Zhou, "WHAI: Weibull Hybrid Autoencoding Inference for Deep Topic
     Modeling", 2018, equation 8.
     """
-    check_rows("kl_weibull_gamma", "shape", shape)
-    k, scale, a, b = (
-        torch.as_tensor(x, dtype=torch.float64, device=shape.device)
-        for x in (shape, scale, prior_alpha, prior_rate)
-    )
-    check_positive("kl_weibull_gamma", shape=k, scale=scale, prior_alpha=a, prior_rate=b)
-    log_scale = scale.log() + b.log()  # of b x, whose prior is Gamma(a, 1)
-    kl = a * (_EULER / k - log_scale) + a.lgamma() + k.log() - _EULER - 1
-    return (kl + (log_scale + (1 + 1 / k).lgamma()).exp()).sum(-1).to(shape.dtype)
+    size, rows = as_rows("kl_weibull_gamma", "shape", shape, scale, prior_alpha, prior_rate)
+    kl: Tensor = _call(*rows)
+    return kl if kl.shape == size else kl.reshape(size)

@@ -29,6 +29,7 @@ def ops_and_inputs(name: str) -> tuple[Callable[..., Any], Callable[..., Any], l
         "bow_linear": [*batch[:3], logits],
         "kl_normal": [mean, mean.sin(), mean[0], mean[1]],
         "kl_dirichlet": [mean.exp(), mean[0].exp()],
+        "kl_weibull_gamma": [mean.exp(), mean.cos().exp(), mean[0].exp(), mean[1].exp()],
         "kl_gamma": [mean.exp(), mean.cos().exp(), mean[0].exp(), mean[1].exp()],
     }[name]
     floats = [
@@ -40,6 +41,7 @@ def ops_and_inputs(name: str) -> tuple[Callable[..., Any], Callable[..., Any], l
 
 NAMES = [f"product {mode}" for mode in MODES]
 NAMES += ["bow_mixture_log_likelihood", "bow_linear", "kl_normal", "kl_dirichlet", "kl_gamma"]
+NAMES += ["kl_weibull_gamma"]
 
 
 def finite(function: Callable[..., Any], args: list[Any], upstream: float = 1.0) -> list[Tensor]:
@@ -57,7 +59,7 @@ def refused(name: str, place: int, bad: float) -> bool:
     """What the docstrings say raises, or has no meaning: shapes and rates that are not positive."""
     if name == "bow_mixture_log_likelihood":
         return place == 0 and bad == -math.inf  # a proportion
-    return name in ("kl_dirichlet", "kl_gamma") and bad != math.inf
+    return name in ("kl_dirichlet", "kl_gamma", "kl_weibull_gamma") and bad != math.inf
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
