@@ -1,8 +1,9 @@
-"""Writes the measured table of README.md from rows that `python -m benchmarks` saved.
+"""Writes the measured tables of README.md from rows that `python -m benchmarks` saved.
 
     python scripts/readme_table.py [benchmarks/results/….jsonl] [--check]
 
-Without a file the newest of benchmarks/results is taken. With --check nothing is written, and the
+Without a file the newest of benchmarks/results is taken, and the newest gpu-….jsonl for the table
+of a GPU; a file that is given is one or the other. With --check nothing is written, and the
 exit code is 1 if README.md holds another table.
 """
 
@@ -21,6 +22,9 @@ from benchmarks.table import seconds  # noqa: E402
 
 PICTURE = ROOT / "docs" / "vocabulary.svg"  # of scripts/vocabulary_plot.py
 BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
+GPU_BEGIN, GPU_END = "<!-- measured on a GPU: begin -->", "<!-- measured on a GPU: end -->"
+TRAINING = "training | corpus | threads | documents/s | plain dense ProdLDA's | peak memory"
+VOCABULARY = "words | model | a document | peak memory"
 
 
 def op_lines(rows: list[Row]) -> list[str]:
@@ -125,10 +129,7 @@ def section(path: Path | None) -> str:
     ops = "op, with its backward | shape | ntm_fast, one thread | against | its time | floor"
     tables = [
         (f"{ops} | its time, {machine['cores']} threads | floor", op_lines(rows)),
-        (
-            "training | corpus | threads | documents/s | plain dense ProdLDA's | peak memory",
-            training_lines(rows),
-        ),
+        (TRAINING, training_lines(rows)),
         (
             "model, median of three seeds | corpus | NPMI | diversity | perplexity | training",
             quality_lines(rows),
@@ -138,28 +139,102 @@ def section(path: Path | None) -> str:
             " | perplexity | training",
             classical_lines(rows),
         ),
-        ("words | model | a document | peak memory", vocabulary_lines(rows)),
+        (VOCABULARY, vocabulary_lines(rows)),
     ]
     if PICTURE.exists():
         place = PICTURE.relative_to(ROOT)
         parts.append(f"![Time and memory against the size of the vocabulary]({place})")
-    for head, lines in tables:
-        if lines:
-            rule = "|" + " --- |" * (head.count("|") + 1)
-            parts.append("\n".join([f"| {head} |", rule, *lines]))
+    parts += formed(tables)
     return "\n\n".join(parts)
+
+
+def gpu_lines(rows: list[Row]) -> list[str]:
+    """One line a rival: of the likelihoods on every shape, of others where ours takes longest."""
+    groups: dict[str, dict[str, dict[str, Row]]] = {}
+    for row in rows:
+        if "ratio" in row and row.get("passes") != "forward" and row.get("dtype") == "float32":
+            how = "with batch norm" if row.get("batch_norm") else None
+            words = (row["shape"], *(row.get(n) for n in ("alpha", "precision", "layer")), how)
+            shape = ", ".join(word for word in words if word)
+            groups.setdefault(row["op"], {}).setdefault(shape, {})[row["subject"]] = row
+    lines = []
+    for op, shapes in groups.items():
+        shown = [shape for shape, found in shapes.items() if OURS in found]
+        if not op.endswith("likelihood"):
+            shown = sorted(shown, key=lambda shape: float(shapes[shape][OURS]["seconds"]))[-1:]
+        for shape in shown:
+            ours = shapes[shape].pop(OURS)
+            for rival, row in shapes[shape].items() or [("", {})]:
+                cells = [
+                    f"`{op}`",
+                    shape,
+                    seconds(ours["seconds"]),
+                    f"{ours['share_of_floor']:.0%}" if "share_of_floor" in ours else "",
+                    mebibytes(ours),
+                    rival,
+                    f"{row['ratio']:.1f} x" if row else "",
+                    mebibytes(row),
+                ]
+                lines.append(f"| {' | '.join(cells)} |")
+    return lines
+
+
+def mebibytes(row: Row) -> str:
+    """Peak memory."""
+    return f"{row['peak_bytes'] / 2**20:,.0f} MiB" if "peak_bytes" in row else ""
+
+
+def gpu_section(path: Path | None) -> str:
+    """What stands between the marks of the GPU."""
+    if path is None:
+        return "No results of a GPU are committed yet: `make gpu` makes them."
+    rows = list(saved.read(path).values())
+    machine = rows[-1]["machine"]
+    parts = [
+        f"{machine['gpu']}, driver {machine['driver']}, torch {machine['torch']},"
+        f" {machine['date']}; rows in `benchmarks/results/{path.name}`."
+    ]
+    tables = [
+        (
+            "op, with its backward | shape | ntm_fast | floor | its memory | against | its time"
+            " | its memory",
+            gpu_lines(rows),
+        ),
+        (TRAINING, training_lines(rows)),
+        (VOCABULARY, vocabulary_lines(rows)),
+    ]
+    return "\n\n".join([*parts, *formed(tables)])
+
+
+def formed(tables: list[tuple[str, list[str]]]) -> list[str]:
+    """Those of the tables that have lines, each below its head."""
+    return [
+        "\n".join([f"| {head} |", "|" + " --- |" * (head.count("|") + 1), *lines])
+        for head, lines in tables
+        if lines
+    ]
+
+
+def replaced(text: str, begin: str, end: str, new: str) -> str:
+    """The text with something else between two marks."""
+    before, rest = text.split(begin)
+    return f"{before}{begin}\n\n{new}\n\n{end}{rest.split(end)[1]}"
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("results", nargs="?", type=Path, default=saved.newest())
+    parser.add_argument("results", nargs="?", type=Path)
     parser.add_argument("--check", action="store_true")
     given = parser.parse_args()
     readme = ROOT / "README.md"
     text = readme.read_text(encoding="utf-8")
-    before, rest = text.split(BEGIN)
-    after = rest.split(END)[1]
-    new = f"{before}{BEGIN}\n\n{section(given.results)}\n\n{END}{after}"
+    new = text
+    of_gpu = given.results is not None and given.results.name.startswith("gpu-")
+    if not of_gpu:
+        new = replaced(new, BEGIN, END, section(given.results or saved.newest()))
+    if of_gpu or given.results is None:
+        path = given.results or saved.newest(gpu=True)
+        new = replaced(new, GPU_BEGIN, GPU_END, gpu_section(path))
     if given.check:
         return int(new != text)
     readme.write_text(new, encoding="utf-8")

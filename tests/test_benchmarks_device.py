@@ -137,6 +137,31 @@ def test_a_flipped_rejection_is_no_error_on_a_gpu(gpu: None) -> None:
     assert draws.error(value, truth) > 0.1
 
 
+def test_the_table_of_a_gpu(tmp_path: Path) -> None:
+    from scripts import readme_table
+
+    assert "make gpu" in readme_table.gpu_section(None)
+    header = {"gpu": "NVIDIA H100", "driver": "580.1", "torch": "2.11.0", "date": "2026-11-23"}
+    common = {"threads": 16, "dtype": "float32", "machine": header, "spread": 0.0}
+    product = {"op": "bow_product_log_likelihood", "precision": "medium", "batch_norm": True}
+    lines: list[dict[str, Any]] = [
+        {**product, "subject": "ntm_fast", "shape": "a", "seconds": 1e-3, "ratio": 1.0,
+         "share_of_floor": 0.5, "peak_bytes": 2**21},
+        {**product, "subject": "eager dense", "shape": "a", "seconds": 5e-3, "ratio": 5.0,
+         "peak_bytes": 2**30},
+        {**product, "subject": "ntm_fast", "shape": "b", "seconds": 2e-3, "ratio": 1.0},
+        {"op": "ProdLDA training", "subject": "ntm_fast", "shape": "arxiv", "seconds": 1.0,
+         "documents_per_second": 1e6},
+    ]  # fmt: skip
+    path = tmp_path / "gpu-x-2026-11-23.jsonl"
+    path.write_text("".join(json.dumps({**common, **line}) + "\n" for line in lines))
+    text = readme_table.gpu_section(path)
+    assert "NVIDIA H100, driver 580.1, torch 2.11.0, 2026-11-23" in text
+    assert "| a, medium, with batch norm | 1 ms | 50% | 2 MiB | eager dense | 5.0 x |" in text
+    assert "| b, medium, with batch norm | 2 ms |  |  |  |  |  |" in text
+    assert "| arxiv | 16 | 1,000,000 |" in text
+
+
 def test_without_a_gpu_it_says_so(tmp_path: Path) -> None:
     if torch.cuda.is_available():
         pytest.skip("there is a GPU")
