@@ -2,7 +2,8 @@
 
 Both learn 50 topics from the training documents of 20 Newsgroups on the same cores, in turns, with
 three seeds; both are measured by ntm_fast.metrics, the topics on the training documents and the
-perplexity on held-out words of the test documents. tomotopy's seconds are those of its sweeps
+perplexity on held-out words of the test documents. The topics of both are read in both ways, by
+relevance to the topic and by probability alone. tomotopy's seconds are those of its sweeps
 alone, ours those of `fit` with all that belongs to it. Needs tomotopy (from PyPI).
 """
 
@@ -25,7 +26,15 @@ from ntm_fast.data import Corpus
 SWEEPS = 200
 INFERENCE_SWEEPS = 100
 SEEDS = (0, 1, 2)
-MODEL = "ProdLDA"
+MODEL = "ProdLDA, quick"
+FIGURES = (
+    "npmi_10",
+    "diversity_25",
+    "npmi_10_by_probability",
+    "diversity_25_by_probability",
+    "perplexity",
+    "train_seconds",
+)
 TOMOTOPY = f"tomotopy LDA, {SWEEPS} sweeps"
 
 
@@ -73,10 +82,13 @@ def gibbs(seed: int, threads: int) -> dict[str, Any]:
     began = time.perf_counter()
     lda.fit(2 if QUICK else SWEEPS)
     seconds = time.perf_counter() - began
-    top = metrics.top_words(lda.beta, 25)
+    top = metrics.top_words(lda.beta, 25, relevance=metrics.RELEVANCE)
+    likely = metrics.top_words(lda.beta, 25)
     return {
         "npmi_10": float(np.mean(metrics.npmi(top, documents, n=10))),
         "diversity_25": float(metrics.topic_diversity(top, n=25)),
+        "npmi_10_by_probability": float(np.mean(metrics.npmi(likely, documents, n=10))),
+        "diversity_25_by_probability": float(metrics.topic_diversity(likely, n=25)),
         "perplexity": metrics.perplexity(lda, test),
         "train_seconds": seconds,
     }
@@ -85,7 +97,7 @@ def gibbs(seed: int, threads: int) -> dict[str, Any]:
 def ours(seed: int, threads: int) -> dict[str, Any]:
     """The same of ours."""
     row = quality.train(MODEL, seed, threads, **({"epochs": 2} if QUICK else {}))
-    return {name: row[name] for name in (*quality.FIGURES, "epochs")}
+    return {name: row[name] for name in (*FIGURES, "epochs")}
 
 
 def run(threads: int) -> list[dict[str, Any]]:
@@ -107,7 +119,7 @@ def run(threads: int) -> list[dict[str, Any]]:
         for subject, function in subjects.items():
             runs[subject].append(function(seed, threads))
     for subject, many in runs.items():
-        medians = {n: statistics.median(one[n] for one in many) for n in quality.FIGURES}
+        medians = {n: statistics.median(one[n] for one in many) for n in FIGURES}
         rows += [
             {**common, "subject": subject, "threads": threads, "seed": seed, **one}
             for seed, one in zip([*SEEDS[: len(many)], "median"], [*many, medians], strict=True)

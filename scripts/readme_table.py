@@ -17,10 +17,22 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 from benchmarks import saved  # noqa: E402
+from benchmarks.peers import PEERS, SOURCE  # noqa: E402
 from benchmarks.saved import OURS, Row  # noqa: E402
 from benchmarks.table import seconds  # noqa: E402
 
 PICTURE = ROOT / "docs" / "vocabulary.svg"  # of scripts/vocabulary_plot.py
+QUALITY = {  # columns of the models' quality, and their form
+    "npmi_10": ".3f",
+    "diversity_25": ".2f",
+    "npmi_10_by_probability": ".3f",
+    "diversity_25_by_probability": ".2f",
+    "c_v": ".2f",
+    "perplexity": ",.0f",
+    "perplexity_per_document": ",.0f",
+    "leading_topics": ".0f",
+    "train_seconds": ".0f",
+}
 BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
 GPU_BEGIN, GPU_END = "<!-- measured on a GPU: begin -->", "<!-- measured on a GPU: end -->"
 TRAINING = "training | corpus | threads | documents/s | plain dense ProdLDA's | peak memory"
@@ -88,13 +100,25 @@ def training_lines(rows: list[Row]) -> list[str]:
 
 
 def quality_lines(rows: list[Row]) -> list[str]:
-    """One line a model: medians over the seeds."""
-    return [
-        f"| {row['op'].removesuffix(' quality')} | {row['shape']} | {row['npmi_10']:.3f}"
-        f" | {row['diversity_25']:.2f} | {row['perplexity']:,.0f} | {row['train_seconds']:.0f} s |"
-        for row in rows
-        if row.get("subject") == "median"
-    ]
+    """One line a model, mean and spread over the seeds, then the other packages' on its corpus."""
+    means = [row for row in rows if row["op"].endswith(" quality") and row["subject"] == "mean"]
+    lines = []
+    for shape in dict.fromkeys(row["shape"] for row in means):
+        for row in (row for row in means if row["shape"] == shape):
+            cells = [row["op"].removesuffix(" quality"), shape]
+            for name, form in QUALITY.items():
+                spread = f" ± {row[name + '_spread']:{form}}" if row["seeds"] > 1 else ""
+                cells.append(f"{row[name]:{form}}{spread}" if name in row else "")
+            seeds = "one seed" if row["seeds"] == 1 else f"{row['seeds']} seeds"
+            lines.append(f"| {' | '.join(cells)} | {seeds}, {row['epochs']} epochs |")
+        for peer in PEERS:
+            if shape == f"{peer.corpus}, K=50":
+                lines.append(
+                    f"| {peer.system}, {peer.run} | {shape} | | | {peer.npmi:.3f}"
+                    f" | {peer.diversity:.2f} | {peer.c_v:.2f} | {peer.perplexity:,.0f} | | |"
+                    f" {peer.seconds:.0f} | {SOURCE} |"
+                )
+    return lines
 
 
 def vocabulary_lines(rows: list[Row]) -> list[str]:
@@ -108,12 +132,18 @@ def vocabulary_lines(rows: list[Row]) -> list[str]:
 
 def classical_lines(rows: list[Row]) -> list[str]:
     """One line a system: medians over the seeds."""
-    return [
-        f"| {row['subject']} | {row['shape']} | {row['threads']} | {row['npmi_10']:.3f}"
-        f" | {row['diversity_25']:.2f} | {row['perplexity']:,.0f} | {row['train_seconds']:.0f} s |"
-        for row in rows
-        if row["op"] == "classical bar" and row.get("seed") == "median"
-    ]
+    lines = []
+    for row in rows:
+        if row["op"] == "classical bar" and row.get("seed") == "median":
+            pairs = [f"{row['npmi_10']:.3f} | {row['diversity_25']:.2f}"]
+            likely = row.get("npmi_10_by_probability")  # else that is what the pair is
+            likely = f"{likely:.3f} | {row['diversity_25_by_probability']:.2f}" if likely else None
+            pairs = [*pairs, likely] if likely else [" | ", *pairs]
+            lines.append(
+                f"| {row['subject']} | {row['shape']} | {row['threads']} | {' | '.join(pairs)}"
+                f" | {row['perplexity']:,.0f} | {row['train_seconds']:.0f} s |"
+            )
+    return lines
 
 
 def section(path: Path | None) -> str:
@@ -131,11 +161,14 @@ def section(path: Path | None) -> str:
         (f"{ops} | its time, {machine['cores']} threads | floor", op_lines(rows)),
         (TRAINING, training_lines(rows)),
         (
-            "model, median of three seeds | corpus | NPMI | diversity | perplexity | training",
+            "model | corpus | NPMI, by relevance | diversity, by relevance | NPMI, by probability"
+            " | diversity, by probability | C_v | perplexity of held-out words"
+            " | perplexity per document | topics that lead a document | seconds | measured",
             quality_lines(rows),
         ),
         (
-            "against Gibbs sampling, median of three seeds | corpus | threads | NPMI | diversity"
+            "against Gibbs sampling, median of three seeds | corpus | threads | NPMI, by relevance"
+            " | diversity, by relevance | NPMI, by probability | diversity, by probability"
             " | perplexity | training",
             classical_lines(rows),
         ),

@@ -8,9 +8,19 @@ import scipy.sparse as sp
 import torch
 
 from benchmarks import __main__ as command
-from benchmarks import classical, floor, processes, rows, timing, vocabulary
+from benchmarks import (
+    classical,
+    corpora,
+    floor,
+    processes,
+    quality,
+    rows,
+    timing,
+    vocabulary,
+)
 from ntm_fast import metrics
 from ntm_fast.data import Corpus
+from tests.blocks import block_corpus
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -79,3 +89,28 @@ def test_gibbs_sampling_is_measured_as_our_models_are() -> None:
     top = {frozenset(topic) for topic in metrics.top_words(lda.beta, 6).tolist()}
     assert top == {frozenset(range(6)), frozenset(range(6, 12))}
     assert 6 < metrics.perplexity(lda, corpus) < 8
+
+
+def test_quality_sums_up_its_seeds() -> None:
+    runs = [
+        {"op": "A quality", "subject": f"seed {s}", "npmi_10": 0.1 * s, "perplexity": 700.0}
+        for s in (1, 3)
+    ]
+    mean = quality.summary(runs)
+    assert mean["subject"] == "mean"
+    assert mean["seeds"] == 2
+    assert mean["npmi_10"] == pytest.approx(0.2)
+    assert mean["npmi_10_spread"] == pytest.approx(0.1 * 2**0.5)
+    assert mean["perplexity_spread"] == 0
+    assert "c_v" not in mean
+    assert quality.summary(runs[:1])["npmi_10_spread"] == 0
+
+
+def test_quality_of_a_model(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(corpora, "corpus", lambda name, split="train": block_corpus())
+    *_, mean = quality.rows_of("ProdLDA, quick", 1, seeds=(0,), n_topics=4, epochs=2)
+    assert mean["epochs"] == 2
+    assert mean["shape"] == "20ng_prodlda, K=4"
+    assert 0 < mean["diversity_25"] <= 1
+    assert 1 <= mean["leading_topics"] <= 4
+    assert mean["perplexity"] > 1
