@@ -36,7 +36,7 @@ class TrainingSettings:
     warm_up : epochs, see kl_schedule
     free_bits : nats of KL a document that cost nothing to use
     diversity : weight of the topics' overlap, which keeps them from being learned twice over;
-        in nats a document, see `ntm_fast.models.decoders.overlap`
+        in nats a document, turned up with the KL term; see `ntm_fast.models.decoders.overlap`
     prior_burn_in : epochs before a learned prior moves
     validation : share of the documents held out to decide when to stop, 0 for none
     patience : epochs without a better validation ELBO before training stops, None for never;

@@ -156,8 +156,11 @@ class Trainer:
     def loss(self, batch: Batch, seed: Tensor, weight: float) -> Loss:
         """The loss of a batch at a weight of the KL term; on a GPU nothing waits for it."""
         settings = self.settings
+        diversity = settings.diversity  # by and by, as the KL term: topics form before they part
+        if settings.kl_weight > 0:
+            diversity *= weight / settings.kl_weight
         return self.model.loss(
-            batch, seed, weight, settings.n_samples, settings.free_bits, settings.diversity
+            batch, seed, weight, settings.n_samples, settings.free_bits, diversity
         )
 
     def step(self, loss: Loss) -> None:

@@ -59,6 +59,22 @@ def test_every_decoder_has_it(name: str) -> None:
     assert any(p.grad is not None and p.grad.abs().sum() > 0 for p in decoder.parameters())
 
 
+def test_it_is_turned_up_with_the_kl_term() -> None:
+    from ntm_fast.data import CorpusTensors
+    from ntm_fast.models import TopicModel
+    from ntm_fast.training import Trainer, TrainingSettings
+
+    torch.manual_seed(0)
+    model = TopicModel(40, ModelSettings(n_topics=3)).eval()
+    batch = CorpusTensors(block_corpus(n_documents=12)).batch(torch.arange(12))
+    seed = torch.tensor(1)
+    without, with_it = (
+        Trainer(model, TrainingSettings(kl_weight=4.0, diversity=d), seed=0).loss(batch, seed, 2.0)
+        for d in (0.0, 6.0)
+    )
+    torch.testing.assert_close(with_it.loss - without.loss, 3 * model.decoder.overlap())
+
+
 def test_it_costs_what_it_is_weighted_with() -> None:
     from ntm_fast.data import CorpusTensors
     from ntm_fast.models import TopicModel
