@@ -78,7 +78,8 @@ def side_by_side(name: str, threads: int) -> list[dict[str, Any]]:
         ("ProdLDA", BASELINE): lambda: dense.epoch(matrix)
     }
     documents = {("ProdLDA", BASELINE): matrix.shape[0]}
-    for model, subject, changes in VARIANTS[name]:
+    recorded = [("ProdLDA", f"{OURS}, CUDA graphs", {"cuda_graphs": True})]
+    for model, subject, changes in VARIANTS[name] + device.pick([], recorded):
         if device.is_cuda() and "optimiser" in changes:
             continue  # there it is the same Adam
         recipe = RECIPES[model].changed(n_topics=N_TOPICS, **changes)

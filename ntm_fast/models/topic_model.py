@@ -79,7 +79,7 @@ class TopicModel(nn.Module):
         self,
         batch: Batch,
         seed: Tensor,
-        kl_weight: float = 1.0,
+        kl_weight: Tensor | float = 1.0,
         n_samples: int = 1,
         free_bits: float = 0.0,
         diversity: float = 0.0,

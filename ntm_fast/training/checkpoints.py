@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 FORMAT = "ntm_fast checkpoint"
 VERSION = 1
-MAY_CHANGE = ("epochs", "patience")  # settings that a resumed run may have otherwise
+MAY_CHANGE = ("epochs", "patience", "cuda_graphs")  # settings that a resumed run may have otherwise
 
 
 def save(trainer: Trainer, path: Path, corpus: Corpus) -> None:

@@ -43,11 +43,14 @@ class Resident:
         """Nonzeros of each part."""
         return [int(self._lengths[part].sum()) for part in parts]
 
+    def places(self, parts: Sequence[Tensor]) -> Iterator[tuple[Tensor, int]]:
+        """Rows of each part on the device, and how many nonzeros they have."""
+        if parts:
+            there = torch.cat(list(parts)).to(self.device).split([part.numel() for part in parts])
+            yield from zip(there, self.sizes(parts), strict=True)
+
     def batches(self, parts: Sequence[Tensor]) -> Iterator[Batch]:
-        if not parts:
-            return
-        there = torch.cat(list(parts)).to(self.device).split([part.numel() for part in parts])
-        for rows, size in zip(there, self.sizes(parts), strict=True):
+        for rows, size in self.places(parts):
             yield self.corpus.batch(rows, size)
 
     def batch(self, rows: Tensor) -> Batch:

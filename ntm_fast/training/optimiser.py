@@ -261,4 +261,7 @@ def optimiser_for(model: TopicModel, settings: TrainingSettings) -> torch.optim.
     }
     if all(p.device.type == "cpu" and p.dtype in DTYPES for p in model.parameters()):
         return Adam(model.parameters(), lazy=settings.optimiser == "lazy-adam", **options)
+    if settings.cuda_graphs:  # a recorded step reads the rate of the day from the device
+        options["lr"] = torch.tensor(settings.learning_rate, device=model.device)
+        options["capturable"] = True
     return torch.optim.Adam(model.parameters(), fused=True, **options)

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from torch import nn
+from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from ntm_fast.models import TopicModel
@@ -49,8 +49,12 @@ def learning_rate(settings: TrainingSettings, epochs: float) -> float:
 def set_learning_rate(optimiser: Optimizer, settings: TrainingSettings, epochs: float) -> None:
     """Give the optimiser its rate for the step that is `epochs` into the run."""
     if settings.learning_rate_schedule != "constant" or settings.learning_rate_warm_up:
+        rate = learning_rate(settings, epochs)
         for group in optimiser.param_groups:
-            group["lr"] = learning_rate(settings, epochs)
+            if isinstance(group["lr"], Tensor):
+                group["lr"].fill_(rate)
+            else:
+                group["lr"] = rate
 
 
 @contextmanager

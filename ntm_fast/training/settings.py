@@ -45,6 +45,9 @@ class TrainingSettings:
         `torch.set_float32_matmul_precision`; sums, losses and statistics stay float32. What each
         comes to on this machine, `ntm-fast info` says; "medium" rounds operands to bfloat16 where
         that is faster
+    cuda_graphs : on a GPU that holds the corpus, record each shape of step once and replay it: one
+        launch instead of hundreds, for models so small that launching takes longer than computing.
+        Not with em_steps or prior_burn_in, nor posterior "gaussian"
     """
 
     epochs: int = 100
@@ -66,6 +69,7 @@ class TrainingSettings:
     validation: float = 0.1
     patience: int | None = 20
     precision: str = "highest"
+    cuda_graphs: bool = False
 
     def __post_init__(self) -> None:
         checks.normalise(

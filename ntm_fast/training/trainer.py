@@ -21,11 +21,12 @@ from ntm_fast.ops._device_errors import raise_device_errors
 from ntm_fast.training import checkpoints
 from ntm_fast.training.deferral import Deferral
 from ntm_fast.training.diagnosis import NotFiniteError, first_not_finite
-from ntm_fast.training.feed import Feed, feed_for
+from ntm_fast.training.feed import Feed, Resident, feed_for
 from ntm_fast.training.interrupt import Interrupt
 from ntm_fast.training.optimiser import optimiser_for
 from ntm_fast.training.precision import matmul_precision
 from ntm_fast.training.progress import Bar
+from ntm_fast.training.replay import CudaRecorder, Replays, why_not
 from ntm_fast.training.schedules import kl_weight, phases, set_learning_rate
 from ntm_fast.training.settings import TrainingSettings
 from ntm_fast.training.state import Epoch, State, TrainingInterrupted
@@ -61,6 +62,9 @@ class Trainer:
         callback: Callable[[Epoch], bool | None] | None = None,
         checkpoint: str | os.PathLike[str] | None = None,
     ) -> None:
+        reason = why_not(settings, model.settings.posterior) if settings.cuda_graphs else None
+        if reason is not None:
+            raise ValueError(f"cuda_graphs is True, but {reason}; expected False")
         self.model, self.settings = model, settings
         self.progress, self.callback = progress, callback
         self.checkpoint = None if checkpoint is None else Path(checkpoint)
@@ -101,6 +105,7 @@ class Trainer:
         self._stopped = False
         checkpoints.check_corpus(self, corpus)
         feed = self._feed(corpus)
+        self._replays = self._replayed(feed)
         logger.info("training on %s", feed.place)
         rows = torch.from_numpy(np.flatnonzero(np.diff(corpus.indptr)))  # not the empty documents
         steps = -(-rows.numel() // self.settings.batch_size)
@@ -126,23 +131,32 @@ class Trainer:
         start = self.generator.get_state()
         order = rows[torch.randperm(rows.numel(), generator=self.generator, device="cpu")]
         parts = order.split(settings.batch_size)
-        seeds = draw_seeds(self.generator, len(parts)).unbind()
+        draws = draw_seeds(self.generator, len(parts))
+        seeds = draws.unbind()
         read_every = 1 if self.model.device.type == "cpu" else READ_EVERY
         pending: list[Loss] = []
         begin, documents_before = time.perf_counter(), state.documents
         self.model.train()
-        for batch in feed.batches(parts[state.step :]):
+        replays = self._replays
+        seeds_there = draws.to(self.model.device).unbind() if replays else seeds
+        left = parts[state.step :]
+        for batch in feed.batches(left) if replays is None else replays.feed.places(left):
             step = state.step
             epochs = state.epoch + step / len(parts)
             weight = kl_weight(settings, epochs)
             set_learning_rate(self.optimiser, settings, epochs)
             self._enter(state.epoch, step)
-            self._deferral.catch_up(batch)
-            loss = self.loss(batch, seeds[step], weight)
+            if isinstance(batch, Batch):
+                self._deferral.catch_up(batch)
+                loss = self.loss(batch, seeds[step], weight)
+            else:
+                assert replays is not None
+                loss = replays(*batch, seeds_there[step], weight)
             pending.append(loss)
             if len(pending) >= read_every or step + 1 == len(parts):
                 self._read(pending, step + 1, feed, parts, seeds)
-            self.step(loss)
+            if replays is None:
+                self.step(loss)
             state.step += 1
             if not pending:
                 rate = (state.documents - documents_before) / (time.perf_counter() - begin)
@@ -153,7 +167,7 @@ class Trainer:
                 self._stop(start, corpus)
         self.rate = (state.documents - documents_before) / (time.perf_counter() - begin)
 
-    def loss(self, batch: Batch, seed: Tensor, weight: float) -> Loss:
+    def loss(self, batch: Batch, seed: Tensor, weight: Tensor | float) -> Loss:
         """The loss of a batch at a weight of the KL term; on a GPU nothing waits for it."""
         settings = self.settings
         diversity = settings.diversity  # by and by, as the KL term: topics form before they part
@@ -169,6 +183,19 @@ class Trainer:
             parameter.grad = None
         loss.loss.backward()
         self.optimiser.step()
+
+    def train_on(self, batch: Batch, seed: Tensor, weight: Tensor | float) -> Loss:
+        """`loss` and `step`."""
+        loss = self.loss(batch, seed, weight)
+        self.step(loss)
+        return loss
+
+    def _replayed(self, feed: Feed) -> Replays | None:
+        if not (self.settings.cuda_graphs and isinstance(feed, Resident)):
+            return None
+        if self.model.device.type != "cuda":
+            return None
+        return Replays(feed, self.train_on, CudaRecorder(self.model.device))
 
     def _feed(self, corpus: Corpus) -> Feed:
         reserved = 4 * sum(p.nbytes for p in self._parameters)  # gradients, Adam, working memory

@@ -156,3 +156,14 @@ def test_a_model_moves_between_devices() -> None:
     there = run.model.eval().topic_proportions(CORPUS).cpu()
     here = copy.deepcopy(run.model).to("cpu").topic_proportions(CORPUS)
     torch.testing.assert_close(there, here, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["ProdLDA", "NVLDA", "DirichletVAE", "LDAVAE"])
+def test_recorded_steps_train_alike(name: str) -> None:
+    changes = {"epochs": 8, "kl_schedule": "linear", "warm_up": 4}
+    changes |= {"learning_rate_schedule": "cosine"}
+    runs = [trainer(name, cuda_graphs=wanted, **changes) for wanted in (False, True)]
+    plain, replayed = (run.fit(CORPUS) for run in runs)
+    assert runs[1]._replays is not None
+    assert any(shape.replay for shape in runs[1]._replays.shapes.values())
+    assert [e.elbo for e in replayed] == pytest.approx([e.elbo for e in plain], rel=1e-3)

@@ -18,6 +18,8 @@ from ntm_fast.models import TopicModel
 from ntm_fast.models.decoders import DECODERS
 from ntm_fast.models.posteriors import POSTERIORS
 from ntm_fast.models.settings import ModelSettings
+from ntm_fast.training import TrainingSettings
+from ntm_fast.training.replay import why_not
 
 WORDS, DOCUMENTS, NONZEROS = 50, 7, 90
 FITTING = [
@@ -45,13 +47,20 @@ def fake_batch() -> Batch:
     )
 
 
-def step(posterior: str, decoder: str, **settings: object) -> Tensor:
+def step(
+    posterior: str,
+    decoder: str,
+    seed: Tensor | None = None,
+    weight: Tensor | float = 1.0,
+    **settings: object,
+) -> Tensor:
     model = TopicModel(
         WORDS,
         ModelSettings(n_topics=4, hidden=(8, 8), posterior=posterior, decoder=decoder, **settings),
     )
     optimiser = torch.optim.Adam(model.parameters(), fused=True)
-    loss = model.loss(fake_batch(), torch.tensor(3), 1.0, n_samples=2, free_bits=0.1)
+    seed = torch.tensor(3) if seed is None else seed  # a CPU's, which can be read
+    loss = model.loss(fake_batch(), seed, weight, n_samples=2, free_bits=0.1)
     loss.loss.backward()
     optimiser.step()
     return loss.loss
@@ -60,6 +69,17 @@ def step(posterior: str, decoder: str, **settings: object) -> Tensor:
 @pytest.mark.parametrize(("posterior", "decoder"), FITTING)
 def test_no_part_of_a_model_waits(fake: FakeTensorMode, posterior: str, decoder: str) -> None:
     assert step(posterior, decoder).shape == ()
+
+
+@pytest.mark.parametrize(("posterior", "decoder"), FITTING)
+def test_what_can_be_recorded(fake: FakeTensorMode, posterior: str, decoder: str) -> None:
+    """Seed and weight may be the device's own, but where the trainer refuses to record."""
+    seed, weight = torch.empty((), dtype=torch.int64), torch.empty(())
+    if why_not(TrainingSettings(), posterior) is None:
+        assert step(posterior, decoder, seed, weight).shape == ()
+    else:
+        with pytest.raises(DataDependentOutputException):
+            step(posterior, decoder, seed, weight)
 
 
 @pytest.mark.parametrize("inputs", ["counts", "log1p", "normalised"])
