@@ -82,7 +82,7 @@ class TopicModel(nn.Module):
         kl_weight: Tensor | float = 1.0,
         n_samples: int = 1,
         free_bits: float = 0.0,
-        diversity: float = 0.0,
+        diversity: Tensor | float = 0.0,
     ) -> Loss:
         """−ELBO of a batch, averaged over its documents: what training minimises.
 
@@ -110,7 +110,7 @@ class TopicModel(nn.Module):
         means = [likelihood.mean() for likelihood in likelihoods]
         mean = means[0] if n_samples == 1 else torch.stack(means).mean()
         loss = kl_weight * paid - mean
-        if diversity > 0:
+        if isinstance(diversity, Tensor) or diversity > 0:  # a GPU's value is not looked at
             loss = loss + diversity * self.decoder.overlap()
         if log_weights:
             f, weights = torch.stack(likelihoods), torch.stack(log_weights)

@@ -170,9 +170,10 @@ class Trainer:
     def loss(self, batch: Batch, seed: Tensor, weight: Tensor | float) -> Loss:
         """The loss of a batch at a weight of the KL term; on a GPU nothing waits for it."""
         settings = self.settings
-        diversity = settings.diversity  # by and by, as the KL term: topics form before they part
-        if settings.kl_weight > 0:
-            diversity *= weight / settings.kl_weight
+        diversity: Tensor | float = settings.diversity
+        if settings.diversity > 0 and settings.kl_weight > 0:
+            # By and by, as the KL term: topics form before they part.
+            diversity = diversity * weight / settings.kl_weight
         return self.model.loss(
             batch, seed, weight, settings.n_samples, settings.free_bits, diversity
         )

@@ -60,7 +60,7 @@ def step(
     )
     optimiser = torch.optim.Adam(model.parameters(), fused=True)
     seed = torch.tensor(3) if seed is None else seed  # a CPU's, which can be read
-    loss = model.loss(fake_batch(), seed, weight, n_samples=2, free_bits=0.1)
+    loss = model.loss(fake_batch(), seed, weight, 2, free_bits=0.1, diversity=weight)
     loss.loss.backward()
     optimiser.step()
     return loss.loss
