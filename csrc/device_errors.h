@@ -24,6 +24,8 @@ constexpr int64_t note_value_limit = int64_t{1} << 29;
 
 // Where the notes of an op go, on the current device; null if there is no such memory.
 uint64_t* device_notes(NotingOp op);
+// The same, but null where no op has asked for them yet: does not start CUDA.
+uint64_t* device_notes_if_any(NotingOp op);
 
 // Throws std::invalid_argument if there is a note, and forgets it.
 void raise_device_errors();

@@ -15,7 +15,7 @@ void raise_device_errors() {
                                       "0 <= row < D",
                                       "at least as many as the rows have"};
   for (int op = 0; op < int(NotingOp::count); ++op) {
-    volatile uint64_t* const place = device_notes(NotingOp(op));
+    volatile uint64_t* const place = device_notes_if_any(NotingOp(op));
     const uint64_t note = place ? *place : 0;
     if (note == 0) continue;
     *place = 0;

@@ -99,6 +99,7 @@ def test_an_op_has_its_files(op: str) -> None:
     expected += [f"tests/ops/test_{op}.py", f"benchmarks/ops/bench_{op}.py"]
     if is_compiled(op):
         expected += [f"csrc/{op}.h", f"csrc/{op}.cpp", f"csrc/cpu/{op}.cpp"]
+        expected += [f"csrc/{op}_cuda.cpp", f"csrc/cuda/{op}.cu"]
     assert not [name for name in expected if not (ROOT / name).is_file()]
 
 

@@ -4,18 +4,32 @@
 
 namespace ntm_fast {
 
+namespace {
+
+// Once they are there, they stay: kernels may still be writing when the process ends.
+uint64_t* all_notes = nullptr;
+
+uint64_t* make_notes() {
+  void* memory = nullptr;
+  const unsigned flags = cudaHostAllocMapped | cudaHostAllocPortable;
+  if (cudaHostAlloc(&memory, sizeof(uint64_t) * size_t(NotingOp::count), flags) != cudaSuccess) {
+    cudaGetLastError();
+    return nullptr;
+  }
+  for (int i = 0; i < int(NotingOp::count); ++i) static_cast<uint64_t*>(memory)[i] = 0;
+  __atomic_store_n(&all_notes, static_cast<uint64_t*>(memory), __ATOMIC_RELEASE);
+  return static_cast<uint64_t*>(memory);
+}
+
+}  // namespace
+
 uint64_t* device_notes(NotingOp op) {
-  // Kept for the life of the process: kernels may still be writing when it ends.
-  static uint64_t* const notes = [] {
-    void* memory = nullptr;
-    const unsigned flags = cudaHostAllocMapped | cudaHostAllocPortable;
-    if (cudaHostAlloc(&memory, sizeof(uint64_t) * size_t(NotingOp::count), flags) != cudaSuccess) {
-      cudaGetLastError();
-      return static_cast<uint64_t*>(nullptr);
-    }
-    for (int i = 0; i < int(NotingOp::count); ++i) static_cast<uint64_t*>(memory)[i] = 0;
-    return static_cast<uint64_t*>(memory);
-  }();
+  static uint64_t* const notes = make_notes();
+  return notes ? notes + int(op) : nullptr;
+}
+
+uint64_t* device_notes_if_any(NotingOp op) {
+  uint64_t* const notes = __atomic_load_n(&all_notes, __ATOMIC_ACQUIRE);
   return notes ? notes + int(op) : nullptr;
 }
 

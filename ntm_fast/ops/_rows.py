@@ -21,7 +21,7 @@ def as_rows(op: str, name: str, *arguments: Tensor | float) -> tuple[torch.Size,
     if first.dim() == 2 and all(_is_plain(a, first) for a in arguments[1:]):  # most calls
         plain = (widen(cast(Tensor, a)) for a in arguments[1:])
         return first.shape[:1], [first, *(a if a.dim() == 2 else a.unsqueeze(0) for a in plain)]
-    others = [widen(a) if isinstance(a, Tensor) else first.new_tensor(a) for a in arguments[1:]]
+    others = [widen(a) if isinstance(a, Tensor) else first.new_full((), a) for a in arguments[1:]]
     if first.dim() and all(t.shape in (first.shape, first.shape[-1:]) for t in others):
         shape = first.shape
     else:

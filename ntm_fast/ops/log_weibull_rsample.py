@@ -38,7 +38,7 @@ def log_weibull_rsample(shape: Tensor, scale: Tensor | float, seed: Tensor) -> T
     Modeling", 2018, equation 4.
     """
     wide = widen(shape)
-    wide_scale = torch.as_tensor(scale, dtype=wide.dtype, device=wide.device)
+    wide_scale = scale.to(wide) if isinstance(scale, Tensor) else wide.new_full((), scale)
     k, lam = torch.broadcast_tensors(wide, wide_scale)
     check_positive("log_weibull_rsample", shape=k, scale=lam)
     log_exponential = log_gamma_rsample(torch.ones_like(k), seed)
