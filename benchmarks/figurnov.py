@@ -8,8 +8,7 @@ documents.
 
 A run that was stopped goes on where it was, from its checkpoint in --folder; one that has its row
 is not run again. --epochs shortens the recipe's 511 passes, which take a core about 15 minutes a
-run: burn-in and warm-up in proportion, while the learning rate grows as much and falls along a
-cosine.
+run: burn-in and warm-up in proportion, while the learning rate grows as much.
 """
 
 from __future__ import annotations
@@ -49,7 +48,6 @@ def recipe(scheme: str, epochs: int) -> Recipe:
             prior_burn_in=round(share * paper.training.prior_burn_in),
             warm_up=round(share * paper.training.warm_up),
             learning_rate=paper.training.learning_rate / share,
-            learning_rate_schedule="cosine",
         )
     if scheme == "implicit":
         return paper
@@ -118,7 +116,6 @@ def train(
         "seed": int(seed),
         "steps": epochs * steps,
         "learning_rate": chosen.training.learning_rate,
-        "learning_rate_schedule": chosen.training.learning_rate_schedule,
         "burn_in_steps": chosen.training.prior_burn_in * steps,
         "perplexity_per_document": perplexity(),
         "perplexity_per_word": metrics.perplexity(model, test, "per_word"),
