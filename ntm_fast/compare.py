@@ -15,8 +15,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from ntm_fast.cli_support import replacing
 from ntm_fast.data import Corpus
+from ntm_fast.data.folders import replacing_file
 
 Row = dict[str, Any]
 HELD_OUT = 0.1  # share of the documents that perplexity is measured on
@@ -191,5 +191,5 @@ def save(rows: Sequence[Row], path: str | os.PathLike[str]) -> None:
         text.write(json.dumps(list(rows), indent=1) + "\n")
     else:
         text.writelines(json.dumps(row) + "\n" for row in rows)
-    with replacing(target) as partial:
+    with replacing_file(target) as partial:
         partial.write_text(text.getvalue(), encoding="utf-8", newline="")

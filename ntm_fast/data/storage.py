@@ -13,13 +13,14 @@ from __future__ import annotations
 
 import json
 import os
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from ntm_fast.data.folders import read_metadata, replacing_folder
 
 if TYPE_CHECKING:
     from ntm_fast.data.corpus import Corpus
@@ -38,29 +39,12 @@ def save(corpus: Corpus, folder: str | os.PathLike[str], *, overwrite: bool = Fa
         raise ValueError(f"{corpus!r} has no words to save to {str(target)!r}")
     _require_free(target, overwrite)
     try:
-        _replace(corpus, target)
+        with replacing_folder(target) as written:
+            _write(corpus, written)
     except OSError as error:
         message = f"cannot save the corpus to {target}: {error.strerror or error}"
         # With its number the error keeps its class, such as PermissionError.
         raise OSError(*([error.errno] if error.errno else []), message) from error
-
-
-def _replace(corpus: Corpus, target: Path) -> None:
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.name}.") as scratch:
-        # The folder itself is made by mkdir, so that it gets ordinary permissions.
-        written = Path(scratch, "new")
-        written.mkdir()
-        _write(corpus, written)
-        old = Path(scratch, "old")
-        if target.exists():
-            os.rename(target, old)
-        try:
-            os.rename(written, target)
-        except OSError:
-            if old.exists():
-                os.rename(old, target)
-            raise
 
 
 def load(cls: type[Corpus], folder: str | os.PathLike[str]) -> Corpus:
@@ -127,18 +111,7 @@ def _write(corpus: Corpus, folder: Path) -> None:
 
 def _read_metadata(root: Path) -> dict[str, Any]:
     path = root / METADATA
-    if not path.is_file():
-        raise FileNotFoundError(f"{root} is not a saved corpus: {path} does not exist")
-    try:
-        metadata = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise ValueError(f"{path} is damaged: {error}") from None
-    if not isinstance(metadata, dict) or metadata.get("format") != FORMAT:
-        raise ValueError(f'{path} does not describe a corpus: expected "format": "{FORMAT}"')
-    if metadata.get("version") != VERSION:
-        raise ValueError(
-            f"{path} has version {metadata.get('version')!r}, this release reads {VERSION}"
-        )
+    metadata = read_metadata(path, "corpus", VERSION)
     for name in ("n_documents", "n_words", "n_nonzeros"):
         if type(metadata.get(name)) is not int:
             raise ValueError(f"{path}: {name} must be a whole number, got {metadata.get(name)!r}")

@@ -9,12 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ntm_fast.data.folders import known_fields
 from ntm_fast.models.backend import choose_device
-from ntm_fast.models.storage import load_model, save_model
+from ntm_fast.models.storage import METADATA, load_model, save_model
 from ntm_fast.training import Epoch
 
 if TYPE_CHECKING:
     from ntm_fast.estimator.base import TopicEstimator
+
+_NEEDED = {"estimator": str, "parameters": dict, "named_columns": bool, "history": list}
 
 
 def save(estimator: TopicEstimator, folder: str | os.PathLike[str], *, overwrite: bool) -> None:
@@ -31,10 +34,15 @@ def save(estimator: TopicEstimator, folder: str | os.PathLike[str], *, overwrite
 def load(cls: type[TopicEstimator], folder: str | os.PathLike[str]) -> TopicEstimator:
     """See `TopicEstimator.load`."""
     model, vocabulary, metadata = load_model(folder, ops=cls._ops)
-    parameters = dict(metadata["parameters"])
+    path = Path(folder, METADATA)
+    for name, kind in _NEEDED.items():
+        if not isinstance(metadata.get(name), kind):
+            raise ValueError(f"{path} is damaged: {name} is {metadata.get(name)!r}")
+    found = _class_of(cls, metadata["estimator"], folder)
+    parameters = known_fields(path, dict(metadata["parameters"]), set(found().get_params()))
     if parameters.get("hidden") is not None:
         parameters["hidden"] = tuple(parameters["hidden"])
-    loaded = _class_of(cls, metadata["estimator"], folder)(**parameters)
+    loaded = found(**parameters)
     loaded.model_ = model.to(choose_device(loaded.device))
     loaded.vocabulary_ = vocabulary
     loaded.n_features_in_ = len(vocabulary)

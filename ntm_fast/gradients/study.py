@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import io
 import math
 import os
-import tempfile
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +14,7 @@ import torch
 from numpy.typing import ArrayLike
 from torch import Tensor
 
+from ntm_fast.data.folders import replacing_file
 from ntm_fast.gradients.schemes import SCHEMES, Objective, Scheme
 from ntm_fast.models import checks
 from ntm_fast.models.backend import Ops, resolve
@@ -79,18 +78,17 @@ class Study:
         figure = Figure(figsize=(9, 0.35 * len(names) + 1.5), layout="constrained")
         left, right = figure.subplots(1, 2, sharey=True)
         rows = self.rows[::-1]
-        left.barh(names, [r.bias for r in rows], xerr=[r.bias_error for r in rows])
+        bias, errors = [r.bias for r in rows], [r.bias_error for r in rows]
+        left.errorbar(bias, names, xerr=errors, fmt="o", capsize=3)
         left.set_xlabel("bias / ‖gradient‖, with standard error")
-        right.barh(names, [r.variance for r in rows])
-        right.set_xscale("log")
+        right.plot([r.variance for r in rows], names, "o")
+        right.set_xscale("log")  # on which bars would begin nowhere
+        for axes in (left, right):
+            axes.grid(axis="x", alpha=0.3)
         right.set_xlabel("variance of one draw / ‖gradient‖²")
         figure.suptitle(f"Gradients of {self.n_topics} concentrations, {self.draws:,} draws each")
-        picture = io.BytesIO()
-        figure.savefig(picture, format=target.suffix.removeprefix(".") or "png", dpi=150)
-        handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
-        with os.fdopen(handle, "wb") as file:
-            file.write(picture.getvalue())
-        os.replace(name, target)
+        with replacing_file(target) as written:
+            figure.savefig(written, format=target.suffix.removeprefix(".") or "png", dpi=150)
 
 
 def study(

@@ -23,6 +23,8 @@ FLAGS = (
 class ModelSettings:
     """Encoder, posterior and decoder of a topic model; defaults are ProdLDA's.
 
+    Models saved before a field existed are read with its default, which has to mean what they did.
+
     Attributes
     ----------
     n_topics : K

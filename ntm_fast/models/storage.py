@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import tempfile
 from collections.abc import Sequence
 from dataclasses import asdict, fields
 from pathlib import Path
@@ -20,6 +19,7 @@ import safetensors
 import safetensors.torch
 
 import ntm_fast
+from ntm_fast.data.folders import known_fields, read_metadata, replacing_folder
 from ntm_fast.models.settings import ModelSettings
 from ntm_fast.models.topic_model import TopicModel
 
@@ -51,10 +51,7 @@ def save_model(
         hint = "it holds no model" if overwrite else "pass overwrite=True to replace a model"
         raise FileExistsError(f"{target} exists: {hint}")
     tensors = {name: value.cpu().contiguous() for name, value in model.state_dict().items()}
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.name}.") as scratch:
-        written, old = Path(scratch, "new"), Path(scratch, "old")
-        written.mkdir()  # by mkdir, so that it gets ordinary permissions
+    with replacing_folder(target) as written:
         data = safetensors.torch.save(tensors)
         metadata = {
             "format": FORMAT,
@@ -68,14 +65,6 @@ def save_model(
         (written / TENSORS).write_bytes(data)
         (written / VOCABULARY).write_bytes("".join(f"{word}\n" for word in vocabulary).encode())
         (written / METADATA).write_text(json.dumps(metadata, indent=1) + "\n", encoding="utf-8")
-        if target.exists():
-            os.rename(target, old)
-        try:
-            os.rename(written, target)
-        except OSError:
-            if old.exists():
-                os.rename(old, target)
-            raise
 
 
 def load_model(
@@ -86,7 +75,7 @@ def load_model(
     Raises FileNotFoundError, or ValueError naming the file that is foreign or damaged.
     """
     root = Path(folder)
-    metadata = read_metadata(root)
+    metadata = read_model_metadata(root)
     vocabulary = _read_vocabulary(root / VOCABULARY, metadata["n_words"])
     path = root / TENSORS
     if not path.is_file():
@@ -102,21 +91,10 @@ def load_model(
     return model.eval(), vocabulary, metadata
 
 
-def read_metadata(root: Path) -> dict[str, Any]:
+def read_model_metadata(root: Path) -> dict[str, Any]:
     """model.json of a folder, checked for format and version."""
     path = root / METADATA
-    if not path.is_file():
-        raise FileNotFoundError(f"{root} is not a saved model: {path} does not exist")
-    try:
-        metadata = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise ValueError(f"{path} is damaged: {error}") from None
-    if not isinstance(metadata, dict) or metadata.get("format") != FORMAT:
-        raise ValueError(f'{path} does not describe a model: expected "format": "{FORMAT}"')
-    if metadata.get("version") != VERSION:
-        raise ValueError(
-            f"{path} has version {metadata.get('version')!r}, this release reads {VERSION}"
-        )
+    metadata = read_metadata(path, "model", VERSION)
     for name, kind in (("n_words", int), ("settings", dict), ("tensors", str)):
         if type(metadata.get(name)) is not kind:
             raise ValueError(f"{path} is damaged: {name} is {metadata.get(name)!r}")
@@ -124,11 +102,10 @@ def read_metadata(root: Path) -> dict[str, Any]:
 
 
 def _settings(metadata: dict[str, Any], root: Path) -> ModelSettings:
-    known = {field.name for field in fields(ModelSettings)}
-    values = metadata["settings"]
-    if set(values) != known:
-        odd = ", ".join(sorted(set(values) ^ known))
-        raise ValueError(f"{root / METADATA} is damaged: settings missing or unknown: {odd}")
+    path, values = root / METADATA, metadata["settings"]
+    if not {"n_topics", "hidden", "posterior", "decoder"} <= set(values):
+        raise ValueError(f"{path} is damaged: settings are {values!r}")
+    known_fields(path, values, {field.name for field in fields(ModelSettings)})
     return ModelSettings(**{**values, "hidden": tuple(values["hidden"])})
 
 

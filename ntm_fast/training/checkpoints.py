@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import tempfile
 import warnings
 from dataclasses import asdict, fields
 from pathlib import Path
@@ -18,6 +17,7 @@ from torch import Tensor
 
 import ntm_fast
 from ntm_fast.data import Corpus
+from ntm_fast.data.folders import check_version, known_fields, replacing_file
 from ntm_fast.training.optimiser import Adam
 from ntm_fast.training.state import Epoch, State
 
@@ -53,14 +53,8 @@ def save(trainer: Trainer, path: Path, corpus: Corpus) -> None:
     }
     data = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    os.close(handle)
-    try:
-        safetensors.torch.save_file(data, temporary, {"ntm_fast": json.dumps(metadata)})
-        os.replace(temporary, path)
-    except BaseException:
-        os.unlink(temporary)
-        raise
+    with replacing_file(path) as written:
+        safetensors.torch.save_file(data, written, {"ntm_fast": json.dumps(metadata)})
 
 
 def load(trainer: Trainer, path: Path) -> None:
@@ -140,8 +134,7 @@ def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     metadata = json.loads(text) if text else {}
     if metadata.get("format") != FORMAT:
         raise ValueError(f"{path} is not a checkpoint of ntm_fast")
-    if metadata["version"] != VERSION:
-        raise ValueError(f"{path} has version {metadata['version']}, this release reads {VERSION}")
+    check_version(path, metadata.get("version"), VERSION)
     return tensors, metadata
 
 
@@ -155,10 +148,10 @@ def _part(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
 
 def _check_settings(trainer: Trainer, metadata: dict[str, Any], path: Path) -> None:
     for kind, settings in (("model", trainer.model.settings), ("training", trainer.settings)):
-        saved = metadata[kind]
+        saved = known_fields(path, metadata[kind], {field.name for field in fields(settings)})
         for field in fields(settings):
             now = getattr(settings, field.name)
-            was = saved.get(field.name)
+            was = saved.get(field.name, field.default)
             was = tuple(was) if isinstance(was, list) else was
             if was != now and field.name not in MAY_CHANGE:
                 raise ValueError(f"{field.name} is {now!r}; expected {was!r}, as in {path}")

@@ -51,7 +51,9 @@ def test_damaged_and_foreign_folders(fitted: ProdLDA, tmp_path: Path) -> None:
         ("model.json", lambda d: d[:50], "model.json is damaged"),
         ("model.json", edited(format="else"), "does not describe a model"),
         ("model.json", edited(version=99), "version 99, this release reads 1"),
-        ("model.json", edited(settings={}), "settings missing or unknown"),
+        ("model.json", edited(version="one"), "is damaged: version is 'one'"),
+        ("model.json", edited(settings={}), "is damaged: settings are {}"),
+        ("model.json", edited(history=None), "is damaged: history is None"),
         ("model.json", edited(n_words="x"), "n_words is 'x'"),
         ("vocabulary.txt", lambda d: d[:-20], "vocabulary.txt is damaged"),
         ("vocabulary.txt", lambda d: b"\xff" + d, "vocabulary.txt is damaged"),
@@ -66,6 +68,27 @@ def test_damaged_and_foreign_folders(fitted: ProdLDA, tmp_path: Path) -> None:
         (folder / "model.json").write_text("")  # so that it may be written over
     with pytest.raises(FileNotFoundError, match="is not a saved model"):
         ProdLDA.load(tmp_path / "absent")
+
+
+def edit(folder: Path, change: Any) -> None:
+    file = folder / "model.json"
+    metadata = json.loads(file.read_text())
+    change(metadata)
+    file.write_text(json.dumps(metadata))
+
+
+def test_models_of_other_releases(fitted: ProdLDA, tmp_path: Path) -> None:
+    folder = tmp_path / "model"
+    fitted.save(folder)
+    edit(folder, lambda m: [m["settings"].pop("shape_floor"), m["parameters"].pop("verbose")])
+    older = ProdLDA.load(folder)  # settings that came later have their defaults
+    assert older.model_.settings == fitted.model_.settings
+    np.testing.assert_array_equal(older.transform(X), fitted.transform(X))
+    for part, name in (("settings", "colour"), ("parameters", "flavour")):
+        fitted.save(folder, overwrite=True)
+        edit(folder, lambda m: m[part].update({name: 1}))  # noqa: B023
+        with pytest.raises(ValueError, match=f"'{name}', which this release does not know: a new"):
+            ProdLDA.load(folder)
 
 
 def test_interrupted_fit_can_be_used_and_resumed(tmp_path: Path) -> None:

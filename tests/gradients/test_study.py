@@ -109,7 +109,11 @@ def test_table_and_picture(tmp_path: Path) -> None:
     pytest.importorskip("matplotlib")
     found.plot(tmp_path / "study.png")
     assert (tmp_path / "study.png").stat().st_size > 1000
-    assert len(list(tmp_path.iterdir())) == 1
+    with pytest.raises(ValueError, match="'xyz' is not supported"):
+        found.plot(tmp_path / "study.xyz")
+    found.plot(tmp_path / "plain")
+    assert (tmp_path / "plain").read_bytes()[:4] == b"\x89PNG"
+    assert {path.name for path in tmp_path.iterdir()} == {"study.png", "plain"}
 
 
 def test_bad_input() -> None:

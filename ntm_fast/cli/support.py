@@ -1,12 +1,9 @@
-"""What the commands share: reading corpora and models, progress, files written whole."""
+"""What the commands share: reading corpora and models, progress."""
 
 from __future__ import annotations
 
-import os
 import sys
-import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -105,16 +102,3 @@ def read_stop_words(text: str) -> str | list[str] | None:
     if not Path(text).is_file():
         raise FileNotFoundError(f"--stop-words is {text!r}; expected english, none or a file")
     return Path(text).read_text(encoding="utf-8").split()
-
-
-@contextmanager
-def replacing(path: Path) -> Iterator[Path]:
-    """A temporary sibling that takes the place of `path` when all is written."""
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}.", suffix=path.suffix)
-    os.close(handle)
-    try:
-        yield Path(name)
-        os.replace(name, path)
-    except BaseException:
-        os.unlink(name)
-        raise

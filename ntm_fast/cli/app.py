@@ -1,0 +1,67 @@
+"""The command line's frame: how commands are registered, and the arguments that they share."""
+
+from __future__ import annotations
+
+import functools
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=False,
+    help="Fast training of VAE topic models on sparse corpora.",
+)
+
+Source = Annotated[
+    str,
+    typer.Argument(
+        help="A text file (one document a line), a folder of .txt files, .csv, .jsonl, .npz,"
+        " docword.*, .feat, an OCTIS folder, a corpus saved by `ntm-fast corpus`,"
+        " or one of: docstrings, newsgroups."
+    ),
+]
+Saved = Annotated[Path, typer.Argument(metavar="MODEL", help="Folder that `train` wrote.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Threads = Annotated[int | None, typer.Option(min=1, help="CPU threads; all cores unless given.")]
+Seed = Annotated[int, typer.Option(min=0, help="Of every random number of the run.")]
+
+
+def command(*, example: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Register a command whose help ends with an example, and that Ctrl-C ends in one line."""
+
+    def register(function: Callable[..., None]) -> Callable[..., None]:
+        @functools.wraps(function)
+        def run(*args: Any, **kwargs: Any) -> None:
+            try:
+                function(*args, **kwargs)
+                sys.stdout.flush()
+            except KeyboardInterrupt:
+                print("ntm-fast: interrupted, nothing was saved", file=sys.stderr)
+                raise typer.Exit(130) from None
+            except BrokenPipeError:  # such as `ntm-fast topics model | head`
+                os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+        app.command(epilog=f"Example: {example}")(run)
+        return run
+
+    return register
+
+
+@app.callback(invoke_without_command=True)
+def _options(
+    context: typer.Context,
+    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks.")] = False,
+    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
+) -> None:
+    if version:
+        import ntm_fast
+
+        print(f"ntm_fast {ntm_fast.__version__}")
+        raise typer.Exit
+    if context.invoked_subcommand is None:
+        print(context.get_help())

@@ -1,0 +1,79 @@
+"""The command that reads text: corpus."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from ntm_fast.cli.app import AsJson, Source, command
+from ntm_fast.cli.support import document_frequency, read_source, read_stop_words
+from ntm_fast.report import facts_as_text
+
+
+@command(example="ntm-fast corpus reviews.csv --column text --min-df 5 --output reviews")
+def corpus(
+    source: Source,
+    output: Annotated[Path | None, typer.Option(help="Folder to save the corpus to.")] = None,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace a corpus in that folder.")
+    ] = False,
+    vocabulary: Annotated[
+        Path | None, typer.Option(help="File of the words to count, one a line.")
+    ] = None,
+    min_df: Annotated[
+        str | None, typer.Option(help="Leave out words in fewer documents: 5, or a share: 0.01.")
+    ] = None,
+    max_df: Annotated[
+        str | None, typer.Option(help="Leave out words in more documents: 0.5, or 1000.")
+    ] = None,
+    max_features: Annotated[
+        int | None, typer.Option(min=1, help="Keep only so many words, the most frequent.")
+    ] = None,
+    stop_words: Annotated[
+        str | None, typer.Option(help="english, none, or a file of words, one a line.")
+    ] = None,
+    token_pattern: Annotated[str | None, typer.Option(help="Regular expression of a word.")] = None,
+    lowercase: Annotated[
+        bool | None, typer.Option("--lowercase/--no-lowercase", help="Fold the text first.")
+    ] = None,
+    column: Annotated[str | None, typer.Option(help="Column of a table that holds text.")] = None,
+    label_column: Annotated[str | None, typer.Option(help="Column of labels.")] = None,
+    id_column: Annotated[str | None, typer.Option(help="Column of document ids.")] = None,
+    encoding: Annotated[str | None, typer.Option(help="Of text files; UTF-8 unless given.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Read a corpus, say what is in it, and save it for training."""
+    options: dict[str, Any] = {
+        "vocabulary": vocabulary,
+        "min_df": document_frequency("--min-df", min_df),
+        "max_df": document_frequency("--max-df", max_df),
+        "max_features": max_features,
+        "token_pattern": token_pattern,
+        "lowercase": lowercase,
+        "column": column,
+        "label_column": label_column,
+        "id_column": id_column,
+        "encoding": encoding,
+    }
+    given = {name: value for name, value in options.items() if value is not None}
+    if stop_words is not None:
+        given["stop_words"] = read_stop_words(stop_words)
+    found = read_source(source, **given)
+    lengths = found.document_lengths
+    facts: dict[str, Any] = {
+        "documents": found.n_documents,
+        "words": found.n_words,
+        "tokens": found.n_tokens,
+        "nonzeros": found.n_nonzeros,
+        "tokens per document": found.n_tokens / found.n_documents,
+        "longest document": float(lengths.max()),
+        "empty documents": int((lengths == 0).sum()),
+        "labels": len(set(found.labels)) if found.labels is not None else None,
+    }
+    if output is not None:
+        found.save(output, overwrite=overwrite)
+        facts["saved to"] = str(output)
+    print(json.dumps(facts, indent=1) if as_json else facts_as_text(facts))

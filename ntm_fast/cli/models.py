@@ -1,0 +1,192 @@
+"""Commands that make models and use them: train, topics, infer, evaluate."""
+
+from __future__ import annotations
+
+import json
+import sys
+from enum import Enum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from ntm_fast.cli.app import AsJson, Saved, Seed, Source, Threads, command
+from ntm_fast.cli.support import (
+    epoch_printer,
+    is_terminal,
+    load_model,
+    read_in_words_of,
+    read_source,
+    use_threads,
+)
+from ntm_fast.report import facts_as_text, topics_as_json, topics_as_text
+
+
+class Model(str, Enum):
+    """The models that `train` offers, by the names of their classes in lower case."""
+
+    prodlda = "prodlda"
+    nvlda = "nvlda"
+    dirichletvae = "dirichletvae"
+    ldavae = "ldavae"
+    dirichletvaersvi = "dirichletvaersvi"
+    inversecdf = "inversecdf"
+    whai = "whai"
+    nvdm = "nvdm"
+    gsm = "gsm"
+    etm = "etm"
+    dirichletetm = "dirichletetm"
+    figurnovlda = "figurnovlda"
+
+
+@command(example="ntm-fast train reviews --model prodlda --topics 50 --output reviews-model")
+def train(
+    source: Annotated[str, typer.Argument(metavar="CORPUS", help="As `ntm-fast corpus` reads.")],
+    output: Annotated[Path, typer.Option(help="Folder to save the model to.")],
+    model: Annotated[Model, typer.Option(help="Which model.")] = Model.prodlda,
+    topics: Annotated[int, typer.Option(min=1, help="Number of topics.")] = 50,
+    epochs: Annotated[int | None, typer.Option(min=1, help="Passes, at most.")] = None,
+    batch_size: Annotated[int | None, typer.Option(min=1, help="Documents a step.")] = None,
+    learning_rate: Annotated[float | None, typer.Option(help="Adam's.")] = None,
+    prior: Annotated[float | None, typer.Option(help="Dirichlet concentration.")] = None,
+    background: Annotated[
+        bool | None,
+        typer.Option(
+            "--background/--no-background",
+            help="Whether words have a bias that all topics share: it absorbs stop words.",
+        ),
+    ] = None,
+    seed: Seed = 0,
+    threads: Threads = None,
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace a model in that folder.")
+    ] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Continue a stopped run.")] = False,
+) -> None:
+    """Train a topic model, save it and print its topics.
+
+    What is not given is the model's recipe. The run's state is kept after each epoch in
+    OUTPUT.checkpoint until it is done; --resume takes it up there, bit for bit.
+    """
+    import ntm_fast
+    from ntm_fast.training import RECIPES, TrainingInterrupted
+
+    use_threads(threads)
+    checkpoint = output.with_name(f"{output.name}.checkpoint")
+    if output.exists() and not overwrite:
+        raise FileExistsError(f"{output} exists; --overwrite replaces a model in it")
+    if checkpoint.exists() and not (resume or overwrite):
+        raise FileExistsError(f"{checkpoint} exists: --resume continues, --overwrite starts anew")
+    documents = read_source(source)
+    print(documents, flush=True)
+    names = {name.lower(): name for name in RECIPES}
+    estimator = getattr(ntm_fast, names[model.value])(
+        topics,
+        prior=prior,
+        epochs=epochs,
+        batch_size=batch_size,
+        learning_rate=learning_rate,
+        options=None if background is None else {"background": background},
+        checkpoint=checkpoint,
+        random_state=seed,
+        device=device,
+        verbose=is_terminal(),
+    )
+    progress = epoch_printer(epochs or RECIPES[names[model.value]].training.epochs)
+    try:
+        estimator.fit(documents, resume_from=checkpoint if resume else None, callback=progress)
+    except TrainingInterrupted:
+        done = f"{estimator.n_epochs_} epochs are saved to {checkpoint}"
+        print(f"ntm-fast: interrupted, {done}; --resume continues", file=sys.stderr)
+        raise typer.Exit(130) from None
+    estimator.save(output, overwrite=overwrite)
+    checkpoint.unlink(missing_ok=True)
+    print(topics_as_text(estimator.top_words(min(10, documents.n_words))))
+    print(f"{estimator.n_epochs_} epochs; saved to {output}")
+
+
+@command(example="ntm-fast topics reviews-model --n 15")
+def topics(
+    model: Saved,
+    n: Annotated[int, typer.Option(min=1, help="Words a topic.")] = 10,
+    as_json: AsJson = False,
+) -> None:
+    """Print the topics of a model, each with its top words."""
+    words = load_model(model).top_words(n)
+    print(topics_as_json(words) if as_json else topics_as_text(words))
+
+
+@command(example="ntm-fast infer reviews-model new.txt --output theta.csv")
+def infer(
+    model: Saved,
+    source: Annotated[str, typer.Argument(metavar="DOCUMENTS", help="As `ntm-fast corpus` reads.")],
+    output: Annotated[Path, typer.Option(help="theta.npz or theta.csv")],
+    threads: Threads = None,
+) -> None:
+    """Write the topic proportions of documents, one row each."""
+    if output.suffix not in (".npz", ".csv"):
+        raise ValueError(f"--output is {output}; expected a name that ends in .npz or .csv")
+    import numpy as np
+
+    from ntm_fast.data.folders import replacing_file
+
+    use_threads(threads)
+    fitted = load_model(model)
+    documents = read_in_words_of(fitted.vocabulary_, source)
+    theta = fitted.transform(documents)
+    ids = np.array(documents.document_ids or [str(d) for d in range(len(documents))])
+    with replacing_file(output) as partial:
+        if output.suffix == ".npz":
+            np.savez_compressed(partial, theta=theta, document_ids=ids)
+        else:
+            import csv
+
+            with open(partial, "w", newline="", encoding="utf-8") as file:
+                writer = csv.writer(file)
+                writer.writerow(["document", *(f"topic_{k}" for k in range(theta.shape[1]))])
+                rows = zip(ids.tolist(), theta.tolist(), strict=True)
+                writer.writerows([name, *(f"{p:.6g}" for p in row)] for name, row in rows)
+    print(f"{theta.shape[0]:,} documents, {theta.shape[1]} topics; saved to {output}")
+
+
+@command(example="ntm-fast evaluate reviews-model held-out.txt")
+def evaluate(
+    model: Saved,
+    source: Source,
+    seed: Seed = 0,
+    threads: Threads = None,
+    as_json: AsJson = False,
+) -> None:
+    """Measure a model on documents: coherence, diversity, perplexities, collapse."""
+    from typing import get_args
+
+    from ntm_fast import metrics
+    from ntm_fast.metrics.perplexity import PerplexityKind
+
+    use_threads(threads)
+    fitted = load_model(model)
+    documents = read_in_words_of(fitted.vocabulary_, source)
+    words = fitted.top_word_ids(min(25, documents.n_words))
+    ten, many = min(10, words.shape[1]), words.shape[1]
+    facts: dict[str, Any] = {"documents": documents.n_documents}
+    if ten > 1:
+        facts[f"NPMI of the top {ten} words"] = float(metrics.npmi(words, documents, n=ten).mean())
+    facts[f"topic diversity, top {many}"] = metrics.topic_diversity(words, many)
+    facts[f"topic uniqueness, top {many}"] = float(metrics.topic_uniqueness(words, many).mean())
+    facts[f"topic redundancy, top {ten}"] = float(metrics.redundancy(words, ten).mean())
+    for kind in get_args(PerplexityKind):
+        name = "ELBO per document" if kind == "elbo" else f"perplexity, {kind.replace('_', ' ')}"
+        facts[name] = fitted.perplexity(documents, kind=kind, seed=seed)
+    report = metrics.collapse(fitted, documents, n=ten)
+    if as_json:
+        facts["collapse"] = report.verdict
+        facts["distinct topics"] = report.distinct_topics
+        facts["topics that lead no document"] = list(report.never_dominant)
+        facts["near-duplicate topics"] = [list(pair[:2]) for pair in report.duplicates]
+        facts["effective topics"] = report.effective_topics
+        facts["mean KL per topic"] = report.mean_kl
+        print(json.dumps(facts, indent=1))
+    else:
+        print(facts_as_text(facts))
+        print(report)

@@ -1,0 +1,59 @@
+"""Files and folders appear whole or not at all."""
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from ntm_fast.data.folders import known_fields, read_metadata, replacing_file, replacing_folder
+
+
+def half_written(path: Path) -> None:
+    path.write_text("half")
+    raise TypeError
+
+
+def test_a_file_is_replaced_when_all_is_written(tmp_path: Path) -> None:
+    target = tmp_path / "table.csv"
+    for text in ("old", "new"):
+        with replacing_file(target) as written:
+            assert written.suffix == ".csv"
+            written.write_text(text)
+        assert target.read_text() == text
+    (tmp_path / "ordinary").write_text("")
+    assert target.stat().st_mode == (tmp_path / "ordinary").stat().st_mode
+    with pytest.raises(TypeError), replacing_file(target) as written:
+        half_written(written)
+    assert target.read_text() == "new"
+    assert sorted(os.listdir(tmp_path)) == ["ordinary", "table.csv"]
+
+
+def test_a_folder_is_replaced_when_all_is_written(tmp_path: Path) -> None:
+    target = tmp_path / "deep" / "folder"
+    for name in ("old", "new"):
+        with replacing_folder(target) as written:
+            (written / name).write_text("")
+        assert os.listdir(target) == [name]
+    with pytest.raises(TypeError), replacing_folder(target) as written:
+        half_written(written / "half")
+    assert os.listdir(target) == ["new"]
+    assert os.listdir(target.parent) == ["folder"]
+
+
+def test_metadata_of_other_releases(tmp_path: Path) -> None:
+    file = tmp_path / "thing.json"
+    with pytest.raises(FileNotFoundError, match=r"is not a saved thing: .* does not exist"):
+        read_metadata(file, "thing", 2)
+    for version in (1, 2):  # older ones too
+        file.write_text(json.dumps({"format": "ntm_fast thing", "version": version}))
+        assert read_metadata(file, "thing", 2)["version"] == version
+    for version, message in ((3, "has version 3, this release reads 2: a newer"), (0, "damaged")):
+        file.write_text(json.dumps({"format": "ntm_fast thing", "version": version}))
+        with pytest.raises(ValueError, match=message):
+            read_metadata(file, "thing", 2)
+    with pytest.raises(ValueError, match='expected "format": "ntm_fast other"'):
+        read_metadata(file, "other", 2)
+    assert known_fields(file, {"a": 1}, {"a", "b"}) == {"a": 1}
+    with pytest.raises(ValueError, match=r"thing\.json has 'c', which this release does not know"):
+        known_fields(file, {"a": 1, "c": 2}, {"a", "b"})
