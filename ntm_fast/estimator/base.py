@@ -245,8 +245,9 @@ class TopicEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
     def top_words(self, n: int = 10, *, relevance: float = metrics.RELEVANCE) -> list[list[str]]:
         """The n words that stand for each topic, best first.
 
-        Ranked by :func:`ntm_fast.metrics.relevance_of_words`: a word that is likely in all topics
-        stands for none. `relevance=1` ranks by `components_` alone.
+        Ranked by :func:`ntm_fast.metrics.relevance_of_words` of the topics, a mixture's with their
+        background: a word that is likely in all topics stands for none. `relevance=1` ranks by
+        `components_` alone.
         """
         ids = self.top_word_ids(n, relevance=relevance)
         return [[self.vocabulary_[word] for word in topic] for topic in ids]
@@ -256,7 +257,10 @@ class TopicEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
     ) -> NDArray[np.int64]:
         """The `top_words` as numbers of columns [K, n]."""
         check_is_fitted(self, "model_")
-        return metrics.top_words(self.components_, n, relevance=relevance)
+        if relevance == 1:
+            return metrics.top_words(self.components_, n)
+        topics = self.model_.topics_with_background()
+        return metrics.top_words(topics, n, relevance=relevance)
 
     # -- disk -----------------------------------------------------------------------------------
 

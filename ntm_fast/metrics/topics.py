@@ -10,7 +10,7 @@ import numpy.typing as npt
 __all__ = ["relevance_of_words", "top_words"]
 
 # By which the estimators' topics are read; see `relevance_of_words`.
-RELEVANCE = 0.4
+RELEVANCE = 0.3
 
 
 def top_words(

@@ -207,6 +207,11 @@ class TopicModel(nn.Module):
         """Each topic as a distribution over words [K, V]; see the decoder."""
         return self.decoder.topic_weights()
 
+    @torch.no_grad()
+    def topics_with_background(self) -> Tensor:
+        """Topics [K, V] to set against each other by relevance; see the decoder."""
+        return self.decoder.topics_with_background()
+
     def _kind_of_theta(self) -> str:
         """What the posterior's θ has to be for the decoder."""
         for kind in self.posterior.kinds:

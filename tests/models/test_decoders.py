@@ -96,3 +96,13 @@ def test_topics_are_ranked_without_the_background() -> None:
         decoder.topic_logits[7] = 0.0
     assert decoder.word_probabilities(theta())[:, 7].min() > 0.9
     assert decoder.topic_weights()[:, 7].max() < 0.2
+
+
+def test_topics_with_their_background_are_what_documents_mix() -> None:
+    mixture = make("mixture", background=True).eval()
+    corners = torch.eye(3)
+    topics = mixture.topics_with_background()
+    torch.testing.assert_close(topics, mixture.word_probabilities(corners))
+    assert not torch.allclose(topics, mixture.topic_weights())
+    product = make("product").eval()
+    torch.testing.assert_close(product.topics_with_background(), product.topic_weights())

@@ -46,7 +46,12 @@ class Decoder(OpsModule):
 
     @abstractmethod
     def topic_weights(self) -> Tensor:
-        """Each topic as a distribution over words [K, V], by which its words are ranked."""
+        """Each topic as a distribution over words [K, V], without what all topics share."""
+
+    def topics_with_background(self) -> Tensor:
+        """Topics [K, V] to set against each other by relevance: with what all share, if that is
+        part of each topic and not of the document as a whole."""
+        return self.topic_weights()
 
 
 DECODERS: dict[str, type[Decoder]] = {}

@@ -71,9 +71,13 @@ class Mixture(Decoder):
     def overlap(self) -> Tensor:
         return topic_overlap(self.logits())
 
+    def topics_with_background(self) -> Tensor:
+        """The topics β [K, V] themselves."""
+        return torch.softmax(self.logits().T, dim=1)
+
     def topic_weights(self) -> Tensor:
-        """The topics β [K, V] themselves; with a background, without what all topics share."""
+        """The topics β [K, V]; with a background, without what all topics share."""
         if self.shift is None:
-            return torch.softmax(self.logits().T, dim=1)
+            return self.topics_with_background()
         own = self.logits()
         return torch.softmax((own - own.mean(1, keepdim=True)).T, dim=1)
