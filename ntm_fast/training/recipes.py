@@ -79,6 +79,9 @@ LDAVAE = Recipe(
         hidden=(100, 100),
         activation="softplus",
         inputs="log1p",
+        # Topics need not each learn how frequent words are: on 54,000 words perplexity 2,970 →
+        # 2,310 after six epochs, and coherence from nothing to .25; on 2,000 all but alike.
+        background=True,
         refinement=20,  # perplexity of held-out words 756 → 685
     ),
     # Topics start alike and must part: 0.001 leaves diversity at .15, 0.02 reaches .34, 0.05 no
