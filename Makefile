@@ -32,9 +32,10 @@ lint: set-up
 benchmark: ready
 	$(RUN) -m benchmarks $(NAMES)
 
-# Installs nothing: PYTHON is one that has torch for the GPU (make gpu PHASES=build,tests).
+# Installs nothing: PYTHON is one that has torch for the GPU (make gpu PHASES=build,tests SECONDS=570).
 gpu:
-	$(PYTHON) scripts/gpu_session.py $(if $(PHASES),--phases "$(PHASES)")
+	$(PYTHON) scripts/gpu_session.py $(if $(PHASES),--phases "$(PHASES)") \
+		$(if $(SECONDS),--seconds $(SECONDS))
 
 # Incremental: a second build with nothing changed takes seconds.
 extension:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from benchmarks import device
 
 QUICK = "NTM_FAST_BENCHMARK_QUICK" in os.environ  # only to see that a benchmark works
+HASTY = QUICK and not device.is_cuda()  # so that less is measured too: a GPU has the time for it
 PROFILE = "NTM_FAST_BENCHMARK_PROFILE" in os.environ  # list the kernels of our own
 
 

@@ -17,7 +17,7 @@ from benchmarks import corpora, device
 from benchmarks.processes import call
 from benchmarks.rows import timed
 from benchmarks.saved import OURS
-from benchmarks.timing import QUICK
+from benchmarks.timing import HASTY
 
 N_TOPICS = 50
 # Steps of one turn: ours, the baseline's.
@@ -66,7 +66,7 @@ def side_by_side(name: str, threads: int) -> list[dict[str, Any]]:
     from ntm_fast.training import RECIPES, Trainer
 
     torch.set_num_threads(threads)
-    steps, dense_steps = (4, 4) if QUICK else STEPS[name]
+    steps, dense_steps = (4, 4) if HASTY else STEPS[name]
     everything = corpora.corpus(name)
     everything = everything[everything.document_lengths > 0]
     prodlda = RECIPES["ProdLDA"].changed(n_topics=N_TOPICS)
@@ -123,7 +123,7 @@ def run_epoch(model: str, name: str, threads: int) -> dict[str, Any]:
     recipe = RECIPES["ProdLDA" if model == BASELINE else model].changed(n_topics=N_TOPICS)
     documents = corpora.corpus(name)
     batch_size = recipe.training.batch_size
-    if QUICK or model == BASELINE:
+    if HASTY or model == BASELINE:
         documents = documents[: 5 * batch_size]
     began = time.perf_counter()
     if model == BASELINE:

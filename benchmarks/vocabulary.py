@@ -14,7 +14,7 @@ from typing import Any
 
 from benchmarks import device
 from benchmarks.processes import call
-from benchmarks.timing import QUICK
+from benchmarks.timing import HASTY
 
 N_TOPICS = 50
 LENGTH = 100  # tokens of a document
@@ -40,7 +40,7 @@ def train(model: str, words: int, threads: int) -> dict[str, Any]:
     dense = model == BASELINE
     recipe = RECIPES["ProdLDA" if dense else model].changed(n_topics=N_TOPICS)
     size = recipe.training.batch_size
-    steps = 1 if QUICK else DENSE_STEPS[words] if dense else STEPS
+    steps = 1 if HASTY else DENSE_STEPS[words] if dense else STEPS
     documents = Corpus.from_scipy(zipf_matrix((steps + 2) * size, words, LENGTH))
     first, rest = documents[: 2 * size], documents[2 * size :]
     if dense:
@@ -70,7 +70,7 @@ def run(threads: int) -> list[dict[str, Any]]:
     if threads != len(os.sched_getaffinity(0)):
         return []
     rows = []
-    for words in SIZES[: 1 if QUICK else None]:
+    for words in SIZES[: 1 if HASTY else None]:
         for model in (*MODELS, BASELINE):
             dense = model == BASELINE
             row = {

@@ -9,7 +9,8 @@ them are skipped without it.
 
 Each phase has its own time limit, and a phase that fails keeps none of the others back. Its output
 goes to FOLDER (else $OUT, else gpu-session), rows to a file there that is named by the GPU. A table
-of all phases comes last and is in FOLDER/summary.txt. The exit code is 1 if one failed.
+of all phases comes last and is in FOLDER/summary.txt. The exit code is 1 if one failed. --seconds
+ends what would take longer altogether.
 
 --device cpu runs the same phases, short, on the CPU: to see that they work.
 """
@@ -18,6 +19,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import os
 import shutil
 import signal
@@ -34,12 +36,12 @@ PYTHON = sys.executable
 FACTS = "import torch; print(torch.__version__, torch.version.cuda, torch.cuda.is_available())"
 # Groups of benchmarks, each a process of its own with its seconds: the most wanted come first.
 BENCHMARKS = {
-    "product": (150, ["floor", "bow_product_log_likelihood"]),
-    "mixture": (90, ["bow_mixture_log_likelihood"]),
-    "training": (120, ["training"]),
-    "samplers": (90, ["log_gamma_rsample", "log_dirichlet_rsample", "gamma_implicit_gradient"]),
-    "others": (120, ["bow_linear", "bow_rows", "kl_", "dropout", "dense_layer", "rsvi", "normal"]),
-    "vocabulary": (90, ["vocabulary"]),
+    "product": (240, ["floor", "bow_product_log_likelihood"]),
+    "mixture": (150, ["bow_mixture_log_likelihood"]),
+    "training": (180, ["training"]),
+    "samplers": (120, ["log_gamma_rsample", "log_dirichlet_rsample", "gamma_implicit_gradient"]),
+    "others": (180, ["bow_linear", "bow_rows", "kl_", "dropout", "dense_layer", "rsvi", "normal"]),
+    "vocabulary": (180, ["vocabulary"]),
 }
 TOOLS = ("memcheck", "racecheck", "initcheck")
 
@@ -58,7 +60,7 @@ class Phase:
 
 @dataclass(frozen=True)
 class Result:
-    """How a phase ended: ok, failed, timed out or absent."""
+    """How a phase ended: ok, failed, timed out, absent or no time."""
 
     name: str
     verdict: str
@@ -88,7 +90,7 @@ def phases(device: str, out: Path) -> list[Phase]:
     for tool in TOOLS:
         command = ["compute-sanitizer", "--tool", tool, "--error-exitcode", "1", *every]
         found.append(
-            Phase(tool, command, 100, "sanitizer.log", "compute-sanitizer", environment=bare)
+            Phase(tool, command, 150, "sanitizer.log", "compute-sanitizer", environment=bare)
         )
     rows = ["--output", str(out / "rows.jsonl"), "--device", device, "--quick"]
     for name, (seconds, names) in BENCHMARKS.items() if cuda else [("kl", (120, ["kl_normal"]))]:
@@ -97,8 +99,13 @@ def phases(device: str, out: Path) -> list[Phase]:
     return found
 
 
-def run(phase: Phase, out: Path) -> Result:
-    """The phase's command with its output in its log; killed with all it started at its limit."""
+def run(phase: Phase, out: Path, left: float = math.inf) -> Result:
+    """The phase's command with its output in its log; killed with all it started at its limit.
+
+    `left` are the seconds that the session has left.
+    """
+    if left < 10:
+        return Result(phase.name, "no time", 0.0, "the session's --seconds are over")
     if phase.needs and shutil.which(phase.needs) is None:
         return Result(phase.name, "absent", 0.0, f"no {phase.needs} on the PATH")
     log = out / phase.log
@@ -121,7 +128,7 @@ def run(phase: Phase, out: Path) -> Result:
         except OSError as error:
             return Result(phase.name, "absent", 0.0, str(error))
         try:
-            verdict = "failed" if process.wait(phase.seconds) else "ok"
+            verdict = "failed" if process.wait(min(phase.seconds, left)) else "ok"
         except subprocess.TimeoutExpired:
             verdict = "timed out"
         finally:
@@ -169,14 +176,16 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--phases", help="words of names, such as build,tests,memcheck,product")
     parser.add_argument("--out", type=Path, default=Path(os.environ.get("OUT") or "gpu-session"))
+    parser.add_argument("--seconds", type=float, default=math.inf, help="what all may take")
     parser.add_argument("--device", choices=["cuda", "cpu"], default="cuda")
     given = parser.parse_args(arguments)
     out = given.out.resolve()
     out.mkdir(parents=True, exist_ok=True)
     todo = chosen(given.phases, phases(given.device, out))
     results: list[Result] = []
+    end = time.monotonic() + given.seconds
     for phase in todo:
-        results.append(run(phase, out))
+        results.append(run(phase, out, end - time.monotonic()))
         print(summary(results[-1:]), flush=True)
         (out / "summary.txt").write_text(summary(results) + "\n", encoding="utf-8")
     name_rows(out)
