@@ -94,6 +94,7 @@ def main() -> int:
     from rich.console import Console
 
     from benchmarks import device, machine, table
+    from benchmarks.rows import DISAGREEMENTS
 
     device.use()
     header = machine.describe()
@@ -116,6 +117,9 @@ def main() -> int:
                     traceback.print_exc()
                     console.print(f"{name}, {threads} threads: FAILED: {error}", markup=False)
                     break
+            if DISAGREEMENTS:
+                failed.append(name)
+                DISAGREEMENTS.clear()
             took = time.perf_counter() - began
             console.print(table.table(f"\n{name} ({took:.0f} s)", rows), soft_wrap=False)
             lines = [json.dumps({"benchmark": name, **row, "machine": header}) for row in rows]

@@ -11,6 +11,7 @@ import torch
 
 from benchmarks import __main__ as command
 from benchmarks import batches, device, draws, floor, machine, rows, saved, timing
+from ntm_fast import reference
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -73,6 +74,25 @@ def test_rows_of_a_gpu_tell_the_memory(gpu: None) -> None:
         rows.runnable("an op", {"ntm_fast": absent})
     figures = rows.timed({"ntm_fast": runs["ntm_fast"]}, 1, budget=0.01)
     assert figures["ntm_fast"]["peak_bytes"] == 700
+
+
+def test_a_disagreement_on_a_gpu_keeps_the_rows(gpu: None) -> None:
+    rows.check_alike("an op", {"ntm_fast": [torch.ones(2)], "peer": [torch.zeros(2)]}, 0.1)
+    assert rows.DISAGREEMENTS == ["an op: ntm_fast differs from peer by 1e+30"]
+    rows.DISAGREEMENTS.clear()
+    rows.check_alike("an op", {"ntm_fast": [torch.ones(2)], "peer": [torch.ones(2)]}, 0.1)
+    assert not rows.DISAGREEMENTS
+
+
+def test_rows_of_the_product_at_each_precision(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on a GPU, computed on the CPU."""
+    from benchmarks.ops import bench_bow_product_log_likelihood as product
+
+    monkeypatch.setattr(timing, "QUICK", True)
+    found = product.gpu_rows((16, 5, 90), 1, reference.bow_product_log_likelihood)
+    shown = {(r["precision"], r["batch_norm"]) for r in found if r["subject"] == "ntm_fast"}
+    assert shown == {("medium", True), ("high", True), ("highest", True), ("medium", False)}
+    assert all(r["tflops_per_second"] > 0 and r["share_of_floor"] > 0 for r in found)
 
 
 def test_on_the_cpu_a_peer_has_to_run() -> None:
