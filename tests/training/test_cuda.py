@@ -49,7 +49,8 @@ def waits_forbidden() -> Iterator[None]:
         torch.cuda.set_sync_debug_mode(before)
 
 
-@pytest.mark.parametrize("name", list(RECIPES))
+# One posterior draws by torch's own generators, which differ from device to device.
+@pytest.mark.parametrize("name", [n for n, r in RECIPES.items() if r.model.posterior != "gaussian"])
 def test_steps_are_those_of_the_cpu(name: str) -> None:
     """The weights' paths part slowly: gradients differ in the last bits, and Adam divides them."""
     runs = {device: trainer(name, device, topic_dropout=0.1) for device in ("cpu", "cuda")}
