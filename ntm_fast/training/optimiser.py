@@ -253,7 +253,10 @@ def step_constants(lr: float, beta1: float, beta2: float, step: int) -> tuple[fl
 
 
 def optimiser_for(model: TopicModel, settings: TrainingSettings) -> torch.optim.Optimizer:
-    """Adam with the settings' rates: ours on the CPU, torch's fused one elsewhere."""
+    """Adam with the settings' rates: ours on the CPU, torch's fused one elsewhere.
+
+    ValueError for "lazy-adam" elsewhere, which torch does not have for dense gradients.
+    """
     options: dict[str, Any] = {
         "lr": settings.learning_rate,
         "betas": settings.betas,
@@ -261,6 +264,11 @@ def optimiser_for(model: TopicModel, settings: TrainingSettings) -> torch.optim.
     }
     if all(p.device.type == "cpu" and p.dtype in DTYPES for p in model.parameters()):
         return Adam(model.parameters(), lazy=settings.optimiser == "lazy-adam", **options)
+    if settings.optimiser == "lazy-adam":
+        raise ValueError(
+            f"optimiser is 'lazy-adam' for a model on {model.device}; expected 'adam' or"
+            " 'deferred-adam' but for float32 and float64 on the CPU"
+        )
     if settings.cuda_graphs:  # a recorded step reads the rate of the day from the device
         options["lr"] = torch.tensor(settings.learning_rate, device=model.device)
         options["capturable"] = True

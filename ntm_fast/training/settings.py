@@ -26,7 +26,7 @@ class TrainingSettings:
     optimiser : "adam"; "deferred-adam", the same but that rows of words which a batch lacks wait
         for their steps until they are read, or all rows are: the same weights up to rounding in
         less time (on the CPU, where batches touch few of the words; else it is plain Adam); or
-        "lazy-adam", another method, which does not move such rows at all
+        "lazy-adam", another method, on the CPU alone, which does not move such rows at all
     learning_rate, betas, weight_decay : Adam's
     learning_rate_schedule : "constant", or "linear" or "cosine" down to 0 at the last epoch
     learning_rate_warm_up : epochs over which the learning rate rises from 0 first

@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from ntm_fast.training import TrainingInterrupted, deferral
-from ntm_fast.training.optimiser import CAPACITY, Adam
+from ntm_fast.training import TrainingInterrupted, TrainingSettings, deferral
+from ntm_fast.training.optimiser import CAPACITY, Adam, optimiser_for
 from tests.levels import machine_levels, run_at_level
 from tests.ops.checks import relative_error
 from tests.training.test_optimiser import OPTIONS
@@ -213,6 +213,13 @@ def test_lazy_is_another_method() -> None:
     for one in runs:
         one.fit(CORPUS)
     assert not runs[0].model.encoder.weight.equal(runs[1].model.encoder.weight)
+
+
+def test_lazy_is_of_the_cpu_alone() -> None:
+    model = trainer().model.to("meta")
+    assert isinstance(optimiser_for(model, TrainingSettings()), torch.optim.Adam)
+    with pytest.raises(ValueError, match=r"optimiser is .lazy-adam. .* on meta; expected .adam."):
+        optimiser_for(model, TrainingSettings(optimiser="lazy-adam"))
 
 
 def test_small_vocabularies_do_not_wait() -> None:
