@@ -85,7 +85,8 @@ LDAVAE = Recipe(
         refinement=20,  # perplexity of held-out words 756 → 685
     ),
     # Topics start alike and must part: 0.001 leaves diversity at .15, 0.02 reaches .34, 0.05 no
-    # more than that.
+    # more than that; the rest is the diversity's doing, without which the great subjects have
+    # several topics each, all alike (diversity, by relevance, .66 → .83; on arXiv .80 → .99).
     TrainingSettings(
         learning_rate=2e-2,
         betas=(0.9, 0.999),
@@ -93,6 +94,7 @@ LDAVAE = Recipe(
         epochs=80,
         kl_schedule="linear",
         warm_up=20,
+        diversity=1.0,
         patience=15,
     ),
 )
