@@ -11,7 +11,10 @@ from ntm_fast.metrics import CollapseReport
 from tests.blocks import block_corpus
 
 CORPUS = block_corpus(n_topics=8, block=8, n_documents=400, length=25)
-BARE = {"encoder_batch_norm": False, "kl_schedule": "constant", "encoder_dropout": 0.0}
+BARE = {
+    "encoder_batch_norm": False, "kl_schedule": "constant", "encoder_dropout": 0.0,
+    "diversity": 0.0,
+}  # fmt: skip
 CURED = {**BARE, "encoder_batch_norm": True, "kl_schedule": "linear", "warm_up": 10}
 
 
