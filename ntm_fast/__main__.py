@@ -46,11 +46,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
             _say(f"{where}: {error.format_message()} (see {where} --help)")
             return int(getattr(error, "exit_code", 2))
         if isinstance(error, BAD_INPUT):
-            _say(f"ntm-fast: {error}")
+            _say(f"ntm-fast: {_reason(error)}")
             return 2
         kind = "" if isinstance(error, (OSError, ArithmeticError)) else f"{type(error).__name__}: "
-        _say(f"ntm-fast: {kind}{error} (--debug shows where)")
+        _say(f"ntm-fast: {kind}{_reason(error)} (--debug shows where)")
         return 1
+
+
+def _reason(error: Exception) -> str:
+    """What an error says, without the number of the system's."""
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+    return str(error)
 
 
 def _say(message: str) -> None:

@@ -162,8 +162,10 @@ BAD = {
     "topics {tmp}": "is not a saved model",
     "topics {model} --n 100": "100",
     "infer {model} {text} --output {tmp}/theta.xlsx": "expected a name that ends in .npz or .csv",
-    "infer {model} {text} --output {tmp}/absent/theta.csv": "absent",
+    "infer {model} {text} --output {tmp}/absent/t.csv": "absent is no folder: t.csv cannot be",
+    "corpus {text} --output /proc/corpus": "ntm-fast: cannot save the corpus to /proc/corpus: No",
     "evaluate {model} {tmp}/empty.txt": "empty",
+    "evaluate {model} {tmp}/latin.txt": "0xe9 on line 1 (byte 3 of the file) as utf-8: say which",
     "compare {text} --models lda": "--models has 'lda'; expected some of",
     "compare {text} --output {tmp}/table.xlsx": "expected .csv, .json or .jsonl",
     "gradients --schemes reinforce": "schemes is 'reinforce'; expected one of",
@@ -176,6 +178,7 @@ def test_bad_input(
     line: str, text: Path, model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "empty.txt").write_text("")
+    (tmp_path / "latin.txt").write_text("café", encoding="latin-1")
     before = sorted(tmp_path.iterdir())
     assert main(line.format(tmp=tmp_path, text=text, model=model).split()) == 2
     printed = capsys.readouterr().err

@@ -32,6 +32,10 @@ def replacing_folder(target: Path) -> Iterator[Path]:
 @contextmanager
 def replacing_file(target: Path) -> Iterator[Path]:
     """The path of a file that takes the place of `target` at the end of the block, if written."""
+    if not target.parent.is_dir():
+        raise FileNotFoundError(
+            f"{target.parent} is no folder: {target.name} cannot be written there"
+        )
     with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.name}.") as scratch:
         written = Path(scratch, target.name)  # it keeps the ending, which some writers go by
         yield written
