@@ -112,7 +112,7 @@ def train(
         "benchmark": "figurnov",
         "op": "LDAVAE by Figurnov's recipe",
         "subject": scheme,
-        "shape": f"{CORPUS}, K={N_TOPICS}",
+        "shape": f"{CORPUS}, K={N_TOPICS}, {epochs * steps:,} steps",
         "seed": int(seed),
         "steps": epochs * steps,
         "learning_rate": chosen.training.learning_rate,

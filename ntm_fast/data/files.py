@@ -50,9 +50,9 @@ def lines(path: Path, encoding: str = "utf-8", errors: str = "strict") -> Iterat
                 except UnicodeDecodeError as error:
                     raise ValueError(
                         f"{path}: cannot decode byte 0x{raw[error.start]:02x} on line {number} "
-                        f"(byte {offset + error.start} of the file) as {encoding}: say "
-                        "which encoding it has (encoding=, or `ntm-fast corpus --encoding`), or read on with "
-                        'errors="replace"'
+                        f"(byte {offset + error.start} of the file) as {encoding}: say which "
+                        "encoding it has (encoding=, or `ntm-fast corpus --encoding`), or read on "
+                        'with errors="replace"'
                     ) from None
                 offset += len(raw)
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
