@@ -25,6 +25,8 @@ STEPS = device.pick(
     {"20ng_prodlda": (20, 20), "arxiv_100k": (40, 4)},
     {"20ng_prodlda": (50, 50), "arxiv_100k": (100, 40)},
 )
+# LDA as a VAE and no more.
+BARE = {"hidden": (100,), "background": False, "diversity": 0.0}
 # Model, what it is called and what differs from its recipe.
 VARIANTS: dict[str, list[tuple[str, str, dict[str, Any]]]] = {
     "20ng_prodlda": [("ProdLDA", OURS, {})],
@@ -34,7 +36,7 @@ VARIANTS: dict[str, list[tuple[str, str, dict[str, Any]]]] = {
         ("ProdLDA", f"{OURS}, bfloat16", {"precision": "medium"}),
         ("NVLDA", f"{OURS}, encoder 1x100", {"hidden": (100,)}),
         ("NVLDA", f"{OURS}, plain Adam", {"optimiser": "adam"}),
-        ("LDAVAE", f"{OURS}, encoder 1x100", {"hidden": (100,)}),
+        ("LDAVAE", f"{OURS}, bare", BARE),
     ],
 }
 MODELS = ("ProdLDA", "NVLDA", "DirichletVAE", "LDAVAE")

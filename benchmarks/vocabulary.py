@@ -19,7 +19,7 @@ from benchmarks.timing import HASTY
 N_TOPICS = 50
 LENGTH = 100  # tokens of a document
 SIZES = (10_000, 100_000, 1_000_000)
-MODELS = ("ProdLDA", "LDAVAE")
+MODELS = ("ProdLDA", "NVLDA")
 BASELINE = "plain dense PyTorch"
 STEPS = 30
 DENSE_STEPS = {10_000: 20, 100_000: 6, 1_000_000: 2}

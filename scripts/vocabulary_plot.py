@@ -29,7 +29,7 @@ def curves(rows: list[Row]) -> dict[str, list[Row]]:
     for row in sorted((r for r in rows if "words" in r), key=lambda r: r["words"]):
         model = row["op"].removesuffix(OP)
         ours = row["subject"] == OURS
-        kind = {"ProdLDA": "product", "LDAVAE": "mixture"}.get(model, "")
+        kind = {"ProdLDA": "product", "NVLDA": "mixture"}.get(model, "")
         name = f"{model}, ntm_fast ({kind})" if ours else f"{model}, {row['subject']}"
         found.setdefault(name, []).append(row)
     return found

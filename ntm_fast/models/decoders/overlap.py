@@ -33,8 +33,10 @@ def topic_overlap(logits: Tensor) -> Tensor:
 class _Overlap(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, logits: Tensor) -> Tensor:
-        beta = torch.softmax(logits, 0)
-        scale = torch.rsqrt(beta.mean(1, keepdim=True).clamp_min(torch.finfo(beta.dtype).tiny))
+        # torch.softmax over the outer dimension takes longer than all of this.
+        beta = (logits - logits.amax(0)).exp_()
+        beta.mul_(beta.sum(0).reciprocal_())
+        scale = torch.rsqrt(beta.mean(1, keepdim=True).clamp_min_(torch.finfo(beta.dtype).tiny))
         lift = beta * scale
         gram = lift.T @ lift
         n_topics = gram.shape[0]
@@ -51,8 +53,10 @@ class _Overlap(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> Tensor:
         beta, scale, lift, gram_gradient = ctx.saved_tensors
-        by_lift = lift @ (2 * grad * gram_gradient)
-        through_mean = torch.linalg.vecdot(by_lift, lift)[:, None] * scale.square()
-        by_beta = by_lift.mul_(scale).sub_(through_mean / (2 * beta.shape[1])).mul_(beta)
-        gradient: Tensor = by_beta - beta * by_beta.sum(0)
+        # d / d lift times lift, then what the mean under it and the softmax's sum take off, in place:
+        # new memory of [V, K] costs more than the arithmetic.
+        gradient = (lift @ (2 * grad * gram_gradient)).mul_(lift)
+        through_mean = gradient.sum(1, keepdim=True).mul_(scale.square()).div_(2 * beta.shape[1])
+        gradient.addcmul_(beta, through_mean, value=-1)
+        gradient.addcmul_(beta, gradient.sum(0), value=-1)
         return gradient
