@@ -26,7 +26,7 @@ STEPS = device.pick(
     {"20ng_prodlda": (50, 50), "arxiv_100k": (100, 40)},
 )
 # LDA as a VAE and no more.
-BARE = {"hidden": (100,), "background": False, "diversity": 0.0}
+BARE: dict[str, Any] = {"hidden": (100,), "background": False, "diversity": 0.0}
 # Model, what it is called and what differs from its recipe.
 VARIANTS: dict[str, list[tuple[str, str, dict[str, Any]]]] = {
     "20ng_prodlda": [("ProdLDA", OURS, {})],

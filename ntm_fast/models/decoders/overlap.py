@@ -53,9 +53,9 @@ class _Overlap(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> Tensor:
         beta, scale, lift, gram_gradient = ctx.saved_tensors
-        # d / d lift times lift, then what the mean under it and the softmax's sum take off, in place:
-        # new memory of [V, K] costs more than the arithmetic.
-        gradient = (lift @ (2 * grad * gram_gradient)).mul_(lift)
+        # d / d lift times lift, less what the mean under it and the softmax's sum take off; in
+        # place, for new memory of [V, K] costs more than the arithmetic.
+        gradient: Tensor = (lift @ (2 * grad * gram_gradient)).mul_(lift)
         through_mean = gradient.sum(1, keepdim=True).mul_(scale.square()).div_(2 * beta.shape[1])
         gradient.addcmul_(beta, through_mean, value=-1)
         gradient.addcmul_(beta, gradient.sum(0), value=-1)
