@@ -8,7 +8,9 @@ documents.
 
 A run that was stopped goes on where it was, from its checkpoint in --folder; one that has its row
 is not run again. --epochs shortens the recipe's 511 passes, which take a core about 15 minutes a
-run: burn-in and warm-up in proportion, while the learning rate grows as much.
+run: burn-in and warm-up in proportion, while the learning rate grows as much. A step of 32
+documents takes 3 to 5 ms: two fifths of it in kernels (Adam's step most of all), the rest in what
+surrounds them, Python and autograd.
 """
 
 from __future__ import annotations
