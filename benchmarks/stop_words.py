@@ -49,19 +49,18 @@ PAGE = """# Stop words
 
 What `python -m benchmarks.stop_words` printed: {corpus} from the
 docstrings of a Python installation, no word left out, K={topics}, {epochs} epochs, seed {seed}.
-"Stop words" is the share of the topics' top 10 words that are on scikit-learn's English list,
-"frequent" of those that more than {max_df:.0%} of the documents hold; NPMI is of the top 10 words,
-diversity of the top 25.
+"Stop words" is the share of the topics' 10 most likely words that are on scikit-learn's English
+list, "frequent" of those that more than {max_df:.0%} of the documents hold. "As read" is the share
+of stop words among the 10 words that `top_words` shows for a topic, which it ranks by relevance;
+of those NPMI is, and diversity of the first 25.
 
 {table}
 
-Without any measure, most of a mixture's top words are stop words, the same ones in topic after
+Without any measure, most of a mixture's likely words are stop words, the same ones in topic after
 topic. A list removes the words it knows; a limit on the document frequency (`max_df`) needs no list
 and takes the frequent words of the field as well; a background (`options={{"background": True}}`,
 or `ntm-fast train --background`) keeps all words in the model and moves what topics share out of
-them. A product of experts has one unless told otherwise. The price: topics are then ranked by what
-sets them apart, so that on unfiltered text rare words lead them and their coherence falls. A limit
-on the document frequency is what to try first. The first topics in each case:
+them. ProdLDA and LDAVAE have one unless told otherwise. The first topics in each case:
 
 {examples}
 """
@@ -76,7 +75,8 @@ def measure(treatment: Treatment, text: Corpus, epochs: int = EPOCHS) -> dict[st
         random_state=SEED,
         options={"background": treatment.background},
     ).fit(corpus)
-    top = metrics.top_words(model.components_, min(25, corpus.n_words))
+    likely = metrics.top_words(model.components_, 10)
+    top = model.top_word_ids(min(25, corpus.n_words))
     frequent = (corpus.to_scipy() > 0).sum(axis=0) > MAX_DF * len(corpus)
     listed = np.array([word in ENGLISH_STOP_WORDS for word in corpus.vocabulary])
     return {
@@ -84,8 +84,9 @@ def measure(treatment: Treatment, text: Corpus, epochs: int = EPOCHS) -> dict[st
         "left out": treatment.removed,
         "background": "yes" if treatment.background else "no",
         "words": f"{corpus.n_words:,}",
-        "stop words": f"{listed[top[:, :10]].mean():.0%}",
-        "frequent": f"{np.asarray(frequent).ravel()[top[:, :10]].mean():.0%}",
+        "stop words": f"{listed[likely].mean():.0%}",
+        "frequent": f"{np.asarray(frequent).ravel()[likely].mean():.0%}",
+        "as read": f"{listed[top[:, :10]].mean():.0%}",
         "NPMI": f"{metrics.npmi(top, corpus, n=10).mean():.3f}",
         "diversity": f"{metrics.topic_diversity(top, top.shape[1]):.2f}",
         "topics": model.top_words(8)[:3],
