@@ -154,6 +154,8 @@ class DirichletVAE(TopicEstimator):
 class LDAVAE(TopicEstimator):
     """Latent Dirichlet allocation as a VAE: Dirichlet posterior with implicit gradients, mixture.
 
+    Its recipe adds what LDA has not: a learned background of words, and a term that keeps topics
+    apart; ``options={"background": False, "diversity": 0.0}`` takes both away.
     Parameters and attributes as :class:`NeuralTopicModel`, posterior and decoder fixed.
 
     Source: Figurnov, Mohamed & Mnih, "Implicit Reparameterization Gradients", 2018.
@@ -163,7 +165,7 @@ class LDAVAE(TopicEstimator):
 
 
 class FigurnovLDA(TopicEstimator):
-    """`LDAVAE` as its paper trains it, for the perplexity reported there; slower by far.
+    """LDA as a VAE as its paper trains it, for the perplexity reported there; slower by far.
 
     180,000 steps on 20 Newsgroups: of other corpora, as many passes over the documents.
     Parameters and attributes as :class:`NeuralTopicModel`, posterior and decoder fixed.
