@@ -100,18 +100,19 @@ class TopicModel(nn.Module):
         kl = kls.mean()
         paid = kls.clamp(min=free_bits).mean() if free_bits > 0 else kl
         drop = self.settings.topic_dropout
+        matrix = self.decoder.topic_matrix()
         likelihoods, log_weights = [], []
         for draw in range(n_samples):
             theta, log_weight = self.posterior.draw(q, seed + draw if draw else seed)
             theta = self.decoder.drop_topics(theta, drop, masks)
-            likelihoods.append(self.decoder(theta, batch))
+            likelihoods.append(self.decoder(theta, batch, matrix))
             if log_weight is not None:
                 log_weights.append(log_weight)
         means = [likelihood.mean() for likelihood in likelihoods]
         mean = means[0] if n_samples == 1 else torch.stack(means).mean()
         loss = kl_weight * paid - mean
         if isinstance(diversity, Tensor) or diversity > 0:  # a GPU's value is not looked at
-            loss = loss + diversity * self.decoder.overlap()
+            loss = loss + diversity * self.decoder.overlap(matrix)
         if log_weights:
             f, weights = torch.stack(likelihoods), torch.stack(log_weights)
             loss = loss - self.score_term(f, weights, document_lengths(batch))
@@ -136,7 +137,7 @@ class TopicModel(nn.Module):
         float32's last bits, on which other documents are evaluated with it.
         """
         steps = self.settings.refinement
-        topics = self._mixture().logits().double().softmax(0) if steps else None
+        topics = self._mixture().topic_matrix().double().softmax(0) if steps else None
         encoder = _float64(self.encoder, but="weight")
         posterior = _float64(self.posterior)
 

@@ -14,7 +14,8 @@ from ntm_fast.training.feed import Resident
 from ntm_fast.training.settings import TrainingSettings
 
 WARM_UP = 2  # steps of a shape that are taken as they are: they make what a graph may not make
-Step = Callable[[Batch, Tensor, Tensor], Loss]  # (batch, seed, weight of the KL term)
+# (batch, seed, weight of the KL term, whether the topics' overlap is in the loss)
+Step = Callable[[Batch, Tensor, Tensor, bool], Loss]
 
 
 def why_not(settings: TrainingSettings, posterior: str) -> str | None:
@@ -66,21 +67,23 @@ class CudaRecorder:
 class Replays:
     """Takes steps on batches of a resident corpus, each shape recorded at its third occurrence.
 
-    A shape is a number of documents and a number of nonzeros, to which a batch is padded by word
-    0, zero times. Rows, seed and weight of the KL term are in places of their own, from which a
-    recorded step reads them; all else that it touches (weights, Adam's moments, the corpus) stays
-    where it is for the whole run.
+    A shape is a number of documents, a number of nonzeros, to which a batch is padded by word 0,
+    zero times, and whether the topics' overlap is in the loss. Rows, seed and weight of the KL term
+    are in places of their own, from which a recorded step reads them; all else that it touches
+    (weights, Adam's moments, the corpus) stays where it is for the whole run.
     """
 
     def __init__(self, feed: Resident, step: Step, recorder: Recorder) -> None:
         self.feed, self.step, self.recorder = feed, step, recorder
         self.seed = torch.zeros((), dtype=torch.int64, device=feed.device)
         self.weight = torch.zeros((), device=feed.device)
-        self.shapes: dict[tuple[int, int], _Shape] = {}
+        self.shapes: dict[tuple[int, int, bool], _Shape] = {}
 
-    def __call__(self, rows: Tensor, nonzeros: int, seed: Tensor, weight: float) -> Loss:
+    def __call__(
+        self, rows: Tensor, nonzeros: int, seed: Tensor, weight: float, overlap: bool = True
+    ) -> Loss:
         """One step on documents `rows` with so many nonzeros; all tensors on the device."""
-        key = rows.numel(), bucket(nonzeros)
+        key = rows.numel(), bucket(nonzeros), overlap
         if key not in self.shapes:
             self.shapes[key] = _Shape(torch.empty_like(rows))
         shape = self.shapes[key]
@@ -90,7 +93,7 @@ class Replays:
 
         def work() -> None:
             batch = self.feed.corpus.batch(shape.rows, key[1])
-            loss = self.step(batch, self.seed, self.weight)
+            loss = self.step(batch, self.seed, self.weight, overlap)
             shape.loss = Loss(*(term.detach() for term in loss))
 
         if shape.replay is not None:

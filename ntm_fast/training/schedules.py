@@ -27,6 +27,19 @@ def kl_weight(settings: TrainingSettings, epochs: float) -> float:
     return settings.kl_weight * min(1.0, 2 * within)
 
 
+def overlap_is_due(settings: TrainingSettings, epoch: int, step: int, steps: int) -> bool:
+    """Whether the topics' overlap is paid for, at a step of an epoch of so many.
+
+    E- and M-steps count together, so that the decoder's are among those that pay.
+
+    Source: Karras et al., "Analyzing and Improving the Image Quality of StyleGAN", 2020,
+    section 3.1 (lazy regularisation).
+    """
+    turn = sum(settings.em_steps or (1,))
+    turns = epoch * -(-steps // turn) + step // turn
+    return settings.diversity > 0 and turns % settings.diversity_every == 0
+
+
 def learning_rate(settings: TrainingSettings, epochs: float) -> float:
     """Adam's learning rate after `epochs` (fractions count) of training.
 

@@ -37,6 +37,8 @@ class TrainingSettings:
     free_bits : nats of KL a document that cost nothing to use
     diversity : weight of the topics' overlap, which keeps them from being learned twice over;
         in nats a document, turned up with the KL term; see `ntm_fast.models.decoders.overlap`
+    diversity_every : steps of which one pays for the overlap, and so many times over: it changes
+        slowly, and at 50,000 words costs more than all else in a step
     prior_burn_in : epochs before a learned prior moves
     validation : share of the documents held out to decide when to stop, 0 for none
     patience : epochs without a better validation ELBO before training stops, None for never;
@@ -65,6 +67,7 @@ class TrainingSettings:
     warm_up: int = 0
     free_bits: float = 0.0
     diversity: float = 0.0
+    diversity_every: int = 1
     prior_burn_in: int = 0
     validation: float = 0.1
     patience: int | None = 20
@@ -88,6 +91,7 @@ class TrainingSettings:
             warm_up=checks.integer("warm_up", self.warm_up, 0),
             free_bits=checks.number("free_bits", self.free_bits, 0),
             diversity=checks.number("diversity", self.diversity, 0),
+            diversity_every=checks.integer("diversity_every", self.diversity_every, 1),
             prior_burn_in=checks.integer("prior_burn_in", self.prior_burn_in, 0),
             learning_rate_schedule=checks.choice(
                 "learning_rate_schedule", self.learning_rate_schedule, RATE_SCHEDULES

@@ -27,7 +27,7 @@ from ntm_fast.training.optimiser import optimiser_for
 from ntm_fast.training.precision import matmul_precision
 from ntm_fast.training.progress import Bar
 from ntm_fast.training.replay import CudaRecorder, Replays, why_not
-from ntm_fast.training.schedules import kl_weight, phases, set_learning_rate
+from ntm_fast.training.schedules import kl_weight, overlap_is_due, phases, set_learning_rate
 from ntm_fast.training.settings import TrainingSettings
 from ntm_fast.training.state import Epoch, State, TrainingInterrupted
 
@@ -144,14 +144,15 @@ class Trainer:
             step = state.step
             epochs = state.epoch + step / len(parts)
             weight = kl_weight(settings, epochs)
+            overlap = overlap_is_due(settings, state.epoch, step, len(parts))
             set_learning_rate(self.optimiser, settings, epochs)
             self._enter(state.epoch, step)
             if isinstance(batch, Batch):
                 self._deferral.catch_up(batch)
-                loss = self.loss(batch, seeds[step], weight)
+                loss = self.loss(batch, seeds[step], weight, overlap)
             else:
                 assert replays is not None
-                loss = replays(*batch, seeds_there[step], weight)
+                loss = replays(*batch, seeds_there[step], weight, overlap)
             pending.append(loss)
             if len(pending) >= read_every or step + 1 == len(parts):
                 self._read(pending, step + 1, feed, parts, seeds)
@@ -167,11 +168,16 @@ class Trainer:
                 self._stop(start, corpus)
         self.rate = (state.documents - documents_before) / (time.perf_counter() - begin)
 
-    def loss(self, batch: Batch, seed: Tensor, weight: Tensor | float) -> Loss:
-        """The loss of a batch at a weight of the KL term; on a GPU nothing waits for it."""
+    def loss(
+        self, batch: Batch, seed: Tensor, weight: Tensor | float, overlap: bool = True
+    ) -> Loss:
+        """The loss of a batch at a weight of the KL term; on a GPU nothing waits for it.
+
+        `overlap` says whether it pays for the topics' overlap (`overlap_is_due`).
+        """
         settings = self.settings
-        diversity: Tensor | float = settings.diversity
-        if settings.diversity > 0 and settings.kl_weight > 0:
+        diversity: Tensor | float = settings.diversity * settings.diversity_every * overlap
+        if diversity and settings.kl_weight > 0:
             # By and by, as the KL term: topics form before they part.
             diversity = diversity * weight / settings.kl_weight
         return self.model.loss(
@@ -185,9 +191,11 @@ class Trainer:
         loss.loss.backward()
         self.optimiser.step()
 
-    def train_on(self, batch: Batch, seed: Tensor, weight: Tensor | float) -> Loss:
+    def train_on(
+        self, batch: Batch, seed: Tensor, weight: Tensor | float, overlap: bool = True
+    ) -> Loss:
         """`loss` and `step`."""
-        loss = self.loss(batch, seed, weight)
+        loss = self.loss(batch, seed, weight, overlap)
         self.step(loss)
         return loss
 

@@ -84,7 +84,7 @@ def test_given_embeddings_stay() -> None:
 def test_batch_norm_of_the_topics() -> None:
     decoder = make("mixture", topic_batch_norm=True, batch_norm_eps=1e-9)
     assert isinstance(decoder, Mixture)
-    own = decoder.logits() - decoder.shift[:, None]
+    own = decoder.topic_matrix() - decoder.shift[:, None]
     torch.testing.assert_close(own.mean(1), torch.zeros(40), rtol=0, atol=1e-5)
     torch.testing.assert_close(own.var(1, correction=0), torch.ones(40), rtol=1e-4, atol=1e-4)
 

@@ -1,14 +1,17 @@
 """The term that keeps topics apart: against its formula, and that it cures duplicates."""
 
+from typing import Any
+
 import pytest
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from ntm_fast import ops
-from ntm_fast.models import ModelSettings
+from ntm_fast.models import Loss, ModelSettings
 from ntm_fast.models.decoders import DECODERS
 from ntm_fast.models.decoders.overlap import topic_overlap
+from ntm_fast.training.schedules import kl_weight
 from tests.blocks import block_corpus
 
 
@@ -57,6 +60,23 @@ def test_every_decoder_has_it(name: str) -> None:
     torch.testing.assert_close(decoder.overlap(), plain(decoder.topic_weights().T.log()))
     decoder.overlap().backward()  # type: ignore[no-untyped-call]
     assert any(p.grad is not None and p.grad.abs().sum() > 0 for p in decoder.parameters())
+
+
+def test_it_is_paid_for_every_so_many_steps() -> None:
+    from tests.training.test_trainer import CORPUS, trainer
+
+    run = trainer("LDAVAE", epochs=3, diversity=0.5, diversity_every=3)
+    weights: list[float] = []
+    loss = run.model.loss
+
+    def noted(*args: Any, **keywords: Any) -> Loss:
+        weights.append(float(args[5]))
+        return loss(*args, **keywords)
+
+    run.model.loss = noted  # type: ignore[method-assign]
+    run.fit(CORPUS)
+    full = [1.5 * kl_weight(run.settings, i / 4) for i in range(12)]
+    assert weights == pytest.approx([w if i % 3 == 0 else 0 for i, w in enumerate(full)])
 
 
 def test_it_is_turned_up_with_the_kl_term() -> None:

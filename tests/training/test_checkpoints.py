@@ -31,10 +31,11 @@ def test_resume_after_whole_epochs(tmp_path: Path, name: str) -> None:
 
 
 def test_resume_in_the_middle_of_an_epoch(tmp_path: Path) -> None:
-    straight = trainer()
+    lazy = {"diversity": 1.0, "diversity_every": 4}  # which steps pay does not start again
+    straight = trainer(**lazy)
     straight.fit(CORPUS, HELD_OUT)
     file = tmp_path / "state.safetensors"
-    interrupted = trainer("ProdLDA", file)
+    interrupted = trainer("ProdLDA", file, **lazy)
     original, steps = interrupted.optimiser.step, []
 
     def step() -> None:
@@ -50,7 +51,7 @@ def test_resume_in_the_middle_of_an_epoch(tmp_path: Path) -> None:
     assert error.value.checkpoint == file
     assert signal.getsignal(signal.SIGINT) is before
     assert len(steps) == 6
-    resumed = trainer()
+    resumed = trainer(**lazy)
     resumed.resume(file)
     assert (resumed.state.epoch, resumed.state.step) == (1, 2)
     resumed.fit(CORPUS, HELD_OUT)

@@ -9,7 +9,7 @@ from ntm_fast.data import CorpusTensors
 from ntm_fast.data.datasets import synthetic
 from ntm_fast.models import TopicModel
 from ntm_fast.training import RECIPES, Trainer, TrainingSettings
-from ntm_fast.training.schedules import kl_weight, learning_rate, phases
+from ntm_fast.training.schedules import kl_weight, learning_rate, overlap_is_due, phases
 from tests.training.test_trainer import CORPUS, HELD_OUT, assert_equal, trainer, weights
 
 Parts = dict[str, bool]
@@ -18,6 +18,20 @@ Parts = dict[str, bool]
 def test_kl_weight_is_cyclic() -> None:
     settings = TrainingSettings(kl_schedule="cyclic", warm_up=4, kl_weight=2.0)
     assert [kl_weight(settings, e) for e in (0, 1, 2, 3.9, 4, 5)] == [0, 1, 2, 2, 0, 1]
+
+
+def test_steps_that_pay_for_the_overlap() -> None:
+    def due(steps: int, **options: object) -> list[int]:
+        settings = TrainingSettings(**options)  # type: ignore[arg-type]
+        places = [(epoch, step) for epoch in range(3) for step in range(steps)]
+        return [i for i, place in enumerate(places) if overlap_is_due(settings, *place, steps)]
+
+    assert due(5) == []
+    assert due(5, diversity=1) == list(range(15))
+    assert due(5, diversity=1, diversity_every=4) == [0, 4, 8, 12]
+    # turns of E, E, M: three of them an epoch of eight steps, the last one without its M
+    turns = due(8, diversity=1, diversity_every=4, em_steps=(2, 1))
+    assert turns == [0, 1, 2, 8 + 3, 8 + 4, 8 + 5, 16 + 6, 16 + 7]
 
 
 def test_learning_rates() -> None:

@@ -28,7 +28,14 @@ class Decoder(OpsModule):
         """θ [B, K] with topics dropped with probability p, as this decoder can take it."""
 
     @abstractmethod
-    def forward(self, theta: Tensor, batch: Batch) -> Tensor:
+    def topic_matrix(self) -> Tensor:
+        """What the topics are made of, word-major [V, K].
+
+        A step makes it once, and hands it to `forward` and `overlap`, which else make it anew.
+        """
+
+    @abstractmethod
+    def forward(self, theta: Tensor, batch: Batch, matrix: Tensor | None = None) -> Tensor:
         """log p(x_d | θ_d) of each document [B], in nats."""
 
     def words_log_likelihood(self, theta: Tensor, batch: Batch) -> Tensor:
@@ -41,7 +48,7 @@ class Decoder(OpsModule):
         """p(v | θ_d) [B, V], in evaluation mode."""
 
     @abstractmethod
-    def overlap(self) -> Tensor:
+    def overlap(self, matrix: Tensor | None = None) -> Tensor:
         """How much the topics are alike, 0-dim: see `topic_overlap`."""
 
     @abstractmethod

@@ -44,7 +44,7 @@ class Mixture(Decoder):
         """Logits [V, K] without the background."""
         return self.topic_logits
 
-    def logits(self) -> Tensor:
+    def topic_matrix(self) -> Tensor:
         """Logits [V, K] whose softmax over words the topics are."""
         logits = self.own_logits()
         if self.batch_norm:
@@ -60,24 +60,25 @@ class Mixture(Decoder):
         total = kept.sum(1, keepdim=True)
         return torch.where(total > 0, kept / torch.where(total > 0, total, 1), theta)
 
-    def forward(self, theta: Tensor, batch: Batch) -> Tensor:
+    def forward(self, theta: Tensor, batch: Batch, matrix: Tensor | None = None) -> Tensor:
+        logits = self.topic_matrix() if matrix is None else matrix
         return self.ops.bow_mixture_log_likelihood(
-            theta, self.logits(), batch.indptr, batch.indices, batch.counts
+            theta, logits, batch.indptr, batch.indices, batch.counts
         )
 
     def word_probabilities(self, theta: Tensor) -> Tensor:
-        return theta @ torch.softmax(self.logits().T, dim=1)
+        return theta @ torch.softmax(self.topic_matrix().T, dim=1)
 
-    def overlap(self) -> Tensor:
-        return topic_overlap(self.logits())
+    def overlap(self, matrix: Tensor | None = None) -> Tensor:
+        return topic_overlap(self.topic_matrix() if matrix is None else matrix)
 
     def topics_with_background(self) -> Tensor:
         """The topics β [K, V] themselves."""
-        return torch.softmax(self.logits().T, dim=1)
+        return torch.softmax(self.topic_matrix().T, dim=1)
 
     def topic_weights(self) -> Tensor:
         """The topics β [K, V]; with a background, without what all topics share."""
         if self.shift is None:
             return self.topics_with_background()
-        own = self.logits()
+        own = self.topic_matrix()
         return torch.softmax((own - own.mean(1, keepdim=True)).T, dim=1)

@@ -30,7 +30,7 @@ class Poisson(Mixture):
             return theta
         return torch.where(kept.sum(1, keepdim=True) > 0, kept, theta)
 
-    def forward(self, theta: Tensor, batch: Batch) -> Tensor:
+    def forward(self, theta: Tensor, batch: Batch, matrix: Tensor | None = None) -> Tensor:
         log_factorials = torch.lgamma(batch.counts.to(theta.dtype) + 1)
         documents = torch.repeat_interleave(
             torch.arange(theta.shape[0], device=theta.device),
@@ -38,7 +38,7 @@ class Poisson(Mixture):
             output_size=batch.indices.shape[0],  # else a GPU would be waited for
         )
         constant = theta.new_zeros(theta.shape[0]).index_add(0, documents, log_factorials)
-        return super().forward(theta, batch) - theta.sum(1) - constant
+        return super().forward(theta, batch, matrix) - theta.sum(1) - constant
 
     def words_log_likelihood(self, theta: Tensor, batch: Batch) -> Tensor:
         return super().forward(theta / theta.sum(1, keepdim=True), batch)

@@ -51,9 +51,9 @@ class Product(Decoder):
     def drop_topics(self, theta: Tensor, p: float, masks: Masks | None) -> Tensor:
         return dropout(theta, p, masks)
 
-    def forward(self, theta: Tensor, batch: Batch) -> Tensor:
+    def forward(self, theta: Tensor, batch: Batch, matrix: Tensor | None = None) -> Tensor:
         nonzeros = batch.indptr, batch.indices, batch.counts
-        weight = self.topic_matrix()
+        weight = self.topic_matrix() if matrix is None else matrix
         if self.running is None:
             return self.ops.bow_product_log_likelihood(theta, weight, self.shift, *nonzeros)[0]
         from_batch = self.training and theta.shape[0] > 1
@@ -88,13 +88,13 @@ class Product(Decoder):
         """
         return torch.softmax(self.own_logits().T, dim=1)
 
-    def own_logits(self) -> Tensor:
+    def own_logits(self, matrix: Tensor | None = None) -> Tensor:
         """The t_k of `topic_weights`, word-major [V, K]."""
-        weight = self.topic_matrix()
+        weight = self.topic_matrix() if matrix is None else matrix
         own = weight - weight.mean(1, keepdim=True)
         if self.running is None:
             return own
         return own * torch.rsqrt(self.running.corrected()[1] + self.eps)[:, None]
 
-    def overlap(self) -> Tensor:
-        return topic_overlap(self.own_logits())
+    def overlap(self, matrix: Tensor | None = None) -> Tensor:
+        return topic_overlap(self.own_logits(matrix))
