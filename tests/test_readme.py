@@ -38,6 +38,18 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
+@pytest.mark.parametrize(
+    "page", [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")], ids=lambda p: p.name
+)
+def test_files_that_are_named_exist(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    named = re.findall(r"`((?:csrc|docs|ntm_fast|scripts|tests|benchmarks)/[\w./*<>]*)`", text)
+    links = [target for target in re.findall(r"\]\(([^)#]+)", text) if "://" not in target]
+    missing = [name for name in named if "<" not in name and not any(ROOT.glob(name.rstrip("/")))]
+    missing += [target for target in links if not (page.parent / target).exists()]
+    assert not missing
+
+
 def test_python_examples(folder: Path) -> None:
     scope: dict[str, Any] = {}  # one for all: later examples go on where earlier ones ended
     for number, block in enumerate(blocks("python")):
