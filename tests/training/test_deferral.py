@@ -32,20 +32,29 @@ def sparse(rows: list[int], step: int, features: int, dtype: torch.dtype) -> Ten
 
 
 def run(
-    batches: list[list[int]], features: int, dtype: torch.dtype, waits: bool, **options: Any
+    batches: list[list[int]],
+    features: int,
+    dtype: torch.dtype,
+    waits: bool,
+    still: tuple[int, ...] = (),
+    **options: Any,
 ) -> list[Tensor]:
-    """Parameter and moments after a step with each batch, read as training would read them."""
+    """Parameter and moments after a step with each batch, read as training would read them.
+
+    At the steps `still` the learning rate is 0.
+    """
     generator = torch.Generator().manual_seed(0)
     values = torch.randn(N_ROWS, features, generator=generator, dtype=torch.float64) * 0.1
     parameter = torch.nn.Parameter(values.to(dtype))
     adam, seen = Adam([parameter], **options), []
+    rate = adam.defaults["lr"]
     for step, rows in enumerate(batches):
         adam.catch_up(parameter, torch.tensor(rows + rows[:1], dtype=torch.int32))
         seen.append(parameter.detach()[rows])
         gradient = sparse(rows, step, features, dtype)
         parameter.grad = gradient if waits else gradient.to_dense()
-        for group in adam.param_groups:
-            group["lr"] *= 0.99
+        rate *= 0.99
+        adam.param_groups[0]["lr"] = 0.0 if step in still else rate
         adam.step()
     state = adam.state_dict()["state"][0]
     return [*seen, parameter.detach(), state["exp_avg"], state["exp_avg_sq"]]
@@ -89,6 +98,11 @@ def test_equals_plain_adam(
     batches: list[list[int]], features: int, options: dict[str, Any]
 ) -> None:
     check_same(batches, features, **options)
+
+
+@pytest.mark.parametrize("still", [(8,), (8, 9), (7, 8, 9, 16, 17)])
+def test_learning_rates_of_0_between_others(still: tuple[int, ...]) -> None:
+    check_same([[0, 1, 2]] + [[3]] * 30, 5, still=still)
 
 
 LONG = [[0, 1, 2, 3]] + [[0]] * 700 + [[0, 1]] + [[0]] * (CAPACITY - 600) + [[2]]
