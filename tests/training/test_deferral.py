@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from ntm_fast.training import TrainingInterrupted, TrainingSettings, deferral
+from ntm_fast.training import Trainer, TrainingInterrupted, TrainingSettings, deferral
 from ntm_fast.training.optimiser import CAPACITY, Adam, optimiser_for
 from tests.levels import machine_levels, run_at_level
 from tests.ops.checks import relative_error
@@ -197,21 +197,27 @@ def test_training_gives_the_same_weights(name: str) -> None:
     assert runs[0][1] == runs[1][1]
 
 
+def interrupt(run: Trainer, after: int) -> list[bool]:
+    """Let Ctrl-C come at that step; the list gets of each step whether its gradient is sparse."""
+    original, steps = run.optimiser.step, []
+
+    def step() -> None:
+        original()
+        steps.append(run.model.encoder.weight.grad.is_sparse)
+        if len(steps) == after:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    run.optimiser.step = step  # type: ignore[method-assign, assignment]
+    return steps
+
+
 @pytest.mark.usefixtures("always")
 def test_resume_in_the_middle_of_an_epoch(tmp_path: Path) -> None:
     straight = trainer(**SETTINGS)
     straight.fit(CORPUS)
     file = tmp_path / "state.safetensors"
     interrupted = trainer("ProdLDA", file, **SETTINGS)
-    original, steps = interrupted.optimiser.step, []
-
-    def step() -> None:
-        original()
-        steps.append(interrupted.model.encoder.weight.grad.is_sparse)
-        if len(steps) == 50:
-            os.kill(os.getpid(), signal.SIGINT)
-
-    interrupted.optimiser.step = step  # type: ignore[method-assign, assignment]
+    steps = interrupt(interrupted, after=50)
     with pytest.raises(TrainingInterrupted):
         interrupted.fit(CORPUS)
     assert all(steps)
@@ -219,6 +225,16 @@ def test_resume_in_the_middle_of_an_epoch(tmp_path: Path) -> None:
     resumed.resume(file)
     resumed.fit(CORPUS)
     assert_equal(weights(straight), weights(resumed))
+
+
+@pytest.mark.usefixtures("always")
+def test_the_best_weights_take_no_step_that_waited() -> None:
+    run = trainer(**SETTINGS)
+    interrupt(run, after=50)
+    with pytest.raises(TrainingInterrupted):
+        run.fit(CORPUS, HELD_OUT)
+    assert run.best_weights is not None
+    assert_equal(weights(run), run.best_weights)
 
 
 @pytest.mark.usefixtures("always")
