@@ -58,8 +58,8 @@ std::vector<double> growths(const double* schedule, int64_t steps, const AdamRat
     const double *now = schedule + 2 * t, *next = now + 2;
     const double root = next[1] / now[1] * std::sqrt(rates.beta2);
     const double ratio = next[0] / now[0] * rates.beta1 / std::min(1., root);
-    const double bound = ratio * growth[t + 1];  // NaN where learning rates of 0 come in
-    growth[t] = std::isnan(bound) ? std::numeric_limits<double>::infinity() : std::max(1., bound);
+    growth[t] = std::max(1., ratio * growth[t + 1]);
+    if (std::isnan(growth[t])) growth[t] = std::numeric_limits<double>::infinity();
   }
   return growth;
 }

@@ -1,12 +1,12 @@
 #include "bow_mixture_log_likelihood.h"
 
-#include <atomic>
 #include <tuple>
 #include <vector>
 
 #include "bow_mixture_checks.h"
 #include "csr.h"
 #include "huge_pages.h"
+#include "topic_norms_torch.h"
 
 namespace ntm_fast {
 
@@ -16,30 +16,6 @@ using namespace bow_mixture;
 
 constexpr int64_t documents_per_block = 4, words_per_block = 64;
 constexpr double element_ns = .3;  // of a row of topics, at a word or at a nonzero
-constexpr int64_t padding = 16;    // row_padding of cpu/vector_rows.h
-
-template <class T>
-std::vector<T> padded_rows(const T* from, int64_t rows, int64_t columns, int64_t stride) {
-  std::vector<T> result(size_t(rows * stride));
-  for (int64_t row = 0; row < rows; ++row) {
-    std::copy_n(from + row * columns, columns, result.begin() + row * stride);
-  }
-  return result;
-}
-
-// logsumexp over the words of each topic's logits, and its rest (TopicNorms), [2, K]
-template <class T>
-void topic_norms(const Tensor& topic_logits, T* result) {
-  const int64_t words = topic_logits.size(0), topics = topic_logits.size(1);
-  const int64_t blocks = (words + mixture_words_per_block - 1) / mixture_words_per_block;
-  const std::unique_ptr<T[]> partials(new T[size_t(2 * blocks * topics)]);
-  const MixtureNorms<T> args{data<T>(topic_logits), partials.get(),
-                             partials.get() + blocks * topics, words, topics};
-  const auto kernel = NTM_FAST_CPU_CALL(mixture_norms<T>);
-  parallel_blocks(blocks, 1, element_ns * double(words * topics),
-                  [&](int64_t first, int64_t last) { kernel(args, first, last); });
-  NTM_FAST_CPU_CALL(mixture_merge_norms<T>)(args, result, result + topics);
-}
 
 // -> log likelihood [B], and for the backward: its gradient to theta [B, K], counts / p [N] and
 // the topics' norms [2, K]
@@ -49,7 +25,7 @@ std::tuple<Tensor, Tensor, Tensor, Tensor> forward(const Tensor& theta, const Te
   check_parameters(theta, topic_logits, indptr);
   const Tensor t = contiguous(theta), l = contiguous(topic_logits);
   const int64_t documents = theta.size(0), topics = theta.size(1);
-  const int64_t stride = (topics + padding - 1) / padding * padding;
+  const int64_t stride = padded_topics(topics);
   const Tensor log_likelihood = torch::stable::new_empty(theta, {documents}),
                grad_theta = torch::stable::new_empty(theta, {documents, topics}),
                ratios = torch::stable::new_empty(theta, {indices.dim() ? indices.size(0) : 0}),
@@ -103,7 +79,7 @@ std::tuple<Tensor, Tensor> backward(const Tensor& grad_log_likelihood, const Ten
                                     const Tensor& norms, bool want_theta, bool want_logits) {
   check_parameters(theta, topic_logits, indptr);
   const int64_t documents = theta.size(0), words = topic_logits.size(0), topics = theta.size(1);
-  const int64_t stride = (topics + padding - 1) / padding * padding;
+  const int64_t stride = padded_topics(topics);
   check_backward(grad_log_likelihood, theta, indices, unit_grad_theta, ratios, norms);
   const Tensor g = contiguous(grad_log_likelihood), t = contiguous(theta),
                l = contiguous(topic_logits), unit = contiguous(unit_grad_theta),

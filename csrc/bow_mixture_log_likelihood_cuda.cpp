@@ -3,6 +3,7 @@
 #include "bow_mixture_checks.h"
 #include "bow_mixture_device.h"
 #include "csr_device_torch.h"
+#include "topic_norms_cuda.h"
 #include "word_sums.h"
 
 namespace ntm_fast {
@@ -16,24 +17,6 @@ DeviceBatch<T> checked_batch(const Tensor& indptr, const Tensor& indices, const 
                              const Tensor& topic_logits) {
   return DeviceBatch<T>(op, NotingOp::bow_mixture_log_likelihood, indptr, indices, counts,
                         topic_logits.size(0), "topic_logits", topic_logits);
-}
-
-// logsumexp over the words of each topic's logits, and its rest, [2, K]
-template <class T>
-Tensor topic_norms(const Tensor& logits, const CudaScope& cuda) {
-  const int64_t words = logits.size(0), topics = logits.size(1);
-  const int64_t parts = (words + mixture_words_per_partial - 1) / mixture_words_per_partial;
-  const Tensor maxima = torch::stable::new_empty(logits, {parts, topics}),
-               sums = torch::stable::new_empty(logits, {parts, topics}),
-               norms = torch::stable::new_empty(logits, {2, topics});
-  const DeviceMixtureNorms<T> args{data<T>(logits),
-                                   mutable_data<T>(maxima),
-                                   mutable_data<T>(sums),
-                                   mutable_data<T>(norms),
-                                   words,
-                                   topics};
-  check_launch(op, mixture_norms_cuda(args, cuda.stream()));
-  return norms;
 }
 
 // -> log likelihood [B], and for the backward: its gradient to theta [B, K], counts / p [N] and
@@ -51,7 +34,7 @@ std::tuple<Tensor, Tensor, Tensor, Tensor> forward(const Tensor& theta, const Te
           " topics, expected at most ", mixture_shared_bytes / int64_t(sizeof(T)),
           " on a CUDA device");
     const auto batch = checked_batch<T>(indptr, indices, counts, topic_logits);
-    const Tensor norms = topic_norms<T>(l, cuda);
+    const Tensor norms = topic_norms<T>(op, l, cuda);
     const Tensor log_likelihood = torch::stable::new_empty(theta, {documents}),
                  grad_theta = torch::stable::new_empty(theta, {documents, topics}),
                  ratios = torch::stable::new_empty(theta, {batch.view().nonzeros});

@@ -1,23 +1,14 @@
-#include <array>
 #include <tuple>
 
 #include "cuda_stream.h"
 #include "dense_layer_checks.h"
+#include "torch_product.h"
 
 namespace ntm_fast {
 
 namespace {
 
 using namespace dense_layer;
-
-// to = a b, by torch: in the precision that torch is set to, and in to's dtype under autocast too.
-void multiply(const Tensor& a, const Tensor& b, const Tensor& to) {
-  using torch::stable::detail::from;
-  std::array<StableIValue, 3> stack{from(a), from(b), from(to)};
-  STABLE_TORCH_ERROR_CODE_CHECK(
-      torch_call_dispatcher("aten::mm", "out", stack.data(), TORCH_ABI_VERSION));
-  torch::stable::detail::to<Tensor>(stack[0]);  // takes over what was returned
-}
 
 // (x [B, I], weight [O, I], bias [O], shift [O]) -> y [B, O]; with batch norm the batch's mean and
 // biased variance [O] and the normalised values [B, O], else empty

@@ -99,6 +99,7 @@ def calls(dtype: torch.dtype, topics: int) -> dict[str, Callable[[], Any]]:
         "logistic_normal_rsample": lambda: ops.logistic_normal_rsample(
             leaf(DOCUMENTS, topics), leaf(DOCUMENTS, topics), seed
         ),
+        "topic_overlap": lambda: ops.topic_overlap(leaf(WORDS, topics)),
     }
 
 

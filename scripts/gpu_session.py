@@ -40,7 +40,10 @@ BENCHMARKS = {
     "mixture": (150, ["bow_mixture_log_likelihood"]),
     "training": (180, ["training"]),
     "samplers": (120, ["log_gamma_rsample", "log_dirichlet_rsample", "gamma_implicit_gradient"]),
-    "others": (180, ["bow_linear", "bow_rows", "kl_", "dropout", "dense_layer", "rsvi", "normal"]),
+    "others": (
+        180,
+        ["bow_linear", "bow_rows", "kl_", "dropout", "dense_layer", "rsvi", "normal", "overlap"],
+    ),
     "vocabulary": (180, ["vocabulary"]),
 }
 TOOLS = ("memcheck", "racecheck", "initcheck")

@@ -103,6 +103,8 @@ class Ops(Protocol):
         prior_log_variance: Tensor,
     ) -> Tensor: ...
 
+    def topic_overlap(self, topic_logits: Tensor) -> Tensor: ...
+
 
 def resolve(ops: Any) -> Ops:
     """The backend itself, :mod:`ntm_fast.ops` for None (imported only now: it may be absent)."""

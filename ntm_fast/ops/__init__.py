@@ -30,6 +30,7 @@ from ntm_fast.ops.log_dirichlet_rsvi import log_dirichlet_rsvi
 from ntm_fast.ops.log_gamma_rsample import log_gamma_rsample
 from ntm_fast.ops.log_weibull_rsample import log_weibull_rsample
 from ntm_fast.ops.logistic_normal_rsample import logistic_normal_rsample
+from ntm_fast.ops.topic_overlap import topic_overlap
 
 __all__ = [
     "bow_linear",
@@ -50,4 +51,5 @@ __all__ = [
     "log_gamma_rsample",
     "log_weibull_rsample",
     "logistic_normal_rsample",
+    "topic_overlap",
 ]

@@ -18,6 +18,7 @@ from ntm_fast.reference.log_dirichlet_rsvi import log_dirichlet_rsvi
 from ntm_fast.reference.log_gamma_rsample import log_gamma_rsample
 from ntm_fast.reference.log_weibull_rsample import log_weibull_rsample
 from ntm_fast.reference.logistic_normal_rsample import logistic_normal_rsample
+from ntm_fast.reference.topic_overlap import topic_overlap
 
 __all__ = [
     "bow_linear",
@@ -38,4 +39,5 @@ __all__ = [
     "log_gamma_rsample",
     "log_weibull_rsample",
     "logistic_normal_rsample",
+    "topic_overlap",
 ]

@@ -36,7 +36,7 @@ class TrainingSettings:
     warm_up : epochs, see kl_schedule
     free_bits : nats of KL a document that cost nothing to use
     diversity : weight of the topics' overlap, which keeps them from being learned twice over;
-        in nats a document, turned up with the KL term; see `ntm_fast.models.decoders.overlap`
+        in nats a document, turned up with the KL term; see `ntm_fast.ops.topic_overlap`
     diversity_every : steps of which one pays for the overlap, and so many times over: it changes
         slowly, and at 50,000 words costs more than all else in a step
     prior_burn_in : epochs before a learned prior moves

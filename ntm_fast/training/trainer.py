@@ -250,7 +250,6 @@ class Trainer:
             self.generator.set_state(generator_state)  # the epoch's order is drawn again
             checkpoints.save(self, self.checkpoint, corpus)
             self.generator.set_state(now)
-        self._deferral.flush()  # not upon the weights restored
         self._restore_best()
         raise TrainingInterrupted(self.checkpoint)
 

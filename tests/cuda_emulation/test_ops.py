@@ -14,7 +14,7 @@ CSRC = ROOT / "csrc"
 # what is not named here is among the rest.
 GROUPS = {
     "product": ["bow_product_log_likelihood"],
-    "sparse": ["bow_linear", "bow_mixture_log_likelihood", "bow_rows"],
+    "sparse": ["bow_linear", "bow_mixture_log_likelihood", "bow_rows", "topic_overlap"],
 }
 KERNELS = [op for op in ops.__all__ if (CSRC / f"{op}_cuda.cpp").exists()]
 REST = sorted(set(KERNELS).difference(*GROUPS.values()))

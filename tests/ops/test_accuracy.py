@@ -69,10 +69,21 @@ def kl(name: str) -> Iterator[Case]:
         yield getattr(ops, name), getattr(reference, name), args
 
 
+def overlap() -> Iterator[Case]:
+    for spread in (0.1, 1.0, 3.0):
+        for words, topics in [(700, 50), *[(300, 20)] * 8]:
+            yield (
+                ops.topic_overlap,
+                reference.topic_overlap,
+                draws((words, topics), spread=spread),
+            )
+
+
 CASES: dict[str, Callable[[], Iterator[Case]]] = {
     **{f"product, {mode}": lambda mode=mode: product(mode) for mode in MODES},
     "mixture": mixture,
     "linear": linear,
+    "overlap": overlap,
     **{n: lambda n=n: kl(n) for n in ("kl_normal", "kl_dirichlet", "kl_gamma", "kl_weibull_gamma")},
 }
 

@@ -31,6 +31,7 @@ def ops_and_inputs(name: str) -> tuple[Callable[..., Any], Callable[..., Any], l
         "kl_dirichlet": [mean.exp(), mean[0].exp()],
         "kl_weibull_gamma": [mean.exp(), mean.cos().exp(), mean[0].exp(), mean[1].exp()],
         "kl_gamma": [mean.exp(), mean.cos().exp(), mean[0].exp(), mean[1].exp()],
+        "topic_overlap": [logits],
     }[name]
     floats = [
         x.clone().requires_grad_() if x.dim() and x is not batch[2] and x.is_floating_point() else x
@@ -41,7 +42,7 @@ def ops_and_inputs(name: str) -> tuple[Callable[..., Any], Callable[..., Any], l
 
 NAMES = [f"product {mode}" for mode in MODES]
 NAMES += ["bow_mixture_log_likelihood", "bow_linear", "kl_normal", "kl_dirichlet", "kl_gamma"]
-NAMES += ["kl_weibull_gamma"]
+NAMES += ["kl_weibull_gamma", "topic_overlap"]
 
 
 def finite(function: Callable[..., Any], args: list[Any], upstream: float = 1.0) -> list[Tensor]:

@@ -86,6 +86,7 @@ CASES: dict[str, Callable[[], Case]] = {
     "kl_gamma": lambda: (ops.kl_gamma, [positive(50, 20) for _ in range(4)]),
     "kl_weibull_gamma": lambda: (ops.kl_weibull_gamma, [positive(50, 20) for _ in range(4)]),
     "kl_normal": lambda: (ops.kl_normal, [real(50, 20) for _ in range(4)]),
+    "topic_overlap": lambda: (ops.topic_overlap, [real(WORDS, TOPICS)]),
 }
 
 

@@ -49,7 +49,7 @@ class Decoder(OpsModule):
 
     @abstractmethod
     def overlap(self, matrix: Tensor | None = None) -> Tensor:
-        """How much the topics are alike, 0-dim: see `topic_overlap`."""
+        """How much the topics are alike, 0-dim: see :func:`ntm_fast.ops.topic_overlap`."""
 
     @abstractmethod
     def topic_weights(self) -> Tensor:

@@ -8,7 +8,6 @@ from torch import Tensor, nn
 from ntm_fast.data import Batch
 from ntm_fast.models.backend import Ops
 from ntm_fast.models.decoders.base import Decoder, register
-from ntm_fast.models.decoders.overlap import topic_overlap
 from ntm_fast.models.randomness import Masks, dropout
 from ntm_fast.models.settings import ModelSettings
 
@@ -70,7 +69,7 @@ class Mixture(Decoder):
         return theta @ torch.softmax(self.topic_matrix().T, dim=1)
 
     def overlap(self, matrix: Tensor | None = None) -> Tensor:
-        return topic_overlap(self.topic_matrix() if matrix is None else matrix)
+        return self.ops.topic_overlap(self.topic_matrix() if matrix is None else matrix)
 
     def topics_with_background(self) -> Tensor:
         """The topics β [K, V] themselves."""

@@ -9,7 +9,6 @@ from ntm_fast.data import Batch
 from ntm_fast.models.backend import Ops
 from ntm_fast.models.batch_norm import RunningMoments
 from ntm_fast.models.decoders.base import Decoder, register
-from ntm_fast.models.decoders.overlap import topic_overlap
 from ntm_fast.models.randomness import Masks, dropout
 from ntm_fast.models.settings import ModelSettings
 
@@ -97,4 +96,4 @@ class Product(Decoder):
         return own * torch.rsqrt(self.running.corrected()[1] + self.eps)[:, None]
 
     def overlap(self, matrix: Tensor | None = None) -> Tensor:
-        return topic_overlap(self.own_logits(matrix))
+        return self.ops.topic_overlap(self.own_logits(matrix))
