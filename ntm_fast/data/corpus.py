@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, SupportsIndex
 
@@ -191,14 +191,15 @@ class Corpus:
     def from_scipy(
         cls,
         matrix: Any,
-        vocabulary: Sequence[str] | None = None,
+        vocabulary: Sequence[str] | Mapping[str, int] | None = None,
         labels: Sequence[str] | None = None,
         document_ids: Sequence[str] | None = None,
     ) -> Corpus:
         """A corpus of a scipy sparse matrix (or dense array) of counts [D, V].
 
-        Without a vocabulary words are named by their column: "0", "1", … The matrix is copied
-        and never changed. Raises as `Corpus` does, and TypeError for what is not a matrix.
+        The vocabulary holds the words in the order of the columns, or maps words to columns, as
+        `CountVectorizer.vocabulary_` does; without one words are named by their column: "0",
+        "1", … The matrix is copied and never changed. Raises as `Corpus` does, and TypeError for what is not a matrix.
         """
         if not (sp.issparse(matrix) or isinstance(matrix, np.ndarray)) or matrix.ndim != 2:
             raise TypeError(
@@ -213,8 +214,8 @@ class Corpus:
         if matrix.dtype.kind not in "biuf":
             raise TypeError(f"matrix must hold real numbers, got dtype {matrix.dtype}")
         n_words = matrix.shape[1]
-        words = map(str, range(n_words)) if vocabulary is None else vocabulary
-        checked = validation.checked_vocabulary(tuple(words), n_words)
+        words = tuple(map(str, range(n_words))) if vocabulary is None else vocabulary
+        checked = validation.checked_vocabulary(words, n_words)
         csr = matrix if sp.issparse(matrix) and matrix.format == "csr" else sp.csr_array(matrix)
         end = int(csr.indptr[-1])  # scipy allows spare room behind the last row
         return cls(csr.indptr, csr.indices[:end], csr.data[:end], checked, labels, document_ids)  # type: ignore[arg-type]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from typing import Any
 
 import numpy as np
@@ -91,8 +91,17 @@ def is_canonical(
     return True
 
 
-def checked_vocabulary(words: Sequence[str], n_words: int | None) -> tuple[str, ...]:
-    """The vocabulary [V] as a tuple, or an error: one line of text each, no repeats."""
+def checked_vocabulary(
+    words: Sequence[str] | Mapping[str, int], n_words: int | None
+) -> tuple[str, ...]:
+    """The vocabulary [V] as a tuple, or an error: one line of text each, no repeats.
+
+    Of a mapping of words to their columns, as `CountVectorizer.vocabulary_`, in columns' order.
+    """
+    if isinstance(words, Mapping):
+        words = _by_column(words)
+    elif isinstance(words, Set):
+        raise TypeError("vocabulary is a set, which has no order: expected words in columns' order")
     vocabulary = _checked_lines("vocabulary", words, n_words, "the number of words")
     if not vocabulary:
         raise ValueError("empty corpus: the vocabulary has no words, expected at least 1")
@@ -109,6 +118,15 @@ def checked_vocabulary(words: Sequence[str], n_words: int | None) -> tuple[str, 
                 )
             seen[word] = at
     return vocabulary
+
+
+def _by_column(columns: Mapping[str, int]) -> list[str]:
+    """Words in the order of their columns, which have to be 0 … V − 1."""
+    if set(columns.values()) != set(range(len(columns))):
+        raise ValueError(
+            f"vocabulary maps {len(columns)} words to columns that are not 0 to {len(columns) - 1}"
+        )
+    return sorted(columns, key=lambda word: columns[word])
 
 
 def checked_strings(name: str, values: Sequence[Any], n_documents: int) -> tuple[str, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypedDict
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 TOKEN_PATTERN = r"(?u)\b[^\W\d_]{3,}\b"
 """Words of at least three letters of any alphabet; names_like_this and x1 are left out."""
 
-Words = str | os.PathLike[str] | Sequence[str]
+Words = str | os.PathLike[str] | Sequence[str] | Mapping[str, int]
 """A vocabulary: the path of a file with one word a line, or the words themselves."""
 
 

@@ -35,6 +35,8 @@ BAD: list[tuple[dict[str, Any], type[Exception], str]] = [
     ({"counts": [0, 0, 0]}, ValueError, "every document is empty: 2 documents"),
     ({"vocabulary": ()}, ValueError, "empty corpus: the vocabulary has no words"),
     ({"vocabulary": "ab"}, TypeError, "vocabulary must be a sequence of str, got the single str"),
+    ({"vocabulary": {"a", "b"}}, TypeError, "vocabulary is a set, which has no order"),
+    ({"vocabulary": {"a": 0, "b": 2}}, ValueError, "maps 2 words to columns that are not 0 to 1"),
     ({"vocabulary": ("a", 1)}, TypeError, r"vocabulary\[1\] = 1 must be a str, got int"),
     ({"vocabulary": ("a", "a")}, ValueError, r"vocabulary\[1\] = 'a' repeats vocabulary\[0\]"),
     ({"vocabulary": ("a", " ")}, ValueError, r"vocabulary\[1\] = ' ' is empty"),

@@ -7,6 +7,7 @@ import pytest
 import scipy.sparse as sp
 import torch
 from sklearn.base import clone
+from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.model_selection import GridSearchCV
 
 import ntm_fast
@@ -45,6 +46,14 @@ def test_nvdm_tells_words() -> None:
     codes = model.model_.topic_codes(CORPUS).numpy()
     words = model.word_probabilities(codes).reshape(300, 4, 10).sum(2)
     assert np.mean(words.argmax(1) == np.array(CORPUS.labels, dtype=int)) > 0.95
+
+
+def test_a_vectorisers_vocabulary_names_the_columns() -> None:
+    texts = ["zebra apple", "apple mango mango", "mango zebra"]
+    vectoriser = CountVectorizer()  # its vocabulary_ is in the order in which words were met
+    counts = vectoriser.fit_transform(texts)
+    model = ProdLDA(2, **QUICK).fit(counts, vocabulary=vectoriser.vocabulary_)
+    assert model.vocabulary_ == ("apple", "mango", "zebra")
 
 
 def test_given_word_embeddings_stay(tmp_path: Path) -> None:
