@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar, TypeVar, cast
 
 import numpy as np
@@ -70,7 +70,7 @@ class TopicEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         X: Any,
         y: Any = None,
         *,
-        vocabulary: Sequence[str] | None = None,
+        vocabulary: Sequence[str] | Mapping[str, int] | None = None,
         resume_from: str | os.PathLike[str] | None = None,
         callback: EpochCallback | None = None,
     ) -> E:
@@ -81,7 +81,8 @@ class TopicEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         X : scipy sparse matrix, array [D, V] or Corpus
             Counts of words in documents, >= 0; fractional weights are fine.
         y : ignored
-        vocabulary : V words, for a matrix without names of columns
+        vocabulary : V words in the order of the columns, or their columns by word as a
+            vectoriser's `vocabulary_`, for a matrix without names of columns
         resume_from : checkpoint of an earlier fit, which is continued bit for bit
         callback : called with each :class:`ntm_fast.training.Epoch`; True stops the training
         """
@@ -107,7 +108,11 @@ class TopicEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         return self._finish(trainer)
 
     def partial_fit(
-        self: E, X: Any, y: Any = None, *, vocabulary: Sequence[str] | None = None
+        self: E,
+        X: Any,
+        y: Any = None,
+        *,
+        vocabulary: Sequence[str] | Mapping[str, int] | None = None,
     ) -> E:
         """One pass over documents, without validation; continues a fitted model."""
         fitted = hasattr(self, "model_")
@@ -136,7 +141,13 @@ class TopicEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         )
         given = {name: getattr(self, name, None) for name in named}
         chosen = {name: value for name, value in given.items() if value is not None}
-        return self._base_recipe().changed(n_topics=self.n_topics, **chosen, **(self.options or {}))
+        chosen["n_topics"] = self.n_topics
+        options = {} if self.options is None else self.options
+        if not isinstance(options, dict):
+            raise TypeError(f"options is {options!r}; expected a dict or None")
+        for name in chosen.keys() & options.keys():
+            raise ValueError(f"options has {name!r}, which is given as a parameter too")
+        return self._base_recipe().changed(**chosen, **options)
 
     def _base_recipe(self) -> Recipe:
         return self._recipe
@@ -173,7 +184,11 @@ class TopicEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         self._n_features_out = len(self.components_)
 
     def _corpus(
-        self, X: Any, vocabulary: Sequence[str] | None = None, *, reset: bool = False
+        self,
+        X: Any,
+        vocabulary: Sequence[str] | Mapping[str, int] | None = None,
+        *,
+        reset: bool = False,
     ) -> Corpus:
         if isinstance(X, Corpus):
             corpus = X

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import torch
 
 from ntm_fast.data.folders import known_fields
 from ntm_fast.models.backend import choose_device
@@ -69,7 +70,11 @@ def _class_of(
 
 def _plain(value: Any) -> Any:
     """A parameter as JSON can hold it."""
-    if isinstance(value, Path):
+    if isinstance(value, dict):
+        return {name: _plain(part) for name, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(part) for part in value]
+    if isinstance(value, Path | torch.device):
         return str(value)
     if isinstance(value, np.generic):
         return value.item()

@@ -68,6 +68,8 @@ class Trainer:
         self.model, self.settings = model, settings
         self.progress, self.callback = progress, callback
         self.checkpoint = None if checkpoint is None else Path(checkpoint)
+        if self.checkpoint is not None and self.checkpoint.is_dir():
+            raise IsADirectoryError(f"checkpoint is a folder; expected a file: {self.checkpoint}")
         self.seed = int(torch.randint(2**63 - 1, (), device="cpu")) if seed is None else seed
         self.generator = torch.Generator().manual_seed(self.seed)
         self.optimiser = optimiser_for(model, settings)

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from ntm_fast import NeuralTopicModel, ProdLDA
 from ntm_fast.training import TrainingInterrupted
@@ -30,6 +31,20 @@ def test_save_and_load(kind: Any, tmp_path: Path) -> None:
     model.save(folder, overwrite=True)
     with pytest.raises(FileExistsError, match="holds no model"):
         model.save(tmp_path, overwrite=True)
+
+
+def test_parameters_of_other_libraries_are_saved(tmp_path: Path) -> None:
+    odd: dict[str, Any] = {
+        "hidden": [np.int64(8)],
+        "device": torch.device("cpu"),
+        "options": {"free_bits": np.float32(0.5), "em_steps": (1, 2)},
+    }
+    model = ProdLDA(4, **{**QUICK, **odd}).fit(X)
+    model.save(tmp_path / "model")
+    loaded = ProdLDA.load(tmp_path / "model")
+    np.testing.assert_array_equal(loaded.transform(X), model.transform(X))
+    assert loaded.get_params()["options"] == {"free_bits": 0.5, "em_steps": [1, 2]}
+    np.testing.assert_array_equal(loaded.fit(X).transform(X), model.transform(X))
 
 
 def test_damaged_and_foreign_folders(fitted: ProdLDA, tmp_path: Path) -> None:
