@@ -199,7 +199,8 @@ class Corpus:
 
         The vocabulary holds the words in the order of the columns, or maps words to columns, as
         `CountVectorizer.vocabulary_` does; without one words are named by their column: "0",
-        "1", … The matrix is copied and never changed. Raises as `Corpus` does, and TypeError for what is not a matrix.
+        "1", … The matrix is copied and never changed. Raises as `Corpus` does, and TypeError for
+        what is not a matrix.
         """
         if not (sp.issparse(matrix) or isinstance(matrix, np.ndarray)) or matrix.ndim != 2:
             raise TypeError(

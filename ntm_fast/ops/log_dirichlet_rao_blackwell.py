@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 
 from ntm_fast.ops._checks import check_rows
 from ntm_fast.ops._registration import widen
@@ -11,6 +14,23 @@ from ntm_fast.ops.gamma_implicit_gradient import gamma_implicit_gradient
 from ntm_fast.ops.log_gamma_rsample import log_gamma_rsample
 
 _SUMS = 0x2545F4914F6CDD1D  # keeps the fresh sums apart from the draws
+
+
+class _WithSlope(torch.autograd.Function):
+    """`value`, as a function of x whose derivative is `slope`; that has none of its own."""
+
+    @staticmethod
+    def forward(x: Tensor, value: Tensor, slope: Tensor) -> Tensor:
+        return value.clone()
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Tensor, ...], output: Tensor) -> None:
+        ctx.save_for_backward(inputs[2])
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, None]:
+        return grad * ctx.saved_tensors[0], None, None
 
 
 def log_dirichlet_rao_blackwell(alpha: Tensor, seed: Tensor, draws: int = 4) -> Tensor:
@@ -55,5 +75,5 @@ def log_dirichlet_rao_blackwell(alpha: Tensor, seed: Tensor, draws: int = 4) -> 
         total = fixed.sum(-1, keepdim=True)
         log_sum = log_gamma_rsample(total.expand(draws, *total.shape), seed ^ _SUMS)
         slope = gamma_implicit_gradient(fixed, log_gamma.log_softmax(-1) + log_sum).mean(0)
-        log_gamma = log_gamma + slope * (wide - fixed)  # wide − fixed is 0
+        log_gamma = _WithSlope.apply(wide, log_gamma, slope)  # type: ignore[no-untyped-call]
     return log_gamma.log_softmax(-1).to(alpha.dtype)

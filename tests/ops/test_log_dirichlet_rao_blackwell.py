@@ -40,6 +40,13 @@ def gradient(sampler: object, base: Tensor, weights: Tensor, n: int, **options: 
     return slope
 
 
+def test_double_backward_is_refused() -> None:
+    alpha = torch.tensor([[0.5, 1.0, 2.0]], requires_grad=True)
+    (slope,) = torch.autograd.grad(BOTH[0](alpha, SEED)[0, 0], alpha, create_graph=True)
+    with pytest.raises(RuntimeError, match="differentiate twice"):
+        slope.sum().backward()
+
+
 @pytest.mark.parametrize(("a", "least"), [(0.02, 1.25), (0.1, 1.12), (1.0, 1.06)])
 def test_same_mean_lower_variance(a: float, least: float) -> None:
     """K = 10: as torch's Beta path, the gammas' path has 1.46, 1.25 and 1.15 times its variance."""
