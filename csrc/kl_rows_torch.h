@@ -1,91 +1,108 @@
 #pragma once
-// Torch's side of a KL divergence of two parameters from two others, summed over rows: checks,
-// outputs, and the arguments of the kernel, which is run(args, rows).
+// Torch's side of the KL divergences of kl_rows.h on any device: device.run(args, x) is a kernel, x
+// the tensors of its arguments.
 
+#include <algorithm>
 #include <array>
 #include <tuple>
+#include <utility>
 
-#include "kl_gamma.h"
+#include "kl_rows.h"
 #include "tensors.h"
 
 namespace ntm_fast {
 namespace kl_rows_torch {
 
-using Arguments = std::array<Tensor, 4>;
-using Gradients = std::tuple<Tensor, Tensor, Tensor, Tensor>;
+template <class Kl>
+using Arguments = std::array<Tensor, arguments_of<Kl>>;
 
-struct Names {
-  const char* op;
-  const char* arguments[4];
+// The first is [R, K], the others [R, K] or [1, K]; rows contiguous in themselves, and contiguous
+// as a whole where all values will be looked at.
+template <class Kl>
+Arguments<Kl> checked(Arguments<Kl> x) {
+  const Tensor first = x[0];
+  check(first.dim() == 2, Kl::op, ": ", Kl::names[0], " has shape ", shape(first),
+        ", expected [B, K]");
+  for (int j = 0; j < arguments_of<Kl>; ++j) {
+    const bool fits = x[j].dim() == 2 && x[j].size(1) == first.size(1) &&
+                      (x[j].size(0) == 1 || x[j].size(0) == first.size(0));
+    check(fits, Kl::op, ": ", Kl::names[j], " has shape ", shape(x[j]), ", expected [1, ",
+          first.size(1), "] or [", first.size(0), ", ", first.size(1), "]");
+    check_same_dtype(Kl::op, Kl::names[j], x[j], Kl::names[0], first);
+    if (Kl::positive || (x[j].size(1) > 1 && x[j].stride(1) != 1)) x[j] = contiguous(x[j]);
+  }
+  return x;
+}
+
+// An op as torch calls it: with as many tensors as Kl has arguments, one by one. A Device is made
+// of the first of them.
+template <class Kl, class Device, class = std::make_index_sequence<arguments_of<Kl>>>
+struct Op;
+
+template <class T, size_t>
+using Each = T;
+
+template <class Kl, class Device, size_t... j>
+struct Op<Kl, Device, std::index_sequence<j...>> {
+  template <class T>
+  static Rows<T> rows_of(const Tensor& x) {
+    return {data<T>(x), x.size(0) == 1 ? 0 : x.stride(0)};
+  }
+
+  // -> kl [R]
+  static Tensor forward(Each<const Tensor&, j>... given) {
+    const Arguments<Kl> arguments{given...};
+    const Device device(arguments[0]);
+    const Arguments<Kl> x = checked<Kl>(arguments);
+    const int64_t rows = x[0].size(0), topics = x[0].size(1);
+    const Tensor kl = torch::stable::new_empty(x[0], {rows});
+    dispatch_floating(Kl::op, Kl::names[0], x[0], [&](auto zero) {
+      using T = decltype(zero);
+      device.run(KlRows<Kl, T>{{rows_of<T>(x[j])...}, mutable_data<T>(kl), topics}, x);
+    });
+    return kl;
+  }
+
+  // -> gradients, each [R, K] (for an argument [1, K] to be summed), or [0, K] if not wanted
+  static std::tuple<Each<Tensor, j>...> backward(const Tensor& grad_kl,
+                                                 Each<const Tensor&, j>... given,
+                                                 Each<bool, j>... want) {
+    const Arguments<Kl> arguments{given...};
+    const Device device(arguments[0]);
+    const Arguments<Kl> x = checked<Kl>(arguments);
+    const int64_t rows = x[0].size(0), topics = x[0].size(1);
+    check(grad_kl.dim() == 1 && grad_kl.size(0) == rows, Kl::op, ": grad_kl has shape ",
+          shape(grad_kl), ", expected [", rows, "]");
+    check_same_dtype(Kl::op, "grad_kl", grad_kl, Kl::names[0], x[0]);
+    const Tensor g = contiguous(grad_kl);
+    const bool wanted[] = {want...};
+    const bool of_prior =
+        std::any_of(wanted + half_of<Kl>, wanted + arguments_of<Kl>, [](bool w) { return w; });
+    const Arguments<Kl> gradients{torch::stable::new_empty(x[0], {want ? rows : 0, topics})...};
+    dispatch_floating(Kl::op, Kl::names[0], x[0], [&](auto zero) {
+      using T = decltype(zero);
+      device.run(KlRowsBackward<Kl, T>{{rows_of<T>(x[j])...},
+                                       data<T>(g),
+                                       {want ? mutable_data<T>(gradients[j]) : nullptr...},
+                                       of_prior,
+                                       topics},
+                 x);
+    });
+    return {gradients[j]...};
+  }
+
+  template <class Library>
+  static void implement(Library& m) {
+    m.impl(Kl::op, TORCH_BOX(&forward));
+    m.impl((std::string(Kl::op) + "_backward").c_str(), TORCH_BOX(&backward));
+  }
 };
 
-// Contiguous; the first is [R, K], the others [R, K] or [1, K].
-inline Arguments checked(const Names& names, const Arguments& given) {
-  const Tensor& first = given[0];
-  check(first.dim() == 2, names.op, ": ", names.arguments[0], " has shape ", shape(first),
-        ", expected [B, K]");
-  Arguments arguments;
-  for (int i = 0; i < 4; ++i) {
-    const Tensor x = contiguous(given[i]);
-    const bool fits = x.dim() == 2 && x.size(1) == first.size(1) &&
-                      (x.size(0) == 1 || x.size(0) == first.size(0));
-    check(fits, names.op, ": ", names.arguments[i], " has shape ", shape(x), ", expected [1, ",
-          first.size(1), "] or [", first.size(0), ", ", first.size(1), "]");
-    check_same_dtype(names.op, names.arguments[i], x, names.arguments[0], first);
-    arguments[i] = x;
-  }
-  return arguments;
-}
-
-template <class T>
-GammaRows<T> rows_of(const Tensor& x) {
-  return {data<T>(x), x.size(0) == 1 ? 0 : x.size(1)};
-}
-
-// -> kl [R]
-template <template <class> class Args, class Run>
-Tensor forward(const Names& names, const Arguments& given, const Run& run) {
-  const Arguments x = checked(names, given);
-  const int64_t rows = x[0].size(0);
-  const Tensor kl = torch::stable::new_empty(x[0], {rows});
-  dispatch_floating(names.op, names.arguments[0], x[0], [&](auto zero) {
-    using T = decltype(zero);
-    const Args<T> args{rows_of<T>(x[0]), rows_of<T>(x[1]),    rows_of<T>(x[2]),
-                       rows_of<T>(x[3]), mutable_data<T>(kl), x[0].size(1)};
-    run(args, rows);
-  });
-  return kl;
-}
-
-// -> the four gradients, each [R, K] (for an argument [1, K] to be summed), or [0, K] if not wanted
-template <template <class> class Args, class Run>
-Gradients backward(const Names& names, const Tensor& grad_kl, const Arguments& given,
-                   const std::array<bool, 4>& want, const Run& run) {
-  const Arguments x = checked(names, given);
-  const int64_t rows = x[0].size(0), topics = x[0].size(1);
-  check(grad_kl.dim() == 1 && grad_kl.size(0) == rows, names.op, ": grad_kl has shape ",
-        shape(grad_kl), ", expected [", rows, "]");
-  check_same_dtype(names.op, "grad_kl", grad_kl, names.arguments[0], x[0]);
-  const Tensor g = contiguous(grad_kl);
-  Arguments gradients;
-  for (int i = 0; i < 4; ++i) {
-    gradients[i] = torch::stable::new_empty(x[0], {want[i] ? rows : 0, topics});
-  }
-  dispatch_floating(names.op, names.arguments[0], x[0], [&](auto zero) {
-    using T = decltype(zero);
-    Args<T> args{rows_of<T>(x[0]),
-                 rows_of<T>(x[1]),
-                 rows_of<T>(x[2]),
-                 rows_of<T>(x[3]),
-                 data<T>(g),
-                 {},
-                 topics};
-    for (int i = 0; i < 4; ++i) {
-      args.gradients[i] = want[i] ? mutable_data<T>(gradients[i]) : nullptr;
-    }
-    run(args, rows);
-  });
-  return {gradients[0], gradients[1], gradients[2], gradients[3]};
+// Registers the kernels of all divergences on a device.
+template <class Device, class Library>
+void implement(Library& m) {
+#define NTM_FAST_IMPLEMENT(Kl) Op<Kl, Device>::implement(m);
+  NTM_FAST_EACH_KL(NTM_FAST_IMPLEMENT)
 }
 
 }  // namespace kl_rows_torch

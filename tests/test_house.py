@@ -12,6 +12,7 @@ import torch
 
 import ntm_fast
 from ntm_fast import ops, reference
+from tests.kernels import kernel_of
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "ntm_fast"
@@ -96,8 +97,10 @@ def test_an_op_has_its_files(op: str) -> None:
     expected = [f"ntm_fast/ops/{op}.py", f"ntm_fast/reference/{op}.py"]
     expected += [f"tests/ops/test_{op}.py", f"benchmarks/ops/bench_{op}.py"]
     if is_compiled(op):
-        expected += [f"csrc/{op}.h", f"csrc/{op}.cpp", f"csrc/cpu/{op}.cpp"]
-        expected += [f"csrc/{op}_cuda.cpp", f"csrc/cuda/{op}.cu"]
+        kernel = kernel_of(op)
+        expected += [f"csrc/{kernel}.h", f"csrc/{kernel}.cpp", f"csrc/cpu/{kernel}.cpp"]
+        expected += [f"csrc/{kernel}_cuda.cpp", f"csrc/cuda/{kernel}.cu"]
+        expected += [f"csrc/math/{op}.h"] if kernel != op else []
     assert not [name for name in expected if not (ROOT / name).is_file()]
 
 

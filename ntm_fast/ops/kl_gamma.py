@@ -2,37 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-import torch
 from torch import Tensor
 
-from ntm_fast.ops._registration import differentiable, once_differentiable
-from ntm_fast.ops._rows import as_rows, gradients_of_rows
+from ntm_fast.ops._rows import divergence_of_rows
 
-_op = torch.ops.ntm_fast.kl_gamma.default
-_backward_op = torch.ops.ntm_fast.kl_gamma_backward.default
-
-
-def _fake(alpha: Tensor, rate: Tensor, prior_alpha: Tensor, prior_rate: Tensor) -> Tensor:
-    return alpha.new_empty(alpha.shape[0])
-
-
-def _fake_backward(grad_kl: Tensor, alpha: Tensor, *others: Any) -> tuple[Tensor, ...]:
-    rows, topics = alpha.shape
-    return tuple(alpha.new_empty(rows if wanted else 0, topics) for wanted in others[-4:])
-
-
-def _setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
-    ctx.save_for_backward(*inputs)
-
-
-def _backward(ctx: Any, grad_kl: Tensor) -> tuple[Tensor | None, ...]:
-    return gradients_of_rows(ctx, grad_kl, _backward_call)
-
-
-_call = differentiable(_op, fake=_fake, setup_context=_setup_context, backward=_backward)
-_backward_call = once_differentiable(_backward_op, fake=_fake_backward)
+_divergence = divergence_of_rows("kl_gamma")
 
 
 def kl_gamma(
@@ -62,6 +36,4 @@ def kl_gamma(
 
     Source: Penny, "KL-Divergences of Normal, Gamma, Dirichlet and Wishart densities", 2001.
     """
-    shape, rows = as_rows("kl_gamma", "alpha", alpha, rate, prior_alpha, prior_rate)
-    kl: Tensor = _call(*rows)
-    return kl if kl.shape == shape else kl.reshape(shape)
+    return _divergence(alpha, rate, prior_alpha, prior_rate)

@@ -2,37 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-import torch
 from torch import Tensor
 
-from ntm_fast.ops._registration import differentiable, once_differentiable
-from ntm_fast.ops._rows import as_rows, gradients_of_rows
+from ntm_fast.ops._rows import divergence_of_rows
 
-_op = torch.ops.ntm_fast.kl_normal.default
-_backward_op = torch.ops.ntm_fast.kl_normal_backward.default
-
-
-def _fake(mean: Tensor, log_variance: Tensor, prior_mean: Tensor, prior_lv: Tensor) -> Tensor:
-    return mean.new_empty(mean.shape[0])
-
-
-def _fake_backward(grad_kl: Tensor, mean: Tensor, *others: Any) -> tuple[Tensor, ...]:
-    rows, topics = mean.shape
-    return tuple(mean.new_empty(rows if wanted else 0, topics) for wanted in others[-4:])
-
-
-def _setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
-    ctx.save_for_backward(*inputs)
-
-
-def _backward(ctx: Any, grad_kl: Tensor) -> tuple[Tensor | None, ...]:
-    return gradients_of_rows(ctx, grad_kl, _backward_call)
-
-
-_call = differentiable(_op, fake=_fake, setup_context=_setup_context, backward=_backward)
-_backward_call = once_differentiable(_backward_op, fake=_fake_backward)
+_divergence = divergence_of_rows("kl_normal")
 
 
 def kl_normal(
@@ -60,6 +34,4 @@ def kl_normal(
 
     Source: Kingma & Welling, "Auto-Encoding Variational Bayes", 2014, appendix B.
     """
-    shape, rows = as_rows("kl_normal", "mean", mean, log_variance, prior_mean, prior_log_variance)
-    kl: Tensor = _call(*rows)
-    return kl if kl.shape == shape else kl.reshape(shape)
+    return _divergence(mean, log_variance, prior_mean, prior_log_variance)

@@ -8,6 +8,7 @@ import pytest
 
 from ntm_fast import ops
 from tests.cuda_emulation.build import ROOT, build, sanitizer_environment
+from tests.kernels import kernel_of
 
 CSRC = ROOT / "csrc"
 # Ops whose kernels are tested in one process, since starting it costs as much as most tests do;
@@ -16,7 +17,7 @@ GROUPS = {
     "product": ["bow_product_log_likelihood"],
     "sparse": ["bow_linear", "bow_mixture_log_likelihood", "bow_rows", "topic_overlap"],
 }
-KERNELS = [op for op in ops.__all__ if (CSRC / f"{op}_cuda.cpp").exists()]
+KERNELS = [op for op in ops.__all__ if (CSRC / f"{kernel_of(op)}_cuda.cpp").exists()]
 REST = sorted(set(KERNELS).difference(*GROUPS.values()))
 SHARED = ["csr.cu", "device_errors.cu", "word_sums.cu"]
 # What torch makes of an op does not depend on its kernels; statistics of draws follow from the
@@ -30,8 +31,9 @@ def test_ops(group: str) -> None:
     members = GROUPS.get(group, REST)
     sources = [CSRC / "device_errors_cuda.cpp", *(CSRC / "cuda" / name for name in SHARED)]
     files = []
+    for kernel in sorted(set(map(kernel_of, members))):
+        sources += [CSRC / f"{kernel}_cuda.cpp", *sorted((CSRC / "cuda").glob(f"{kernel}*.cu"))]
     for op in members:
-        sources += [CSRC / f"{op}_cuda.cpp", *sorted((CSRC / "cuda").glob(f"{op}*.cu"))]
         files += sorted(ROOT.glob(f"tests/ops/test_{op}.py"))
         files += sorted(ROOT.glob(f"tests/ops/test_{op}_*.py"))
     library = build(group, sources)

@@ -1,0 +1,132 @@
+#include "../kl_rows.h"
+
+#include "../math/kl_dirichlet.h"
+#include "../math/kl_gamma.h"
+#include "../math/kl_normal.h"
+#include "../math/kl_weibull_gamma.h"
+#include "pieces.h"
+
+NTM_FAST_ISA_BEGIN
+
+// A piece of elements, of a row or of the sums of rows.
+template <class Kl, class T, class Stored>
+struct KlPiece {
+  using Real = KlReal<Kl, T>;
+  static constexpr int arguments = arguments_of<Kl>;
+  Stored x[arguments][piece];
+
+  // Elements k, k + 1, ... of a row.
+  NTM_FAST_INLINE void load(const Rows<T> (&from)[arguments], int64_t row, int64_t k, int count) {
+    for (int j = 0; j < arguments; ++j) {
+      load_piece(x[j], from[j].data + row * from[j].stride + k, count);
+    }
+  }
+
+  // Sums of so many rows, no more than a piece.
+  NTM_FAST_INLINE void load_sums(const Rows<T> (&from)[arguments], int64_t first, int64_t rows,
+                                 int64_t topics) {
+    for (int j = 0; j < arguments; ++j) {
+      for (int r = 0; r < piece; ++r) {
+        x[j][r] = r < rows ? sum(from[j].data + (first + r) * from[j].stride, topics) : 1.;
+      }
+    }
+  }
+
+  NTM_FAST_INLINE void terms(Real (&to)[piece]) const {
+    NTM_FAST_SIMD for (int i = 0; i < piece; ++i) to[i] = term(i);
+  }
+
+  // Those of the first n arguments.
+  template <int n>
+  NTM_FAST_INLINE void gradients(Real grad, const Real (&of_sums)[arguments],
+                                 Real (&to)[n][piece]) const {
+    NTM_FAST_SIMD for (int i = 0; i < piece; ++i) gradient(i, grad, of_sums, to);
+  }
+
+ private:
+  NTM_FAST_INLINE KlElement<Kl, T> element(int i) const {
+    return KlElement<Kl, T>([&](int j) __attribute__((always_inline)) { return Real(x[j][i]); });
+  }
+
+  // Objects of a loop's own body would be kept in memory, and the loop not vectorised.
+  NTM_FAST_INLINE Real term(int i) const { return element(i).term(); }
+
+  template <int n>
+  NTM_FAST_INLINE void gradient(int i, Real grad, const Real (&of_sums)[arguments],
+                                Real (&to)[n][piece]) const {
+    Real gradient[arguments];
+    kl_gradient(element(i), grad, of_sums, gradient);
+    for (int j = 0; j < n; ++j) to[j][i] = gradient[j];
+  }
+};
+
+// Rows are taken by the piece too, so that what is computed of their sums vectorises.
+template <class Kl, class T>
+void kl_rows(const KlRows<Kl, T>& args, int64_t first_row, int64_t last_row) {
+  KlPiece<Kl, T, T> x;
+  KlReal<Kl, T> terms[piece];
+  double kl[piece];
+  for (int64_t first = first_row; first < last_row; first += piece) {
+    const int64_t rows = last_row - first < piece ? last_row - first : piece;
+    for (int64_t r = 0; r < rows; ++r) {
+      KlReal<Kl, T> sums[piece] = {};
+      for_pieces(args.topics, [&](int64_t k, int count) __attribute__((always_inline)) {
+        x.load(args.arguments, first + r, k, count);
+        x.terms(terms);
+        add_piece(sums, terms, count);
+      });
+      kl[r] = sum(sums);
+    }
+    if constexpr (KlElement<Kl, T>::less_that_of_sums) {
+      KlPiece<Kl, T, double> sums;
+      sums.load_sums(args.arguments, first, rows, args.topics);
+      sums.terms(terms);
+      for (int64_t r = 0; r < rows; ++r) kl[r] -= terms[r];
+    }
+    for (int64_t r = 0; r < rows; ++r) args.kl[first + r] = T(kl[r]);
+  }
+}
+
+// To the first n arguments.
+template <int n, class Kl, class T>
+NTM_FAST_INLINE void gradients(const KlRowsBackward<Kl, T>& args, int64_t first_row,
+                               int64_t last_row) {
+  using Real = KlReal<Kl, T>;
+  KlPiece<Kl, T, T> x;
+  constexpr int all = arguments_of<Kl>;
+  Real gradients[n][piece], of_sums[all][piece] = {}, of_sum[all], zero[all] = {};
+  for (int64_t first = first_row; first < last_row; first += piece) {
+    const int64_t rows = last_row - first < piece ? last_row - first : piece;
+    if constexpr (KlElement<Kl, T>::less_that_of_sums) {
+      KlPiece<Kl, T, double> sums;
+      sums.load_sums(args.arguments, first, rows, args.topics);
+      sums.gradients(1, zero, of_sums);
+    }
+    for (int64_t row = first; row < first + rows; ++row) {
+      for (int j = 0; j < all; ++j) of_sum[j] = of_sums[j][row - first];
+      for_pieces(args.topics, [&](int64_t k, int count) __attribute__((always_inline)) {
+        x.load(args.arguments, row, k, count);
+        x.gradients(args.grad_kl[row], of_sum, gradients);
+        for (int j = 0; j < n; ++j) {
+          T* const to = args.gradients[j];
+          if (to) store_piece(to + row * args.topics + k, gradients[j], count);
+        }
+      });
+    }
+  }
+}
+
+template <class Kl, class T>
+void kl_rows_backward(const KlRowsBackward<Kl, T>& args, int64_t first_row, int64_t last_row) {
+  if (args.of_prior) gradients<arguments_of<Kl>>(args, first_row, last_row);
+  else gradients<half_of<Kl>>(args, first_row, last_row);
+}
+
+#define NTM_FAST_INSTANTIATE_FOR(Kl, T)                          \
+  template void kl_rows(const KlRows<Kl, T>&, int64_t, int64_t); \
+  template void kl_rows_backward(const KlRowsBackward<Kl, T>&, int64_t, int64_t);
+#define NTM_FAST_INSTANTIATE(Kl) \
+  NTM_FAST_INSTANTIATE_FOR(Kl, float) NTM_FAST_INSTANTIATE_FOR(Kl, double)
+NTM_FAST_EACH_KL(NTM_FAST_INSTANTIATE)
+
+NTM_FAST_ISA_END

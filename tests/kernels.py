@@ -1,0 +1,6 @@
+"""Where the kernels of an op are."""
+
+
+def kernel_of(op: str) -> str:
+    """The name of an op's files in csrc, csrc/cpu and csrc/cuda: its own, or of a family."""
+    return "kl_rows" if op.startswith("kl_") else op
