@@ -54,7 +54,7 @@ def test_gradcheck() -> None:
 
 
 def test_contracts() -> None:
-    args = inputs(5000, 20)
+    args = inputs(5000, 60)  # worth two threads
     checks.check_threads(ops.topic_overlap, args)
     checks.check_func_grad(ops.topic_overlap, args)
     checks.check_compile(ops.topic_overlap, args)
