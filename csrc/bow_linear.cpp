@@ -25,10 +25,12 @@ void check_weight(const Tensor& weight) {
   check(weight.dim() == 2, op, ": weight has shape ", shape(weight), ", expected [V, H]");
 }
 
-// (indptr [B+1], indices [N], counts [N], weight [V, H]) -> [B, H]
+// (indptr [B+1], indices [N], counts [N], weight [V, H], order [N]) -> [B, H]. The order, here and
+// in the backward, is for kernels that cannot keep the one found last (see WordOrdered).
 Tensor forward(const Tensor& indptr, const Tensor& indices, const Tensor& counts,
-               const Tensor& weight) {
+               const Tensor& weight, const Order& order) {
   check_weight(weight);
+  check_order(op, order, indices);
   const Tensor w = contiguous(weight);
   return dispatch_floating(op, "weight", weight, [&](auto zero) {
     using T = decltype(zero);
@@ -47,8 +49,10 @@ Tensor forward(const Tensor& indptr, const Tensor& indices, const Tensor& counts
 // -> gradients of counts [N] (in weight's dtype) and weight [V, H]; empty where not wanted
 std::tuple<Tensor, Tensor> backward(const Tensor& grad_output, const Tensor& indptr,
                                     const Tensor& indices, const Tensor& counts,
-                                    const Tensor& weight, bool want_counts, bool want_weight) {
+                                    const Tensor& weight, const Order& order, bool want_counts,
+                                    bool want_weight) {
   check_weight(weight);
+  check_order(op, order, indices);
   check_same_dtype(op, "grad_output", grad_output, "weight", weight);
   const Tensor g = contiguous(grad_output), w = contiguous(weight);
   const int64_t words = weight.size(0), features = weight.size(1);
@@ -113,10 +117,12 @@ std::tuple<Tensor, Tensor> backward_rows(const Tensor& grad_output, const Tensor
 }  // namespace
 
 STABLE_TORCH_LIBRARY_FRAGMENT(ntm_fast, m) {
-  m.def("bow_linear(Tensor indptr, Tensor indices, Tensor counts, Tensor weight) -> Tensor");
+  m.def(
+      "bow_linear(Tensor indptr, Tensor indices, Tensor counts, Tensor weight, Tensor? order)"
+      " -> Tensor");
   m.def(
       "bow_linear_backward(Tensor grad_output, Tensor indptr, Tensor indices, Tensor counts,"
-      " Tensor weight, bool want_counts, bool want_weight) -> (Tensor, Tensor)");
+      " Tensor weight, Tensor? order, bool want_counts, bool want_weight) -> (Tensor, Tensor)");
   m.def(
       "bow_linear_backward_rows(Tensor grad_output, Tensor indptr, Tensor indices, Tensor counts,"
       " int words) -> (Tensor, Tensor)");

@@ -13,10 +13,11 @@ void check_weight(const Tensor& weight) {
   check(weight.dim() == 2, op, ": weight has shape ", shape(weight), ", expected [V, H]");
 }
 
-// (indptr [B+1], indices [N], counts [N], weight [V, H]) -> [B, H]
+// (indptr [B+1], indices [N], counts [N], weight [V, H], order [N]) -> [B, H]
 Tensor forward(const Tensor& indptr, const Tensor& indices, const Tensor& counts,
-               const Tensor& weight) {
+               const Tensor& weight, const Order& order) {
   check_weight(weight);
+  check_order(op, order, indices);
   const CudaScope cuda(weight);
   const Tensor w = contiguous(weight);
   return dispatch_floating(op, "weight", weight, [&](auto zero) {
@@ -35,7 +36,8 @@ Tensor forward(const Tensor& indptr, const Tensor& indices, const Tensor& counts
 // -> gradients of counts [N] (in weight's dtype) and weight [V, H]; empty where not wanted
 std::tuple<Tensor, Tensor> backward(const Tensor& grad_output, const Tensor& indptr,
                                     const Tensor& indices, const Tensor& counts,
-                                    const Tensor& weight, bool want_counts, bool want_weight) {
+                                    const Tensor& weight, const Order& order, bool want_counts,
+                                    bool want_weight) {
   check_weight(weight);
   check_same_dtype(op, "grad_output", grad_output, "weight", weight);
   const CudaScope cuda(weight);
@@ -59,7 +61,7 @@ std::tuple<Tensor, Tensor> backward(const Tensor& grad_output, const Tensor& ind
       check_launch(op, bow_linear_counts_cuda(args, cuda.stream()));
     }
     if (want_weight) {
-      const DeviceWordOrdered<T> ordered(op, batch, cuda);
+      const DeviceWordOrdered<T> ordered(op, batch, order, cuda);
       const int64_t chunks = (nonzeros + places_per_chunk - 1) / places_per_chunk;
       const Tensor partials = torch::stable::new_empty(weight, {chunks, 2, features});
       const WordSums<T> args{ordered.view(),

@@ -21,8 +21,9 @@ constexpr double element_ns = .3;  // of a row of topics, at a word or at a nonz
 // the topics' norms [2, K]
 std::tuple<Tensor, Tensor, Tensor, Tensor> forward(const Tensor& theta, const Tensor& topic_logits,
                                                    const Tensor& indptr, const Tensor& indices,
-                                                   const Tensor& counts) {
+                                                   const Tensor& counts, const Order& order) {
   check_parameters(theta, topic_logits, indptr);
+  check_order(op, order, indices);
   const Tensor t = contiguous(theta), l = contiguous(topic_logits);
   const int64_t documents = theta.size(0), topics = theta.size(1);
   const int64_t stride = padded_topics(topics);
@@ -76,8 +77,10 @@ std::tuple<Tensor, Tensor> backward(const Tensor& grad_log_likelihood, const Ten
                                     const Tensor& topic_logits, const Tensor& indptr,
                                     const Tensor& indices, const Tensor& counts,
                                     const Tensor& unit_grad_theta, const Tensor& ratios,
-                                    const Tensor& norms, bool want_theta, bool want_logits) {
+                                    const Tensor& norms, const Order& order, bool want_theta,
+                                    bool want_logits) {
   check_parameters(theta, topic_logits, indptr);
+  check_order(op, order, indices);
   const int64_t documents = theta.size(0), words = topic_logits.size(0), topics = theta.size(1);
   const int64_t stride = padded_topics(topics);
   check_backward(grad_log_likelihood, theta, indices, unit_grad_theta, ratios, norms);
@@ -139,11 +142,12 @@ std::tuple<Tensor, Tensor> backward(const Tensor& grad_log_likelihood, const Ten
 STABLE_TORCH_LIBRARY_FRAGMENT(ntm_fast, m) {
   m.def(
       "bow_mixture_log_likelihood(Tensor theta, Tensor topic_logits, Tensor indptr, Tensor indices,"
-      " Tensor counts) -> (Tensor, Tensor, Tensor, Tensor)");
+      " Tensor counts, Tensor? order) -> (Tensor, Tensor, Tensor, Tensor)");
   m.def(
       "bow_mixture_log_likelihood_backward(Tensor grad_log_likelihood, Tensor theta,"
       " Tensor topic_logits, Tensor indptr, Tensor indices, Tensor counts, Tensor grad_theta,"
-      " Tensor ratios, Tensor norms, bool want_theta, bool want_logits) -> (Tensor, Tensor)");
+      " Tensor ratios, Tensor norms, Tensor? order, bool want_theta, bool want_logits)"
+      " -> (Tensor, Tensor)");
 }
 
 STABLE_TORCH_LIBRARY_IMPL(ntm_fast, CPU, m) {

@@ -23,8 +23,9 @@ DeviceBatch<T> checked_batch(const Tensor& indptr, const Tensor& indices, const 
 // the topics' norms [2, K]
 std::tuple<Tensor, Tensor, Tensor, Tensor> forward(const Tensor& theta, const Tensor& topic_logits,
                                                    const Tensor& indptr, const Tensor& indices,
-                                                   const Tensor& counts) {
+                                                   const Tensor& counts, const Order& order) {
   check_parameters(theta, topic_logits, indptr);
+  check_order(op, order, indices);
   const CudaScope cuda(theta);
   const Tensor t = contiguous(theta), l = contiguous(topic_logits);
   const int64_t documents = theta.size(0), topics = theta.size(1);
@@ -56,7 +57,8 @@ std::tuple<Tensor, Tensor> backward(const Tensor& grad_log_likelihood, const Ten
                                     const Tensor& topic_logits, const Tensor& indptr,
                                     const Tensor& indices, const Tensor& counts,
                                     const Tensor& unit_grad_theta, const Tensor& ratios,
-                                    const Tensor& norms, bool want_theta, bool want_logits) {
+                                    const Tensor& norms, const Order& order, bool want_theta,
+                                    bool want_logits) {
   check_parameters(theta, topic_logits, indptr);
   check_backward(grad_log_likelihood, theta, indices, unit_grad_theta, ratios, norms);
   const CudaScope cuda(theta);
@@ -76,7 +78,7 @@ std::tuple<Tensor, Tensor> backward(const Tensor& grad_log_likelihood, const Ten
     }
     if (!want_logits) return;
     const auto batch = checked_batch<T>(indptr, indices, counts, topic_logits);
-    const DeviceWordOrdered<T> ordered(op, batch, cuda);
+    const DeviceWordOrdered<T> ordered(op, batch, order, cuda);
     const int64_t nonzeros = batch.view().nonzeros;
     const Tensor coefficients = torch::stable::new_empty(t, {nonzeros}),
                  totals = torch::stable::new_empty(t, {topics});

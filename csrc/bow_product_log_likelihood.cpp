@@ -125,7 +125,8 @@ std::tuple<Tensor, Tensor, Tensor, Tensor, Tensor> forward(
     const Tensor& hidden, const Tensor& weight, const OptionalTensor& bias, const Tensor& indptr,
     const Tensor& indices, const Tensor& counts, bool batch_norm, const OptionalTensor& mean,
     const OptionalTensor& var, const OptionalTensor& scale, const OptionalTensor& shift, double eps,
-    bool keep, int64_t precision) {
+    bool keep, int64_t precision, const Order& order) {
+  check_order(op, order, indices);
   const Arguments a = checked(hidden, weight, bias, batch_norm, mean, var, scale, shift, eps);
   const int64_t documents = hidden.size(0);
   const int64_t statistics = a.batch_statistics() ? weight.size(0) : 0;
@@ -175,7 +176,8 @@ std::tuple<Tensor, Tensor, Tensor, Tensor, Tensor> backward(
     bool batch_norm, const OptionalTensor& mean, const OptionalTensor& var,
     const OptionalTensor& scale, const OptionalTensor& shift, double eps, const Tensor& batch_mean,
     const Tensor& batch_var, const Tensor& lse, const Tensor& raw, bool hidden_gradient,
-    bool weight_gradient, int64_t precision) {
+    bool weight_gradient, int64_t precision, const Order& order) {
+  check_order(op, order, indices);
   const Arguments a = checked(hidden, weight, bias, batch_norm, mean, var, scale, shift, eps);
   const int64_t documents = hidden.size(0), topics = hidden.size(1), words = weight.size(0);
   check_backward(a, grad_log_likelihood, batch_mean, batch_var, lse);
@@ -256,14 +258,15 @@ STABLE_TORCH_LIBRARY_FRAGMENT(ntm_fast, m) {
   m.def(
       "bow_product_log_likelihood(Tensor hidden, Tensor weight, Tensor? bias, Tensor indptr,"
       " Tensor indices, Tensor counts, bool batch_norm, Tensor? mean, Tensor? var, Tensor? scale,"
-      " Tensor? shift, float eps, bool keep, int precision) -> (Tensor, Tensor, Tensor, Tensor, "
-      "Tensor)");
+      " Tensor? shift, float eps, bool keep, int precision, Tensor? order)"
+      " -> (Tensor, Tensor, Tensor, Tensor, Tensor)");
   m.def(
       "bow_product_log_likelihood_backward(Tensor grad_log_likelihood, Tensor hidden,"
       " Tensor weight, Tensor? bias, Tensor indptr, Tensor indices, Tensor counts,"
       " bool batch_norm, Tensor? mean, Tensor? var, Tensor? scale, Tensor? shift, float eps,"
       " Tensor batch_mean, Tensor batch_var, Tensor lse, Tensor raw, bool hidden_gradient,"
-      " bool weight_gradient, int precision) -> (Tensor, Tensor, Tensor, Tensor, Tensor)");
+      " bool weight_gradient, int precision, Tensor? order)"
+      " -> (Tensor, Tensor, Tensor, Tensor, Tensor)");
 }
 
 STABLE_TORCH_LIBRARY_IMPL(ntm_fast, CPU, m) {

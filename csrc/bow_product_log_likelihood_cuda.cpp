@@ -59,7 +59,8 @@ std::tuple<Tensor, Tensor, Tensor, Tensor, Tensor> forward(
     const Tensor& hidden, const Tensor& weight, const OptionalTensor& bias, const Tensor& indptr,
     const Tensor& indices, const Tensor& counts, bool batch_norm, const OptionalTensor& mean,
     const OptionalTensor& var, const OptionalTensor& scale, const OptionalTensor& shift, double eps,
-    bool keep, int64_t precision) {
+    bool keep, int64_t precision, const Order& order) {
+  check_order(op, order, indices);
   const Arguments a = checked(hidden, weight, bias, batch_norm, mean, var, scale, shift, eps);
   const int64_t documents = hidden.size(0);
   const int64_t statistics = a.batch_statistics() ? weight.size(0) : 0;
@@ -93,7 +94,7 @@ std::tuple<Tensor, Tensor, Tensor, Tensor, Tensor> backward(
     bool batch_norm, const OptionalTensor& mean, const OptionalTensor& var,
     const OptionalTensor& scale, const OptionalTensor& shift, double eps, const Tensor& batch_mean,
     const Tensor& batch_var, const Tensor& lse, const Tensor& kept, bool hidden_gradient,
-    bool weight_gradient, int64_t precision) {
+    bool weight_gradient, int64_t precision, const Order& order) {
   const Arguments a = checked(hidden, weight, bias, batch_norm, mean, var, scale, shift, eps);
   check_backward(a, grad_log_likelihood, batch_mean, batch_var, lse);
   const int64_t documents = hidden.size(0);
@@ -116,7 +117,7 @@ std::tuple<Tensor, Tensor, Tensor, Tensor, Tensor> backward(
     using T = decltype(zero);
     const auto batch = checked_batch<T>(a, indptr, indices, counts);
     if (documents == 0) return;
-    const DeviceWordOrdered<T> ordered(op, batch, cuda);
+    const DeviceWordOrdered<T> ordered(op, batch, order, cuda);
     const Tensor g = contiguous(grad_log_likelihood), v = contiguous(batch_var),
                  k = contiguous(kept);
     const auto wanted = [](const Tensor& tensor) {

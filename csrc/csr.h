@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <memory>
 
+#include "csr_checks.h"
 #include "csr_view.h"
 #include "tensors.h"
 

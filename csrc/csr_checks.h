@@ -2,6 +2,7 @@
 // The checks of a CSR batch that need none of its values.
 
 #include <limits>
+#include <optional>
 
 #include "tensors.h"
 
@@ -45,6 +46,16 @@ inline void check_csr(const char* op, const Tensor& indptr, const Tensor& indice
         ", as many as indices");
   check(n <= index_limit && words <= index_limit && size <= index_limit, op, ": ", n, " nonzeros, ",
         words, " words and ", size - 1, " documents, expected less than 2^31 each");
+}
+
+// None, or where the indices in increasing order stand in the batch, equal ones as they do there.
+using Order = std::optional<Tensor>;
+
+inline void check_order(const char* op, const Order& order, const Tensor& indices) {
+  if (!order) return;
+  check(order->scalar_type() == ScalarType::Long, op, ": order must be int64");
+  check(order->dim() == 1 && order->size(0) == indices.size(0), op, ": order has shape ",
+        shape(*order), ", expected that of indices, ", shape(indices));
 }
 
 }  // namespace ntm_fast

@@ -17,13 +17,15 @@ struct DeviceCsr {
 // of range are among them.
 struct DeviceWordOrder {
   const int32_t* words;      // [nonzeros], increasing
-  const int64_t* positions;  // [nonzeros], where each stands in the batch
+  const int32_t* positions;  // [nonzeros], where each stands in the batch
   const int32_t* documents;  // [nonzeros], the document of each position (not place); below 0: none
   int64_t nonzeros;
 };
 
-// documents[n] = the document of nonzero n; -1 where indptr names none.
+// Fills words, positions and documents [nonzeros each] of an order that is given by the positions
+// alone and that nobody has checked: a position out of range becomes 0.
 template <class T>
-int nonzero_documents_cuda(const DeviceCsr<T>&, int32_t* documents, void* stream);
+int word_order_cuda(const DeviceCsr<T>&, const int64_t* order, int32_t* words, int32_t* positions,
+                    int32_t* documents, void* stream);
 
 }  // namespace ntm_fast

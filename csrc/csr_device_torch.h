@@ -46,44 +46,40 @@ class DeviceBatch {
   DeviceCsr<T> view_;
 };
 
-// The indices in increasing order and, as they stand in the batch, where each of them came from.
-struct SortedIndices {
-  Tensor words;      // int32 [N]
-  Tensor positions;  // int64 [N]
-
-  explicit SortedIndices(const Tensor& indices) : words(indices), positions(indices) {
-    using torch::stable::detail::from;
-    std::array<StableIValue, 4> stack{from(indices), from(std::optional<bool>(true)),
-                                      from(int64_t{-1}), from(false)};
-    STABLE_TORCH_ERROR_CODE_CHECK(
-        torch_call_dispatcher("aten::sort", "stable", stack.data(), TORCH_ABI_VERSION));
-    words = torch::stable::detail::to<Tensor>(stack[0]);
-    positions = torch::stable::detail::to<Tensor>(stack[1]);
-  }
-};
-
-// The nonzeros of a batch ordered by word, and the document of each.
+// The nonzeros of a batch ordered by word: by the order given, or else sorted here.
 template <class T>
 class DeviceWordOrdered {
  public:
-  DeviceWordOrdered(const char* op, const DeviceBatch<T>& batch, const CudaScope& cuda)
-      : sorted_(narrow(batch.indices())),
-        documents_(torch::stable::new_empty(sorted_.words, {sorted_.words.size(0)})) {
-    check_launch(
-        op, nonzero_documents_cuda(batch.view(), mutable_data<int32_t>(documents_), cuda.stream()));
-    view_ = {data<int32_t>(sorted_.words), data<int64_t>(sorted_.positions),
-             data<int32_t>(documents_), batch.view().nonzeros};
+  DeviceWordOrdered(const char* op, const DeviceBatch<T>& batch, const Order& order,
+                    const CudaScope& cuda)
+      : order_(contiguous(order ? *order : sorted(batch.indices()))),
+        places_(torch::stable::new_empty(order_, {3, order_.size(0)}, ScalarType::Int)) {
+    check_same_device(op, "order", order_, "indices", batch.indices());
+    const int64_t n = order_.size(0);
+    int32_t *const words = mutable_data<int32_t>(places_), *const positions = words + n,
+                   *const documents = positions + n;
+    check_launch(op, word_order_cuda(batch.view(), data<int64_t>(order_), words, positions,
+                                     documents, cuda.stream()));
+    view_ = {words, positions, documents, n};
   }
   const DeviceWordOrder& view() const { return view_; }
 
  private:
-  // Of indices out of range some become others: the kernels of the forward have noted them.
-  static Tensor narrow(const Tensor& indices) {
-    return indices.scalar_type() == ScalarType::Int ? indices
-                                                    : torch::stable::to(indices, ScalarType::Int);
+  // indices.argsort(stable=True). Of indices out of range some become others: the kernels of the
+  // forward have noted them.
+  static Tensor sorted(const Tensor& indices) {
+    using torch::stable::detail::from;
+    const Tensor narrow = indices.scalar_type() == ScalarType::Int
+                              ? indices
+                              : torch::stable::to(indices, ScalarType::Int);
+    std::array<StableIValue, 4> stack{from(narrow), from(std::optional<bool>(true)),
+                                      from(int64_t{-1}), from(false)};
+    STABLE_TORCH_ERROR_CODE_CHECK(
+        torch_call_dispatcher("aten::sort", "stable", stack.data(), TORCH_ABI_VERSION));
+    torch::stable::detail::to<Tensor>(stack[0]);  // takes over the words, which are read anew
+    return torch::stable::detail::to<Tensor>(stack[1]);
   }
-  SortedIndices sorted_;
-  Tensor documents_;
+  Tensor order_, places_;
   DeviceWordOrder view_;
 };
 

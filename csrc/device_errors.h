@@ -16,7 +16,7 @@ enum class NotingOp {
   count
 };
 
-enum class BadArgument : uint64_t { none, indptr, indices, counts, rows, nonzeros };
+enum class BadArgument : uint64_t { none, indptr, indices, counts, rows, nonzeros, order };
 
 // A note is one 64-bit word: the argument in bits 61 to 63, the place in it in 31 bits, and the
 // lowest 30 bits of the value, held within +-2^29. If several are bad, one of them is told.

@@ -7,13 +7,15 @@ namespace ntm_fast {
 void raise_device_errors() {
   constexpr const char* ops[] = {"bow_linear", "bow_mixture_log_likelihood",
                                  "bow_product_log_likelihood", "bow_rows"};
-  constexpr const char* arguments[] = {"", "indptr", "indices", "counts", "rows", "nonzeros"};
+  constexpr const char* arguments[] = {"",     "indptr",   "indices", "counts",
+                                       "rows", "nonzeros", "order"};
   constexpr const char* expected[] = {"",
                                       "non-decreasing from 0 to the number of indices",
                                       "0 <= index < V",
                                       "a finite number >= 0",
                                       "0 <= row < D",
-                                      "at least as many as the rows have"};
+                                      "at least as many as the rows have",
+                                      "indices.argsort(stable=True)"};
   for (int op = 0; op < int(NotingOp::count); ++op) {
     volatile uint64_t* const place = device_notes_if_any(NotingOp(op));
     const uint64_t note = place ? *place : 0;

@@ -15,11 +15,15 @@ from ntm_fast.data.corpus import Corpus
 
 
 class Batch(NamedTuple):
-    """Documents in CSR form: `indptr` int64 [B+1], `indices` int32 [N], `counts` float32 [N]."""
+    """Documents in CSR form: `indptr` int64 [B+1], `indices` int32 [N], `counts` float32 [N].
+
+    `order` int64 [N], where it is known, is where the nonzeros stand in the order of their words.
+    """
 
     indptr: Tensor
     indices: Tensor
     counts: Tensor
+    order: Tensor | None = None
 
     @property
     def n_documents(self) -> int:
@@ -28,7 +32,13 @@ class Batch(NamedTuple):
 
     def to(self, device: torch.device | str, non_blocking: bool = False) -> Batch:
         """The batch on `device`."""
-        return Batch(*(part.to(device, non_blocking=non_blocking) for part in self))
+        indptr, indices, counts = (p.to(device, non_blocking=non_blocking) for p in self[:3])
+        order = None if self.order is None else self.order.to(device, non_blocking=non_blocking)
+        return Batch(indptr, indices, counts, order)
+
+    def ordered(self) -> Batch:
+        """The batch with its `order`, for all ops that sum by word; nothing waits for it."""
+        return self._replace(order=self.indices.argsort(stable=True))
 
 
 class CorpusTensors:

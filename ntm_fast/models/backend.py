@@ -21,10 +21,17 @@ class Ops(Protocol):
         counts: Tensor,
         weight: Tensor,
         sparse_grad: bool = False,
+        order: Tensor | None = None,
     ) -> Tensor: ...
 
     def bow_mixture_log_likelihood(
-        self, theta: Tensor, topic_logits: Tensor, indptr: Tensor, indices: Tensor, counts: Tensor
+        self,
+        theta: Tensor,
+        topic_logits: Tensor,
+        indptr: Tensor,
+        indices: Tensor,
+        counts: Tensor,
+        order: Tensor | None = None,
     ) -> Tensor: ...
 
     def bow_product_log_likelihood(
@@ -42,6 +49,7 @@ class Ops(Protocol):
         scale: Tensor | None = None,
         shift: Tensor | None = None,
         eps: float = 1e-3,
+        order: Tensor | None = None,
     ) -> tuple[Tensor, Tensor, Tensor]: ...
 
     def bow_rows(

@@ -50,7 +50,12 @@ class Encoder(OpsModule):
         """Hidden vectors [B, H]; `masks` gives the dropout, None means no dropout."""
         counts = batch.counts.log1p() if self.inputs == "log1p" else batch.counts
         hidden = self.ops.bow_linear(
-            batch.indptr, batch.indices, counts, self.weight, self.sparse_gradient
+            batch.indptr,
+            batch.indices,
+            counts,
+            self.weight,
+            self.sparse_gradient,
+            batch.order,
         )
         hidden = hidden.to(self.bias.dtype)  # wider in evaluation
         if self.inputs == "normalised":

@@ -94,6 +94,8 @@ class TopicModel(nn.Module):
         Source: Kingma & Welling, "Auto-Encoding Variational Bayes", 2014; Kingma et al., "Improved
         Variational Inference with Inverse Autoregressive Flow", 2016 (free bits).
         """
+        if batch.indices.is_cuda:
+            batch = batch.ordered()  # sorted once for all ops and draws
         masks = Masks(seed, self.decoder.ops) if self.training else None
         q = self.posterior(self.encoder(batch, masks))
         kls = self.posterior.kl(q)

@@ -19,7 +19,9 @@ _backward_op = torch.ops.ntm_fast.bow_linear_backward.default
 _backward_rows_op = torch.ops.ntm_fast.bow_linear_backward_rows.default
 
 
-def _fake(indptr: Tensor, indices: Tensor, counts: Tensor, weight: Tensor) -> Tensor:
+def _fake(
+    indptr: Tensor, indices: Tensor, counts: Tensor, weight: Tensor, order: Tensor | None = None
+) -> Tensor:
     return weight.new_empty(indptr.shape[0] - 1, weight.shape[1])
 
 
@@ -29,6 +31,7 @@ def _fake_backward(
     indices: Tensor,
     counts: Tensor,
     weight: Tensor,
+    order: Tensor | None,
     want_counts: bool,
     want_weight: bool,
 ) -> tuple[Tensor, Tensor]:
@@ -44,9 +47,9 @@ def _setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
 
 
 def _backward(ctx: Any, grad_output: Tensor) -> tuple[Tensor | None, ...]:
-    *_, want_counts, want_weight = ctx.needs_input_grad
+    *_, want_counts, want_weight, _ = ctx.needs_input_grad
     grads = _backward_call(grad_output, *ctx.saved_tensors, want_counts, want_weight)
-    return None, None, grads[0] if want_counts else None, grads[1] if want_weight else None
+    return None, None, grads[0] if want_counts else None, grads[1] if want_weight else None, None
 
 
 _call = differentiable(_op, fake=_fake, setup_context=_setup_context, backward=_backward)
@@ -61,7 +64,7 @@ class _SparseGradient(torch.autograd.Function):
         ctx.save_for_backward(*inputs[:3])
         ctx.shape = inputs[3].shape
         with torch._C._AutoDispatchBelowAutograd():
-            output: Tensor = _op(*inputs)
+            output: Tensor = _op(*inputs, None)
         return output
 
     @staticmethod
@@ -75,7 +78,12 @@ class _SparseGradient(torch.autograd.Function):
 
 
 def bow_linear(
-    indptr: Tensor, indices: Tensor, counts: Tensor, weight: Tensor, sparse_grad: bool = False
+    indptr: Tensor,
+    indices: Tensor,
+    counts: Tensor,
+    weight: Tensor,
+    sparse_grad: bool = False,
+    order: Tensor | None = None,
 ) -> Tensor:
     """The counts of each document times ``weight``: the first layer of an encoder.
 
@@ -95,6 +103,9 @@ def bow_linear(
         as F.embedding's with ``sparse=True``: a batch touches few words of a large vocabulary.
         Dense all the same on CUDA, under torch.compile and torch.func, and where counts has a
         gradient.
+    order : Tensor [N], int64, or None
+        ``indices.argsort(stable=True)``, where it is known: on CUDA every op that sums by word
+        sorts the nonzeros unless it is given. The CPU finds a batch's order again by itself.
 
     Returns
     -------
@@ -121,5 +132,5 @@ def bow_linear(
     if rows_alone:
         sparse: Tensor = _SparseGradient.apply(indptr, indices, counts, weight)  # type: ignore[no-untyped-call]
         return sparse
-    output: Tensor = _call(indptr, indices, counts, weight)
+    output: Tensor = _call(indptr, indices, counts, weight, order)
     return output

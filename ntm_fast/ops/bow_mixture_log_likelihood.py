@@ -14,7 +14,7 @@ _backward_op = torch.ops.ntm_fast.bow_mixture_log_likelihood_backward.default
 
 
 def _fake(
-    theta: Tensor, topic_logits: Tensor, indptr: Tensor, indices: Tensor, counts: Tensor
+    theta: Tensor, topic_logits: Tensor, indptr: Tensor, indices: Tensor, *_: Tensor | None
 ) -> tuple[Tensor, ...]:
     documents, topics = theta.shape
     shapes = [(documents,), (documents, topics), (indices.shape[0],), (2, topics)]
@@ -35,7 +35,7 @@ def _fake_backward(
 def _setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None:
     _, *for_backward = output
     ctx.mark_non_differentiable(*for_backward)
-    ctx.save_for_backward(*inputs, *for_backward)
+    ctx.save_for_backward(*inputs[:5], *for_backward, inputs[5])
 
 
 def _backward(ctx: Any, grad: Tensor, *_: Any) -> tuple[Tensor | None, ...]:
@@ -44,9 +44,7 @@ def _backward(ctx: Any, grad: Tensor, *_: Any) -> tuple[Tensor | None, ...]:
     return (
         gradients[0] if want_theta else None,
         gradients[1] if want_logits else None,
-        None,
-        None,
-        None,
+        *(None,) * 4,
     )
 
 
@@ -55,7 +53,12 @@ _backward_call = once_differentiable(_backward_op, fake=_fake_backward)
 
 
 def bow_mixture_log_likelihood(
-    theta: Tensor, topic_logits: Tensor, indptr: Tensor, indices: Tensor, counts: Tensor
+    theta: Tensor,
+    topic_logits: Tensor,
+    indptr: Tensor,
+    indices: Tensor,
+    counts: Tensor,
+    order: Tensor | None = None,
 ) -> Tensor:
     """log p(x_d | θ_d) of each document, with p(v | θ) = Σ_k θ_k β_kv and β_k = softmax(logits_k).
 
@@ -73,6 +76,8 @@ def bow_mixture_log_likelihood(
     indptr, indices, counts : Tensor [B+1], [N], [N]
         The documents' words as CSR: int32 or int64, int32 or int64, any real dtype. Repeated and
         unsorted indices are fine, fractional counts too.
+    order : Tensor [N], int64, or None
+        ``indices.argsort(stable=True)``, where it is known: see :func:`bow_linear`.
 
     Returns
     -------
@@ -93,5 +98,5 @@ def bow_mixture_log_likelihood(
             "bow_mixture_log_likelihood: counts require a gradient, which this op does not give;"
             " expected counts.detach()"
         )
-    result: Tensor = _call(widen(theta), widen(topic_logits), indptr, indices, counts)[0]
+    result: Tensor = _call(widen(theta), widen(topic_logits), indptr, indices, counts, order)[0]
     return result

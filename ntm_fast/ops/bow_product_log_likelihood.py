@@ -52,7 +52,7 @@ def _fake_backward(
     grad: Tensor, hidden: Tensor, weight: Tensor, bias: Tensor | None, *others: Any
 ) -> tuple[Tensor, ...]:
     scale, shift = others[6], others[7]
-    hidden_gradient, weight_gradient = others[-3:-1]
+    hidden_gradient, weight_gradient = others[13:15]
     words = weight.shape[0]
     return (
         hidden.new_empty(hidden.shape if hidden_gradient else (0,)),
@@ -65,20 +65,21 @@ def _setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]
     kept = output[1:]
     ctx.mark_non_differentiable(*kept)
     ctx.set_materialize_grads(False)
-    tensors = [*inputs[:6], *inputs[7:11]]
+    tensors = [*inputs[:6], *inputs[7:11], inputs[14]]
     ctx.save_for_backward(*tensors, *kept)
     ctx.batch_norm, ctx.eps, ctx.precision = inputs[6], inputs[11], inputs[13]
 
 
 def _backward(ctx: Any, grad: Tensor | None, *others: Tensor | None) -> tuple[Tensor | None, ...]:
     if grad is None:
-        return (None,) * 14
+        return (None,) * 15
     saved = ctx.saved_tensors
     inputs = [*saved[:6], ctx.batch_norm, *saved[6:10], ctx.eps]
     needed = ctx.needs_input_grad
-    gradients = _backward_call(grad, *inputs, *saved[10:], needed[0], needed[1], ctx.precision)
+    wanted = needed[0], needed[1], ctx.precision, saved[10]
+    gradients = _backward_call(grad, *inputs, *saved[11:], *wanted)
     places = (0, 1, 2, 9, 10)  # of hidden, weight, bias, scale, shift
-    result: list[Tensor | None] = [None] * 14
+    result: list[Tensor | None] = [None] * 15
     for place, gradient in zip(places, gradients, strict=True):
         result[place] = gradient if needed[place] else None
     return tuple(result)
@@ -102,6 +103,7 @@ def bow_product_log_likelihood(
     scale: Tensor | None = None,
     shift: Tensor | None = None,
     eps: float = 1e-3,
+    order: Tensor | None = None,
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Log-likelihood of each document under softmax(hidden Wᵀ + bias), without the [B, V] logits.
 
@@ -136,6 +138,8 @@ def bow_product_log_likelihood(
     scale, shift : Tensor [V] or None
         Affine part of the normalisation.
     eps : float
+    order : Tensor [N], int64, or None
+        ``indices.argsort(stable=True)``, where it is known: see :func:`bow_linear`.
 
     Returns
     -------
@@ -157,7 +161,8 @@ def bow_product_log_likelihood(
     )
     keep = needs_gradient(h, w, b, a, s) and _fits(hidden, weight)
     precision = matmul_precision(hidden, weight)
-    outputs = _call(h, w, b, indptr, indices, counts, batch_norm, m, v, a, s, eps, keep, precision)
+    how = batch_norm, m, v, a, s, eps, keep, precision, order
+    outputs = _call(h, w, b, indptr, indices, counts, *how)
     log_likelihood, batch_mean, batch_var = outputs[:3]
     if b is not None and batch_norm and mean is None:
         batch_mean = batch_mean + b.detach()

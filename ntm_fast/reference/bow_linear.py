@@ -7,7 +7,12 @@ from ntm_fast.reference._csr import document_of_nonzeros
 
 
 def bow_linear(
-    indptr: Tensor, indices: Tensor, counts: Tensor, weight: Tensor, sparse_grad: bool = False
+    indptr: Tensor,
+    indices: Tensor,
+    counts: Tensor,
+    weight: Tensor,
+    sparse_grad: bool = False,
+    order: Tensor | None = None,
 ) -> Tensor:
     """See :func:`ntm_fast.ops.bow_linear`."""
     documents = document_of_nonzeros(indptr, indices)

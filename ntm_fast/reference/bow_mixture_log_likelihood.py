@@ -7,7 +7,12 @@ from ntm_fast.reference._csr import document_of_nonzeros
 
 
 def bow_mixture_log_likelihood(
-    theta: Tensor, topic_logits: Tensor, indptr: Tensor, indices: Tensor, counts: Tensor
+    theta: Tensor,
+    topic_logits: Tensor,
+    indptr: Tensor,
+    indices: Tensor,
+    counts: Tensor,
+    order: Tensor | None = None,
 ) -> Tensor:
     """See :func:`ntm_fast.ops.bow_mixture_log_likelihood`."""
     documents = document_of_nonzeros(indptr, indices)

@@ -18,6 +18,7 @@ def bow_product_log_likelihood(
     scale: Tensor | None = None,
     shift: Tensor | None = None,
     eps: float = 1e-3,
+    order: Tensor | None = None,
 ) -> tuple[Tensor, Tensor, Tensor]:
     """See :func:`ntm_fast.ops.bow_product_log_likelihood`."""
     logits = hidden @ weight.T  # [B, V]

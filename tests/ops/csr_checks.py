@@ -82,6 +82,40 @@ def check_noted_batches(op: Callable[[Tensor, Tensor, Tensor], Tensor]) -> None:
         assert torch.equal(value, op(*good))
 
 
+def check_given_order(op: Callable[..., Tensor], batch: CsrBatch, weight: Tensor) -> None:
+    """Gradients of ``op(batch, weight, order)`` are the same bits with the order given."""
+
+    def gradient(order: Tensor | None) -> Tensor:
+        value = op(batch, weight, order)
+        scale = torch.arange(1.0, value.numel() + 1).reshape(value.shape).to(value)
+        return torch.autograd.grad((value * scale).sum(), weight)[0]
+
+    order = batch.indices.argsort(stable=True)
+    assert torch.equal(gradient(order), gradient(None))
+    with pytest.raises(ValueError, match=r"order has shape \[\d+\], expected that of indices"):
+        gradient(torch.cat((order, order.new_zeros(1))))
+    with pytest.raises(ValueError, match="order must be int64"):
+        gradient(order.int())
+
+
+def check_noted_order(op: Callable[..., Tensor], weight: Tensor) -> None:
+    """On a GPU an order that is none does no harm, and the next call raises."""
+    batch = CsrBatch(torch.tensor([0, 2, 3]), torch.tensor([4, 1, 4]), torch.ones(3), 6)
+    for order, message in (
+        ([1, 0, 3], r"order\[2\] is 3, expected indices.argsort\(stable=True\)"),
+        ([-1, 0, 2], r"order\[[01]\] is (-1|0), expected"),  # both are wrong
+        ([0, 1, 2], r"order\[1\] is 1"),
+        ([1, 2, 0], r"order\[2\] is 0"),
+    ):
+        value = op(batch, weight, torch.tensor(order))
+        torch.autograd.grad(value.sum(), weight)
+        if value.is_cuda:
+            torch.cuda.synchronize()
+        with pytest.raises(ValueError, match=message):
+            op(batch, weight, None)
+        op(batch, weight, None)
+
+
 def check_dynamic_nonzeros(
     op: Callable[..., Tensor], batches: Sequence[CsrBatch], *parameters: Tensor
 ) -> None:

@@ -10,7 +10,9 @@ from tests.ops import checks
 from tests.ops.csr_checks import (
     check_bad_batches,
     check_dynamic_nonzeros,
+    check_given_order,
     check_noted_batches,
+    check_noted_order,
     random_batch,
 )
 from tests.ops.strategies import CsrBatch, csr_batches
@@ -71,8 +73,8 @@ def test_contracts() -> None:
     checks.check_compile(ops.bow_linear, args)
     for batch in (small()._replace(counts=small().counts.double()), large()):
         op = torch.ops.ntm_fast.bow_linear.default
-        torch.library.opcheck(op, tuple(inputs(batch, 5, grad_counts=True)))
-        torch.library.opcheck(op, tuple(inputs(batch, 5)))
+        torch.library.opcheck(op, (*inputs(batch, 5, grad_counts=True), None))
+        torch.library.opcheck(op, (*inputs(batch, 5), None))
 
 
 def test_compile_with_changing_nonzeros() -> None:
@@ -153,6 +155,20 @@ def test_bad_batches() -> None:
 def test_noted_batches() -> None:
     weight = torch.randn(6, 4)
     check_noted_batches(lambda *batch: ops.bow_linear(*batch, weight))
+
+
+def linear(batch: CsrBatch, weight: Tensor, order: Tensor | None) -> Tensor:
+    return ops.bow_linear(*batch[:3], weight, order=order)
+
+
+@given(batch=csr_batches())
+def test_given_order(batch: CsrBatch) -> None:
+    check_given_order(linear, batch, torch.randn(batch.n_words, 3, requires_grad=True))
+
+
+@pytest.mark.gpu
+def test_noted_order() -> None:
+    check_noted_order(linear, torch.randn(6, 4, requires_grad=True))
 
 
 def test_bad_input() -> None:

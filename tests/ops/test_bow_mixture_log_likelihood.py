@@ -11,7 +11,9 @@ from tests.ops import checks
 from tests.ops.csr_checks import (
     check_bad_batches,
     check_dynamic_nonzeros,
+    check_given_order,
     check_noted_batches,
+    check_noted_order,
     random_batch,
 )
 from tests.ops.strategies import CsrBatch, csr_batches
@@ -97,8 +99,8 @@ def test_contracts() -> None:
     checks.check_func_grad(ops.bow_mixture_log_likelihood, args)
     checks.check_compile(ops.bow_mixture_log_likelihood, args)
     op = torch.ops.ntm_fast.bow_mixture_log_likelihood.default
-    torch.library.opcheck(op, tuple(args))
-    torch.library.opcheck(op, (args[0].detach(), *args[1:]))
+    torch.library.opcheck(op, (*args, None))
+    torch.library.opcheck(op, (args[0].detach(), *args[1:], None))
 
 
 def test_compile_with_changing_nonzeros() -> None:
@@ -153,6 +155,21 @@ theta.grad = None
 def test_bad_batches() -> None:
     theta, logits = torch.full((2, 3), 1 / 3), torch.randn(6, 3)
     check_bad_batches(lambda *batch: ops.bow_mixture_log_likelihood(theta, logits, *batch))
+
+
+def of_logits(batch: CsrBatch, logits: Tensor, order: Tensor | None) -> Tensor:
+    theta = torch.full((len(batch.indptr) - 1, logits.shape[1]), 1 / logits.shape[1])
+    return ops.bow_mixture_log_likelihood(theta.to(logits), logits, *batch[:3], order)
+
+
+@given(batch=csr_batches())
+def test_given_order(batch: CsrBatch) -> None:
+    check_given_order(of_logits, batch, torch.randn(batch.n_words, 3, requires_grad=True))
+
+
+@pytest.mark.gpu
+def test_noted_order() -> None:
+    check_noted_order(of_logits, torch.randn(6, 4, requires_grad=True))
 
 
 @pytest.mark.gpu

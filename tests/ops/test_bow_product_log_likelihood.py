@@ -13,7 +13,7 @@ from ntm_fast import ops, reference
 from tests.levels import machine_levels, run_at_level
 from tests.memory import peak_growth
 from tests.ops import checks
-from tests.ops.csr_checks import check_noted_batches
+from tests.ops.csr_checks import check_given_order, check_noted_batches, check_noted_order
 from tests.ops.strategies import CsrBatch, csr_batches
 
 module = importlib.import_module("ntm_fast.ops.bow_product_log_likelihood")
@@ -104,7 +104,7 @@ def test_contracts(mode: str) -> None:
         torch.ops.ntm_fast.bow_product_log_likelihood.default,
         (
             *(hidden, weight, bias, *how["batch"][:3], mode in ("batch", "given")),
-            *(mean, var, scale, shift, 1e-3, True, 0),
+            *(mean, var, scale, shift, 1e-3, True, 0, None),
         ),
     )
 
@@ -276,6 +276,21 @@ step = run({documents}, {words})
 )
 def test_bad_input(change: dict[str, Any], message: str) -> None:
     check_refused(change, message)
+
+
+def of_weight(batch: CsrBatch, weight: Tensor, order: Tensor | None) -> Tensor:
+    hidden = torch.ones(len(batch.indptr) - 1, weight.shape[1]).to(weight)
+    return ops.bow_product_log_likelihood(hidden, weight, None, *batch[:3], order=order)[0]
+
+
+@given(batch=csr_batches())
+def test_given_order(batch: CsrBatch) -> None:
+    check_given_order(of_weight, batch, torch.randn(batch.n_words, 3, requires_grad=True))
+
+
+@pytest.mark.gpu
+def test_noted_order() -> None:
+    check_noted_order(of_weight, torch.randn(6, 4, requires_grad=True))
 
 
 @pytest.mark.gpu

@@ -86,6 +86,16 @@ def test_no_step_waits(name: str, kind: type[feed.Feed]) -> None:
     assert math.isfinite(float(loss.loss))
 
 
+@pytest.mark.parametrize("name", ["ProdLDA", "LDAVAE"])
+def test_a_step_sorts_once(name: str) -> None:
+    run = trainer(name, n_samples=2)
+    run.model.train()
+    (batch,) = feed.Resident(CORPUS, CUDA, run.model.decoder.ops).batches([ROWS[:20]])
+    with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU]) as profile:
+        run.step(run.loss(batch, torch.tensor(7), 1.0))
+    assert sum(event.name == "aten::sort" for event in profile.events()) == 1
+
+
 @pytest.mark.parametrize("name", list(RECIPES))
 def test_two_runs_give_the_same_bits(name: str) -> None:
     runs = [trainer(name) for _ in range(2)]

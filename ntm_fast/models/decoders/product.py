@@ -54,7 +54,9 @@ class Product(Decoder):
         nonzeros = batch.indptr, batch.indices, batch.counts
         weight = self.topic_matrix() if matrix is None else matrix
         if self.running is None:
-            return self.ops.bow_product_log_likelihood(theta, weight, self.shift, *nonzeros)[0]
+            return self.ops.bow_product_log_likelihood(
+                theta, weight, self.shift, *nonzeros, order=batch.order
+            )[0]
         from_batch = self.training and theta.shape[0] > 1
         mean, variance = (None, None) if from_batch else self.running.corrected()
         log_likelihood, mean, variance = self.ops.bow_product_log_likelihood(
@@ -67,6 +69,7 @@ class Product(Decoder):
             var=variance,
             shift=self.shift,
             eps=self.eps,
+            order=batch.order,
         )
         if from_batch:
             self.running.update(mean, variance, theta.shape[0])
