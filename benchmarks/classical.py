@@ -15,16 +15,13 @@ import time
 from typing import Any
 
 import numpy as np
-import torch
-from numpy.typing import NDArray
 
 from benchmarks import corpora, quality
+from benchmarks.gibbs import GibbsLDA
 from benchmarks.timing import QUICK
 from ntm_fast import metrics
-from ntm_fast.data import Corpus
 
 SWEEPS = 200
-INFERENCE_SWEEPS = 100
 SEEDS = (0, 1, 2)
 MODEL = "ProdLDA, quick"
 FIGURES = (
@@ -36,43 +33,6 @@ FIGURES = (
     "train_seconds",
 )
 TOMOTOPY = f"tomotopy LDA, {SWEEPS} sweeps"
-
-
-class GibbsLDA:
-    """tomotopy's LDA on a Corpus, and what `metrics.perplexity` asks of a model."""
-
-    def __init__(self, corpus: Corpus, n_topics: int, seed: int, workers: int) -> None:
-        import tomotopy
-
-        self.workers, self.vocabulary = workers, corpus.vocabulary
-        self.model = tomotopy.LDAModel(k=n_topics, seed=seed)
-        for words in self._texts(corpus):
-            if words:
-                self.model.add_doc(words)
-
-    def _texts(self, corpus: Corpus) -> list[list[str]]:
-        tokens = np.repeat(corpus.indices, corpus.counts.astype(np.int64))
-        ends = np.cumsum(corpus.document_lengths.astype(np.int64))[:-1]
-        return [[self.vocabulary[word] for word in text] for text in np.split(tokens, ends)]
-
-    def fit(self, sweeps: int) -> None:
-        self.model.train(sweeps, workers=self.workers)
-        position = {word: i for i, word in enumerate(self.vocabulary)}
-        columns = [position[word] for word in self.model.used_vocabs]
-        self.beta: NDArray[np.float64] = np.zeros((self.model.k, len(self.vocabulary)))
-        for topic in range(self.model.k):
-            self.beta[topic, columns] = self.model.get_topic_word_dist(topic)
-
-    def topic_proportions(self, corpus: Corpus) -> torch.Tensor:
-        """θ [D, K] by tomotopy's own inference."""
-        documents = [self.model.make_doc(words) for words in self._texts(corpus)]
-        theta, _ = self.model.infer(documents, iterations=INFERENCE_SWEEPS, workers=self.workers)
-        return torch.tensor(np.array(theta))
-
-    def log_likelihood(self, theta: torch.Tensor, corpus: Corpus) -> torch.Tensor:
-        """Σ_v x_dv log Σ_k θ_dk β_kv [D]."""
-        p = theta.double().numpy() @ np.maximum(self.beta, 1e-300)
-        return torch.from_numpy(np.asarray(corpus.to_scipy().multiply(np.log(p)).sum(axis=1)))
 
 
 def gibbs(seed: int, threads: int) -> dict[str, Any]:

@@ -1,15 +1,18 @@
 """python -m benchmarks.quality [model …]: what the topics of each named model are worth.
 
-    python -m benchmarks.quality --corpus 20ng_prodlda
-    python -m benchmarks.quality --corpus arxiv_100k --seeds 0 --epochs 10 LDAVAE
+    python -m benchmarks.quality                                    # all of RUNS: hours
+    python -m benchmarks.quality --corpus 20ng_prodlda LDAVAE       # part of them
+    python -m benchmarks.quality --corpus arxiv_100k --topics 200 --seeds 0 --epochs 10 LDAVAE
 
-Each model learns from the training documents with its recipe's defaults, once a seed, and is
-measured by ntm_fast.metrics: NPMI of the top 10 words from document co-occurrence in the training
-documents, C_v where gensim is installed, the share of distinct words among the top 25, topics that
-lead a document, and perplexities of the test documents. Top words are read in both ways: by the
-estimators' relevance, and by probability alone. The last row of a model holds the mean over the
-seeds, and the standard deviation. `SETTINGS` are models with other settings than their recipe's.
-Nothing is chosen on the test documents. Rows are appended to benchmarks/results.
+Each model learns from the training documents with its recipe's defaults, or with what OPTIONS and
+SETTINGS say, once a seed, and is measured by ntm_fast.metrics: NPMI of the top 10 words from
+document co-occurrence in the training documents, C_v where gensim is installed, the share of
+distinct words among the top 25, topics that lead a document, and perplexities of the test
+documents. Top words are read in both ways: by relevance, and by probability alone. tomotopy's
+topics, where it is installed, are measured and read alike; other packages' figures are those of
+`benchmarks.peers`. The last row of a model holds the mean over the seeds, and the standard
+deviation. Nothing is chosen on the test documents. Rows are appended to benchmarks/results as they
+are made; what is there already is not measured again, so that a run that was stopped goes on.
 """
 
 from __future__ import annotations
@@ -20,40 +23,65 @@ import json
 import statistics
 import sys
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from rich.console import Console
 
-from benchmarks import corpora, device, machine, table
+from benchmarks import corpora, device, machine, saved, table
+from benchmarks.gibbs import GibbsLDA
+from benchmarks.peers import PEERS
 from benchmarks.timing import QUICK
 from ntm_fast.data import Corpus
 from ntm_fast.metrics import RELEVANCE
 
 N_TOPICS = 50
-SEEDS = (0, 1, 2)
-SETTINGS: dict[str, tuple[str, dict[str, Any], float]] = {  # model, options, relevance
+GIBBS = "tomotopy LDA"
+SETTINGS: dict[str, tuple[str, dict[str, Any]]] = {  # models with other settings than their own
     # Topics in a third of the time.
     "ProdLDA, quick": (
         "ProdLDA",
         {"epochs": 20, "learning_rate": 5e-3, "validation": 0.0, "topic_dropout": 0.1},
-        RELEVANCE,
     ),
-    # Read for distinct words, and of all the documents.
-    "LDAVAE, relevance 0.2": ("LDAVAE", {"validation": 0.0}, 0.2),
+    "LDAVAE, diversity 0": ("LDAVAE", {"diversity": 0.0}),
 }
-MODELS = ("ProdLDA", "NVLDA", "DirichletVAE", "LDAVAE", *SETTINGS)
-CORPUS = "20ng_prodlda"
+
+
+class Run(NamedTuple):
+    """A model on a corpus, once a seed."""
+
+    model: str
+    corpus: str
+    n_topics: int = N_TOPICS
+    seeds: tuple[int, ...] = (0, 1, 2)
+
+
+CORPUS, LARGE = "20ng_prodlda", "arxiv_100k"
+MODELS = ("LDAVAE", "ProdLDA", "ProdLDA, quick", "NVLDA", "DirichletVAE")
+RUNS = (
+    *(Run(model, CORPUS) for model in (*MODELS, GIBBS)),
+    Run("LDAVAE", LARGE),
+    *(
+        Run(model, LARGE, seeds=(0,))
+        for model in ("LDAVAE, diversity 0", "ProdLDA", "NVLDA", "DirichletVAE", GIBBS)
+    ),
+    *(Run(model, LARGE, 200, (0,)) for model in ("LDAVAE", "ProdLDA", GIBBS)),
+)
+# Options of all models on a corpus. Eighty epochs of arXiv would take hours; six are nearly as
+# many steps as eighty of 20 Newsgroups.
+OPTIONS: dict[str, dict[str, Any]] = {CORPUS: {}, LARGE: {"epochs": 6, "warm_up": 2}}
+SWEEPS = {CORPUS: 200, LARGE: 60}  # of Gibbs sampling
 FIGURES = (
     "npmi_10",
     "diversity_25",
+    "c_v",
     "npmi_10_by_probability",
     "diversity_25_by_probability",
-    "c_v",
+    "c_v_by_probability",
     "perplexity",
     "perplexity_per_document",
     "leading_topics",
@@ -77,36 +105,38 @@ def train(
 
     torch.set_num_threads(threads)
     documents, test = corpora.corpus(name), corpora.corpus(name, "test")
-    kind, changed, relevance = SETTINGS.get(model, (model, {}, RELEVANCE))
-    options = {**changed, **options}
-    estimator = getattr(ntm_fast, kind)(
-        n_topics, random_state=seed, options=options or None, device=device.NAME
-    )
+    learned: Any
+    if model == GIBBS:
+        learned = GibbsLDA(documents, n_topics, seed, threads)
+    else:
+        kind, changed = SETTINGS.get(model, (model, {}))
+        options = {**OPTIONS.get(name, {}), **changed, **options}
+        make = getattr(ntm_fast, kind)
+        learned = make(n_topics, random_state=seed, options=options or None, device=device.NAME)
     began, cpu_began = time.perf_counter(), time.process_time()
-    estimator.fit(documents)
-    seconds, cpu_seconds = time.perf_counter() - began, time.process_time() - cpu_began
-    top = estimator.top_word_ids(25, relevance=relevance)
-    likely = estimator.top_word_ids(25, relevance=1)
+    learned.fit(SWEEPS[name] if model == GIBBS else documents)
     row = {
         "op": f"{model} quality",
         "subject": f"seed {seed}",
         "shape": f"{name}, K={n_topics}",
         "threads": threads,
-        "epochs": estimator.n_epochs_,
-        "relevance": relevance,
-        "npmi_10": float(np.mean(metrics.npmi(top, documents, n=10))),
-        "diversity_25": float(metrics.topic_diversity(top, n=25)),
-        "npmi_10_by_probability": float(np.mean(metrics.npmi(likely, documents, n=10))),
-        "diversity_25_by_probability": float(metrics.topic_diversity(likely, n=25)),
-        "perplexity": estimator.perplexity(test),
-        "perplexity_per_document": estimator.perplexity(test, kind="per_document"),
-        "leading_topics": len(np.unique(estimator.transform(documents).argmax(1))),
-        "train_seconds": seconds,
-        "cpu_seconds": cpu_seconds,
+        "epochs": SWEEPS[name] if model == GIBBS else learned.n_epochs_,
+        "relevance": RELEVANCE,
+        "train_seconds": time.perf_counter() - began,
+        "cpu_seconds": time.process_time() - cpu_began,
     }
-    if find_spec("gensim") is not None:
-        scores = metrics.c_v(top, texts(name, documents), n=10, vocabulary=documents.vocabulary)
-        row["c_v"] = float(np.mean(scores))
+    for suffix, relevance in (("", RELEVANCE), ("_by_probability", 1.0)):
+        top = learned.top_word_ids(25, relevance=relevance)
+        row[f"npmi_10{suffix}"] = float(np.mean(metrics.npmi(top, documents, n=10)))
+        row[f"diversity_25{suffix}"] = float(metrics.topic_diversity(top, n=25))
+        if find_spec("gensim") is not None:
+            ordered = texts(name, documents)
+            scores = metrics.c_v(top, ordered, n=10, vocabulary=documents.vocabulary)
+            row[f"c_v{suffix}"] = float(np.mean(scores))
+    row["perplexity"] = learned.perplexity(test)
+    if model != GIBBS:
+        row["perplexity_per_document"] = learned.perplexity(test, kind="per_document")
+        row["leading_topics"] = len(np.unique(learned.transform(documents).argmax(1)))
     return row
 
 
@@ -130,57 +160,101 @@ def summary(runs: Sequence[dict[str, Any]]) -> dict[str, Any]:
 
 
 def rows_of(
-    model: str,
-    threads: int,
-    name: str = CORPUS,
-    seeds: Iterable[int] = SEEDS,
-    n_topics: int = N_TOPICS,
-    **options: Any,
-) -> list[dict[str, Any]]:
-    """Rows of a model's seeds, and their mean."""
-    runs = [train(model, seed, threads, name, n_topics, **options) for seed in seeds]
-    return [*runs, summary(runs)]
+    wanted: Run, threads: int, done: Mapping[saved.Key, dict[str, Any]], **options: Any
+) -> Iterator[dict[str, Any]]:
+    """Rows of a run's seeds that are not `done`, and then of the mean of all."""
+    shape = f"{wanted.corpus}, K={wanted.n_topics}"
+    names = {"op": f"{wanted.model} quality", "shape": shape, "threads": threads}
+    rows, new = [], False
+    for seed in wanted.seeds:
+        row = done.get(saved.key({**names, "subject": f"seed {seed}"}))
+        if row is None:
+            row = train(wanted.model, seed, threads, wanted.corpus, wanted.n_topics, **options)
+            new = True
+            yield row
+        rows.append(row)
+    if new:
+        yield summary(rows)
 
 
 def run(threads: int) -> list[dict[str, Any]]:
-    """Rows of every model; none where the corpus is absent."""
+    """Rows of our models on the small corpus, on one thread alone; none where it is absent."""
+    if threads != 1:
+        return []
     if not corpora.is_real(CORPUS):
         print(f"quality: {CORPUS} is absent (set NTM_FAST_SHARED to the folder that holds it)")
         return []
-    seeds, options = (SEEDS[:1], {"epochs": 2}) if QUICK else (SEEDS, {})
-    return [row for model in MODELS for row in rows_of(model, threads, CORPUS, seeds, **options)]
+    seeds, options = ((0,), {"epochs": 2}) if QUICK else ((0, 1, 2), {})
+    runs = [Run(model, CORPUS, seeds=seeds) for model in MODELS]
+    return [row for each in runs for row in rows_of(each, threads, {}, **options)]
+
+
+def choose(given: argparse.Namespace) -> list[Run]:
+    """Those of RUNS that the arguments name, or else what they describe."""
+    named = [
+        each
+        for each in RUNS
+        if given.corpus in (None, each.corpus)
+        and given.topics in (None, each.n_topics)
+        and (not given.models or each.model in given.models)
+    ] or [
+        Run(model, given.corpus or CORPUS, given.topics or N_TOPICS)
+        for model in given.models or MODELS
+    ]
+    return [each._replace(seeds=tuple(given.seeds or each.seeds)) for each in named]
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser("python -m benchmarks.quality", description=__doc__)
-    parser.add_argument("models", nargs="*", metavar="model", help=f"of {'; '.join(MODELS)}")
-    parser.add_argument("--corpus", choices=list(corpora.SIZES), default=CORPUS)
-    parser.add_argument("--topics", type=int, default=N_TOPICS)
-    parser.add_argument("--seeds", type=int, nargs="+", default=list(SEEDS))
+    parser = argparse.ArgumentParser(
+        "python -m benchmarks.quality",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    known = (*MODELS, *SETTINGS, GIBBS)
+    parser.add_argument("models", nargs="*", metavar="model", help=f"of {'; '.join(known)}")
+    parser.add_argument("--corpus", choices=list(corpora.SIZES))
+    parser.add_argument("--topics", type=int)
+    parser.add_argument("--seeds", type=int, nargs="+")
     parser.add_argument("--epochs", type=int, help="fewer than the recipe's")
     parser.add_argument("--warm-up", type=int, help="of the KL term, in epochs")
-    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--again", action="store_true", help="also what the output holds already")
     parser.add_argument("--output", type=Path, help="JSON lines; benchmarks/results/… unless given")
     given = parser.parse_args()
     for model in given.models:
-        if model not in MODELS:
-            parser.error(f"no model is called {model!r}; there are {'; '.join(MODELS)}")
-    if not corpora.is_real(given.corpus):
-        parser.error(f"{given.corpus} is absent: set NTM_FAST_SHARED to the folder that holds it")
+        if model not in known:
+            parser.error(f"no model is called {model!r}; there are {'; '.join(known)}")
     changed = {"epochs": given.epochs, "warm_up": given.warm_up}
     options = {name: value for name, value in changed.items() if value is not None}
     header = machine.describe()
-    console = Console(width=None if sys.stdout.isatty() else 180, highlight=False)
+    console = Console(width=None if sys.stdout.isatty() else 200, highlight=False)
     output = given.output or RESULTS / machine.file_name(header)
-    for model in given.models or MODELS:
-        rows = rows_of(model, given.threads, given.corpus, given.seeds, given.topics, **options)
-        console.print(table.table(model, rows))
-        with open(output, "a", encoding="utf-8") as file:
-            for row in rows:
-                line = {"benchmark": "quality", **row, "machine": header}
-                file.write(json.dumps(line) + "\n")
+    done = {} if given.again or options or not output.exists() else saved.read(output)
+    runs = choose(given)
+    for absent in {r.corpus for r in runs if not corpora.is_real(r.corpus)}:
+        parser.error(f"{absent} is absent: set NTM_FAST_SHARED to the folder that holds it")
+    for each in runs:
+        if each.model == GIBBS and find_spec("tomotopy") is None:
+            print(f"{GIBBS} is not measured: pip install tomotopy")
+            continue
+        for row in rows_of(each, given.threads, done, **options):
+            line = json.dumps({"benchmark": "quality", **row, "machine": header})
+            with open(output, "a", encoding="utf-8") as file:
+                file.write(line + "\n")
+            done = {**done, saved.key(row): row}
+    for shape in dict.fromkeys(f"{each.corpus}, K={each.n_topics}" for each in runs):
+        rows = [row for row in done.values() if row["op"].endswith(" quality")]
+        means = [row for row in rows if row["shape"] == shape and row["subject"] == "mean"]
+        peers = [peer.row() for peer in PEERS if shape == f"{peer.corpus}, K=50"]
+        console.print(table.table(shape, [shown(row) for row in (*means, *peers)]))
     print(f"rows saved to {output}")
     return 0
+
+
+def shown(row: dict[str, Any]) -> dict[str, Any]:
+    """What the printed table has of a row."""
+    figures = {name: row[name] for name in FIGURES if name in row}
+    return {"model": row["op"].removesuffix(" quality"), "seeds": row["seeds"], **figures}
 
 
 if __name__ == "__main__":
