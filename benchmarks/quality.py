@@ -11,8 +11,10 @@ distinct words among the top 25, topics that lead a document, and perplexities o
 documents. Top words are read in both ways: by relevance, and by probability alone. tomotopy's
 topics, where it is installed, are measured and read alike; other packages' figures are those of
 `benchmarks.peers`. The last row of a model holds the mean over the seeds, and the standard
-deviation. Nothing is chosen on the test documents. Rows are appended to benchmarks/results as they
-are made; what is there already is not measured again, so that a run that was stopped goes on.
+deviation. Nothing is chosen on the test documents: --validation trains on nine tenths of the
+training documents and takes the rest for perplexity, as recipes were chosen. Rows are appended to
+benchmarks/results as they are made; what is there already is not measured again, so that a run
+that was stopped goes on.
 """
 
 from __future__ import annotations
@@ -47,7 +49,7 @@ SETTINGS: dict[str, tuple[str, dict[str, Any]]] = {  # models with other setting
         "ProdLDA",
         {"epochs": 20, "learning_rate": 5e-3, "validation": 0.0, "topic_dropout": 0.1},
     ),
-    "LDAVAE, diversity 0": ("LDAVAE", {"diversity": 0.0}),
+    **{f"LDAVAE, diversity {n}": ("LDAVAE", {"diversity": float(n)}) for n in (0, 1, 4)},
 }
 
 
@@ -58,6 +60,7 @@ class Run(NamedTuple):
     corpus: str
     n_topics: int = N_TOPICS
     seeds: tuple[int, ...] = (0, 1, 2)
+    validation: bool = False
 
 
 CORPUS, LARGE = "20ng_prodlda", "arxiv_100k"
@@ -88,6 +91,7 @@ FIGURES = (
     "train_seconds",
     "cpu_seconds",
 )
+VALIDATION_SEED = 12345  # of the split
 RESULTS = Path(__file__).resolve().parent / "results"
 
 
@@ -97,6 +101,7 @@ def train(
     threads: int,
     name: str = CORPUS,
     n_topics: int = N_TOPICS,
+    validation: bool = False,
     **options: Any,
 ) -> dict[str, Any]:
     """One model: what its topics are worth and how long it trained."""
@@ -104,21 +109,26 @@ def train(
     from ntm_fast import metrics
 
     torch.set_num_threads(threads)
-    documents, test = corpora.corpus(name), corpora.corpus(name, "test")
+    documents = training = corpora.corpus(name)
+    if validation:
+        training, test, _ = documents.split(0.1, 0.0, VALIDATION_SEED)
+        options = {"validation": 0.0, **options}
+    else:
+        test = corpora.corpus(name, "test")
     learned: Any
     if model == GIBBS:
-        learned = GibbsLDA(documents, n_topics, seed, threads)
+        learned = GibbsLDA(training, n_topics, seed, threads)
     else:
         kind, changed = SETTINGS.get(model, (model, {}))
         options = {**OPTIONS.get(name, {}), **changed, **options}
         make = getattr(ntm_fast, kind)
         learned = make(n_topics, random_state=seed, options=options or None, device=device.NAME)
     began, cpu_began = time.perf_counter(), time.process_time()
-    learned.fit(SWEEPS[name] if model == GIBBS else documents)
+    learned.fit(SWEEPS[name] if model == GIBBS else training)
     row = {
         "op": f"{model} quality",
         "subject": f"seed {seed}",
-        "shape": f"{name}, K={n_topics}",
+        "shape": shape_of(name, n_topics, validation),
         "threads": threads,
         "epochs": SWEEPS[name] if model == GIBBS else learned.n_epochs_,
         "relevance": RELEVANCE,
@@ -136,8 +146,13 @@ def train(
     row["perplexity"] = learned.perplexity(test)
     if model != GIBBS:
         row["perplexity_per_document"] = learned.perplexity(test, kind="per_document")
-        row["leading_topics"] = len(np.unique(learned.transform(documents).argmax(1)))
+        row["leading_topics"] = len(np.unique(learned.transform(training).argmax(1)))
     return row
+
+
+def shape_of(name: str, n_topics: int, validation: bool = False) -> str:
+    """What a row calls the documents and K."""
+    return f"{name}{', validation split' if validation else ''}, K={n_topics}"
 
 
 def texts(name: str, documents: Corpus) -> Corpus | list[list[str]]:
@@ -163,13 +178,13 @@ def rows_of(
     wanted: Run, threads: int, done: Mapping[saved.Key, dict[str, Any]], **options: Any
 ) -> Iterator[dict[str, Any]]:
     """Rows of a run's seeds that are not `done`, and then of the mean of all."""
-    shape = f"{wanted.corpus}, K={wanted.n_topics}"
+    shape = shape_of(wanted.corpus, wanted.n_topics, wanted.validation)
     names = {"op": f"{wanted.model} quality", "shape": shape, "threads": threads}
     rows, new = [], False
     for seed in wanted.seeds:
         row = done.get(saved.key({**names, "subject": f"seed {seed}"}))
         if row is None:
-            row = train(wanted.model, seed, threads, wanted.corpus, wanted.n_topics, **options)
+            row = train(wanted.model, seed, threads, *wanted[1:3], wanted.validation, **options)
             new = True
             yield row
         rows.append(row)
@@ -190,18 +205,23 @@ def run(threads: int) -> list[dict[str, Any]]:
 
 
 def choose(given: argparse.Namespace) -> list[Run]:
-    """Those of RUNS that the arguments name, or else what they describe."""
-    named = [
+    """Those of RUNS that the arguments name, and what else they name."""
+    runs = [
         each
         for each in RUNS
         if given.corpus in (None, each.corpus)
         and given.topics in (None, each.n_topics)
         and (not given.models or each.model in given.models)
-    ] or [
-        Run(model, given.corpus or CORPUS, given.topics or N_TOPICS)
-        for model in given.models or MODELS
     ]
-    return [each._replace(seeds=tuple(given.seeds or each.seeds)) for each in named]
+    runs += [
+        Run(model, given.corpus or CORPUS, given.topics or N_TOPICS)
+        for model in given.models or (() if runs else MODELS)
+        if model not in [each.model for each in runs]
+    ]
+    return [
+        each._replace(seeds=tuple(given.seeds or each.seeds), validation=given.validation)
+        for each in runs
+    ]
 
 
 def main() -> int:
@@ -217,6 +237,7 @@ def main() -> int:
     parser.add_argument("--seeds", type=int, nargs="+")
     parser.add_argument("--epochs", type=int, help="fewer than the recipe's")
     parser.add_argument("--warm-up", type=int, help="of the KL term, in epochs")
+    parser.add_argument("--validation", action="store_true", help="not the test documents")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--again", action="store_true", help="also what the output holds already")
     parser.add_argument("--output", type=Path, help="JSON lines; benchmarks/results/… unless given")
@@ -242,7 +263,7 @@ def main() -> int:
             with open(output, "a", encoding="utf-8") as file:
                 file.write(line + "\n")
             done = {**done, saved.key(row): row}
-    for shape in dict.fromkeys(f"{each.corpus}, K={each.n_topics}" for each in runs):
+    for shape in dict.fromkeys(shape_of(r.corpus, r.n_topics, r.validation) for r in runs):
         rows = [row for row in done.values() if row["op"].endswith(" quality")]
         means = [row for row in rows if row["shape"] == shape and row["subject"] == "mean"]
         peers = [peer.row() for peer in PEERS if shape == f"{peer.corpus}, K=50"]

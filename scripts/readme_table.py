@@ -28,6 +28,7 @@ QUALITY = {  # columns of the models' quality, and their form
     "npmi_10_by_probability": ".3f",
     "diversity_25_by_probability": ".2f",
     "c_v": ".2f",
+    "c_v_by_probability": ".2f",
     "perplexity": ",.0f",
     "perplexity_per_document": ",.0f",
     "leading_topics": ".0f",
@@ -105,21 +106,22 @@ def quality_lines(rows: list[Row]) -> list[str]:
     lines = []
     for shape in dict.fromkeys(row["shape"] for row in means):
         for row in (row for row in means if row["shape"] == shape):
-            cells = [row["op"].removesuffix(" quality"), shape]
-            for name, form in QUALITY.items():
-                spread = f" ± {row[name + '_spread']:{form}}" if row["seeds"] > 1 else ""
-                cells.append(f"{row[name]:{form}}{spread}" if name in row else "")
             seeds = "one seed" if row["seeds"] == 1 else f"{row['seeds']} seeds"
-            lines.append(f"| {' | '.join(cells)} | {seeds}, {row['epochs']} epochs |")
-        for peer in PEERS:
-            if shape == f"{peer.corpus}, K=50":
-                spent = "" if peer.cpu_seconds is None else f"{peer.cpu_seconds:.0f}"
-                lines.append(
-                    f"| {peer.system}, {peer.run} | {shape} | | | {peer.npmi:.3f}"
-                    f" | {peer.diversity:.2f} | {peer.c_v:.2f} | {peer.perplexity:,.0f} | | |"
-                    f" {spent} | {SOURCE} |"
-                )
+            passes = "sweeps" if row["op"].startswith("tomotopy") else "epochs"
+            lines.append(quality_line(row, shape, f"{seeds}, {row['epochs']} {passes}"))
+        peers = (peer for peer in PEERS if shape == f"{peer.corpus}, K=50")
+        lines += [quality_line(peer.row(), shape, SOURCE) for peer in peers]
     return lines
+
+
+def quality_line(row: Row, shape: str, measured: str) -> str:
+    """One model's figures."""
+    cells = [row["op"].removesuffix(" quality"), shape]
+    for name, form in QUALITY.items():
+        value = f"{row[name]:{form}}" if name in row else ""
+        spread = row.get(f"{name}_spread") if row["seeds"] > 1 else None
+        cells.append(value if spread is None else f"{value} ± {spread:{form}}")
+    return f"| {' | '.join(cells)} | {measured} |"
 
 
 def vocabulary_lines(rows: list[Row]) -> list[str]:
@@ -163,8 +165,9 @@ def section(path: Path | None) -> str:
         (TRAINING, training_lines(rows)),
         (
             "model | corpus | NPMI, by relevance | diversity, by relevance | NPMI, by probability"
-            " | diversity, by probability | C_v | perplexity of held-out words"
-            " | perplexity per document | topics that lead a document | CPU seconds | measured",
+            " | diversity, by probability | C_v, by relevance | C_v, by probability"
+            " | perplexity of held-out words | perplexity per document"
+            " | topics that lead a document | CPU seconds | measured",
             quality_lines(rows),
         ),
         (
