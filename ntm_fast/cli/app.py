@@ -41,7 +41,7 @@ def command(*, example: str) -> Callable[[Callable[..., None]], Callable[..., No
                 function(*args, **kwargs)
                 sys.stdout.flush()
             except KeyboardInterrupt:
-                print("ntm-fast: interrupted, nothing was saved", file=sys.stderr)
+                print("ntm-fast: interrupted", file=sys.stderr)
                 raise typer.Exit(130) from None
             except BrokenPipeError:  # such as `ntm-fast topics model | head`
                 os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

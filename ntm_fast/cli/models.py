@@ -70,12 +70,14 @@ def train(
     OUTPUT.checkpoint until it is done; --resume takes it up there, bit for bit.
     """
     import ntm_fast
+    from ntm_fast.estimator import disk
     from ntm_fast.training import RECIPES, TrainingInterrupted
 
     use_threads(threads)
     checkpoint = output.with_name(f"{output.name}.checkpoint")
     if output.exists() and not overwrite:
         raise FileExistsError(f"{output} exists; --overwrite replaces a model in it")
+    disk.free_place(output, overwrite)  # told before the work
     if checkpoint.exists() and not (resume or overwrite):
         raise FileExistsError(f"{checkpoint} exists: --resume continues, --overwrite starts anew")
     documents = read_source(source)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import gzip
+import io
 import os
 import zlib
 from collections.abc import Iterator
@@ -33,32 +34,58 @@ def open_bytes(path: Path) -> IO[bytes]:
 
 
 def lines(path: Path, encoding: str = "utf-8", errors: str = "strict") -> Iterator[tuple[int, str]]:
-    """(line number from 1, line with its end) of a file in an ASCII-like encoding.
+    """(line number from 1, line with its end) of a file.
 
     Raises ValueError for an empty file, for bytes that `encoding` cannot decode (naming line
-    and byte; `errors="replace"` reads on) and for a damaged .gz.
+    and byte; `errors="replace"` reads on), for a damaged .gz and for an unknown encoding.
     """
     existing(path)
-    number, offset = 0, 0
+    try:
+        ascii_like = "\n".encode(encoding) == b"\n"
+    except LookupError:
+        raise ValueError(f"encoding is {encoding!r}, which Python does not know") from None
+    number = 0
     try:
         with open_bytes(path) as file:
-            for number, raw in enumerate(file, 1):
-                if number == 1:
-                    raw = raw.removeprefix(codecs.BOM_UTF8)
-                try:
-                    yield number, raw.decode(encoding, errors)
-                except UnicodeDecodeError as error:
-                    raise ValueError(
-                        f"{path}: cannot decode byte 0x{raw[error.start]:02x} on line {number} "
-                        f"(byte {offset + error.start} of the file) as {encoding}: say which "
-                        "encoding it has (encoding=, or `ntm-fast corpus --encoding`), or read on "
-                        'with errors="replace"'
-                    ) from None
-                offset += len(raw)
+            read = _lines_of_bytes if ascii_like else _lines_of_text
+            for number, line in read(file, path, encoding, errors):
+                yield number, line
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise ValueError(f"{path} is damaged or truncated after line {number}: {error}") from error
     if number == 0:
         raise ValueError(f"{path} is empty")
+
+
+def _lines_of_bytes(
+    file: IO[bytes], path: Path, encoding: str, errors: str
+) -> Iterator[tuple[int, str]]:
+    """`lines` of an encoding in which the end of a line is that of ASCII."""
+    offset = 0
+    for number, raw in enumerate(file, 1):
+        if number == 1:
+            raw = raw.removeprefix(codecs.BOM_UTF8)
+        try:
+            yield number, raw.decode(encoding, errors)
+        except UnicodeDecodeError as error:
+            raise ValueError(
+                f"{path}: cannot decode byte 0x{raw[error.start]:02x} on line {number} "
+                f"(byte {offset + error.start} of the file) as {encoding}: say which "
+                "encoding it has (encoding=, or `ntm-fast corpus --encoding`), or read on "
+                'with errors="replace"'
+            ) from None
+        offset += len(raw)
+
+
+def _lines_of_text(
+    file: IO[bytes], path: Path, encoding: str, errors: str
+) -> Iterator[tuple[int, str]]:
+    """`lines` of other encodings, such as UTF-16."""
+    number = 0
+    try:
+        for number, line in enumerate(io.TextIOWrapper(file, encoding, errors, newline="\n"), 1):
+            yield number, line
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path}: cannot decode what follows line {number}: {error}") from None
 
 
 def whole_text(path: Path, encoding: str = "utf-8", errors: str = "strict") -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypedDict
@@ -90,6 +91,8 @@ def vectorise(
     vectoriser = CountVectorizer(**settings)
     try:
         matrix = vectoriser.fit_transform(texts)
+    except re.error as error:
+        raise ValueError(f"token_pattern is {settings['token_pattern']!r}: {error}") from error
     except ValueError as error:
         if any(text in str(error) for text in ("empty vocabulary", "no terms", "max_df corresp")):
             raise ValueError(

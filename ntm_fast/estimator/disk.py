@@ -13,6 +13,7 @@ import torch
 from ntm_fast.data.folders import known_fields
 from ntm_fast.models.backend import choose_device
 from ntm_fast.models.storage import METADATA, load_model, save_model
+from ntm_fast.models.storage import free_place as free_place
 from ntm_fast.training import Epoch
 
 if TYPE_CHECKING:

@@ -46,10 +46,7 @@ def save_model(
     for word in vocabulary:
         if "\n" in word or "\r" in word:
             raise ValueError(f"vocabulary holds {word!r}; expected words without line breaks")
-    target = Path(os.path.abspath(folder))
-    if target.exists() and not (overwrite and (target / METADATA).is_file()):
-        hint = "it holds no model" if overwrite else "pass overwrite=True to replace a model"
-        raise FileExistsError(f"{target} exists: {hint}")
+    target = free_place(folder, overwrite)
     tensors = {name: value.cpu().contiguous() for name, value in model.state_dict().items()}
     with replacing_folder(target) as written:
         data = safetensors.torch.save(tensors)
@@ -65,6 +62,15 @@ def save_model(
         (written / TENSORS).write_bytes(data)
         (written / VOCABULARY).write_bytes("".join(f"{word}\n" for word in vocabulary).encode())
         (written / METADATA).write_text(json.dumps(metadata, indent=1) + "\n", encoding="utf-8")
+
+
+def free_place(folder: str | os.PathLike[str], overwrite: bool) -> Path:
+    """The full path of a folder to save a model to; raises as `save_model` if it may not be."""
+    target = Path(os.path.abspath(folder))
+    if target.exists() and not (overwrite and (target / METADATA).is_file()):
+        hint = "it holds no model" if overwrite else "pass overwrite=True to replace a model"
+        raise FileExistsError(f"{target} exists: {hint}")
+    return target
 
 
 def load_model(

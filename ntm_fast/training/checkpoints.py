@@ -30,7 +30,10 @@ MAY_CHANGE = ("epochs", "patience", "cuda_graphs")  # settings that a resumed ru
 
 
 def save(trainer: Trainer, path: Path, corpus: Corpus) -> None:
-    """Write weights, best weights, optimiser, generator and position to `path`, or nothing."""
+    """Write weights, best weights, optimiser, generator and position to `path`, or nothing.
+
+    Raises OSError where that fails; a checkpoint that was there stays.
+    """
     adam = trainer.optimiser
     optimiser = adam.waiting_state() if isinstance(adam, Adam) else adam.state_dict()["state"]
     tensors = {f"model.{name}": value for name, value in trainer.model.state_dict().items()}
@@ -54,7 +57,10 @@ def save(trainer: Trainer, path: Path, corpus: Corpus) -> None:
     data = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
     path.parent.mkdir(parents=True, exist_ok=True)
     with replacing_file(path) as written:
-        safetensors.torch.save_file(data, written, {"ntm_fast": json.dumps(metadata)})
+        try:
+            safetensors.torch.save_file(data, written, {"ntm_fast": json.dumps(metadata)})
+        except safetensors.SafetensorError as error:  # such as a full disk
+            raise OSError(f"cannot save the checkpoint to {path}: {error}") from None
 
 
 def load(trainer: Trainer, path: Path) -> None:

@@ -52,6 +52,18 @@ def test_bytes_that_cannot_be_decoded_are_named(tmp_path: Path) -> None:
         read_folder(tmp_path)
 
 
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-32"])
+def test_encodings_whose_lines_do_not_end_as_in_ascii(tmp_path: Path, encoding: str) -> None:
+    file = tmp_path / "d.txt"
+    text = "cats \u010a mice\r\ncats café\nmice café\n"  # whose bytes hold 0x0a
+    file.write_bytes(text.encode(encoding))
+    corpus = read_text(file, encoding=encoding, max_df=1.0)
+    assert (len(corpus), corpus.vocabulary) == (3, ("café", "cats", "mice"))
+    file.write_bytes(text.encode(encoding)[:-3])
+    with pytest.raises(ValueError, match=r"d.txt: cannot decode what follows line 2"):
+        read_text(file, encoding=encoding)
+
+
 @pytest.mark.parametrize("reader", [read_text, read_folder, read_octis])
 def test_missing_files_are_named(tmp_path: Path, reader: Any) -> None:
     with pytest.raises(FileNotFoundError, match="nowhere does not exist"):
