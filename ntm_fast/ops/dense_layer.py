@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from ntm_fast.ops._registration import differentiable, once_differentiable, widen
@@ -81,7 +82,8 @@ def dense_layer(
 
     With batch norm: activation((z − mean) / √(var + eps) + shift) for z = x Wᵀ + bias, mean and
     biased variance over the documents. One pass forward and one backward for layers so small that
-    the calls cost more than the arithmetic. In plain PyTorch:
+    the calls cost more than the arithmetic. Under ``torch.autocast`` x Wᵀ is torch's own product,
+    in the type that is cast to, and the rest float32. In plain PyTorch:
     ``F.softplus(F.batch_norm(F.linear(x, weight, bias), None, None, None, shift, True))``.
 
     Parameters
@@ -113,6 +115,8 @@ def dense_layer(
         raise ValueError(
             f"dense_layer: activation is {activation!r}, expected one of {', '.join(ACTIVATIONS)}"
         )
+    if weight is not None and torch.is_autocast_enabled(x.device.type):
+        x, weight = F.linear(x, weight), None
     w, b, s = (None if t is None else widen(t) for t in (weight, bias, shift))
     y, mean, var, _ = _call(widen(x), w, b, ACTIVATIONS.index(activation), batch_norm, s, eps)
     return y, mean, var

@@ -1,7 +1,7 @@
-"""float32 matrix products at a chosen precision."""
+"""At which precision a training run multiplies matrices."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 import torch
 
@@ -15,3 +15,8 @@ def matmul_precision(precision: str) -> Iterator[None]:
         yield
     finally:
         torch.set_float32_matmul_precision(before)
+
+
+def autocast(device: torch.device, wanted: bool) -> AbstractContextManager[object]:
+    """`torch.autocast` to bfloat16 on a device if it is wanted."""
+    return torch.autocast(device.type, torch.bfloat16) if wanted else nullcontext()

@@ -47,6 +47,9 @@ class TrainingSettings:
         `torch.set_float32_matmul_precision`; sums, losses and statistics stay float32. What each
         comes to on this machine, `ntm-fast info` says; "medium" rounds operands to bfloat16 where
         that is faster
+    autocast : compute the losses under `torch.autocast` to bfloat16: the encoder's dense layers
+        too multiply in it, and the decoder as at "medium". For GPUs above all; weights, gradients,
+        sums and statistics stay float32
     cuda_graphs : on a GPU that holds the corpus, record each shape of step once and replay it: one
         launch instead of hundreds, for models so small that launching takes longer than computing.
         Not with em_steps or prior_burn_in, nor posterior "gaussian"
@@ -72,6 +75,7 @@ class TrainingSettings:
     validation: float = 0.1
     patience: int | None = 20
     precision: str = "highest"
+    autocast: bool = False
     cuda_graphs: bool = False
 
     def __post_init__(self) -> None:

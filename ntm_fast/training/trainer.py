@@ -24,7 +24,7 @@ from ntm_fast.training.diagnosis import NotFiniteError, first_not_finite
 from ntm_fast.training.feed import Feed, Resident, feed_for
 from ntm_fast.training.interrupt import Interrupt
 from ntm_fast.training.optimiser import optimiser_for
-from ntm_fast.training.precision import matmul_precision
+from ntm_fast.training.precision import autocast, matmul_precision
 from ntm_fast.training.progress import Bar
 from ntm_fast.training.replay import CudaRecorder, Replays, why_not
 from ntm_fast.training.schedules import kl_weight, overlap_is_due, phases, set_learning_rate
@@ -182,9 +182,10 @@ class Trainer:
         if diversity and settings.kl_weight > 0:
             # By and by, as the KL term: topics form before they part.
             diversity = diversity * weight / settings.kl_weight
-        return self.model.loss(
-            batch, seed, weight, settings.n_samples, settings.free_bits, diversity
-        )
+        with autocast(self.model.device, settings.autocast):
+            return self.model.loss(
+                batch, seed, weight, settings.n_samples, settings.free_bits, diversity
+            )
 
     def step(self, loss: Loss) -> None:
         """Move the parameters down the gradient of a loss; on a GPU nothing waits for it."""

@@ -3,6 +3,7 @@ from typing import Any
 
 import pytest
 import torch
+import torch.nn.functional as F
 from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
@@ -100,6 +101,23 @@ def test_not_a_number_stays_in_its_document() -> None:
     for activation in ACTIVATIONS:
         y = ops.dense_layer(*args[:3], activation)[0]
         assert y.isnan().any(1).tolist() == [False, True, False]
+
+
+@pytest.mark.parametrize("batch_norm", [False, True])
+def test_autocast_multiplies_in_bfloat16(batch_norm: bool, device: str) -> None:
+    """What is left is done in float32."""
+    args = [t.detach().float().requires_grad_() for t in inputs(30, 20, 40)]
+    results = []
+    for cast in (True, False):
+        x, weight, bias, shift = args
+        if not cast:
+            x, weight = F.linear(x.bfloat16(), weight.bfloat16()), None
+        how = {"batch_norm": batch_norm, "shift": shift if batch_norm else None}
+        with torch.autocast("cuda" if device == "cuda" else "cpu", torch.bfloat16, enabled=cast):
+            y = ops.dense_layer(x, weight, bias, "softplus", **how)[0]
+        results.append([y, *torch.autograd.grad(y.square().sum(), args[: 3 + batch_norm])])
+    assert all(value.dtype == torch.float32 for value in results[0])
+    assert all(map(torch.equal, *results))
 
 
 def test_contracts() -> None:

@@ -113,9 +113,17 @@ def test_resident_and_streamed_give_the_same_bits(monkeypatch: pytest.MonkeyPatc
     assert_same_bits(*runs)
 
 
-@pytest.mark.parametrize("precision", ["high", "medium"])
-def test_precision_trains_as_well(precision: str) -> None:
-    elbos = [trainer("ProdLDA", precision=p).fit(CORPUS)[-1].elbo for p in ("highest", precision)]
+@pytest.mark.parametrize(
+    "less",
+    [
+        {"precision": "high"},
+        {"precision": "medium"},
+        {"autocast": True},
+        {"autocast": True, "cuda_graphs": True},
+    ],
+)
+def test_less_precision_trains_as_well(less: dict[str, object]) -> None:
+    elbos = [trainer("ProdLDA", **changes).fit(CORPUS)[-1].elbo for changes in ({}, less)]
     assert elbos[1] == pytest.approx(elbos[0], rel=0.02)
 
 

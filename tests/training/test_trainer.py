@@ -152,10 +152,13 @@ def test_precision_is_set_for_the_run_alone() -> None:
     assert torch.get_float32_matmul_precision() == before
 
 
-def test_medium_precision_trains_as_well() -> None:
-    elbos = [trainer(precision=p, epochs=5).fit(CORPUS)[-1].elbo for p in ("highest", "medium")]
+@pytest.mark.parametrize("less", [{"precision": "medium"}, {"autocast": True}])
+def test_less_precision_trains_as_well(less: dict[str, object]) -> None:
+    runs = trainer(epochs=5), trainer(epochs=5, **less)
+    elbos = [run.fit(CORPUS)[-1].elbo for run in runs]
+    assert all(p.dtype == torch.float32 for p in runs[1].model.parameters())
     bf16 = "bfloat16" in str(build_info().cpu_matmul_medium)
-    assert (elbos[0] != elbos[1]) == bf16
+    assert (elbos[0] != elbos[1]) == (bf16 or "autocast" in less)
     assert elbos[1] == pytest.approx(elbos[0], rel=0.01)
 
 
