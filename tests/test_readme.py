@@ -1,4 +1,4 @@
-"""What the README says works: its Python and its commands run, its table is the measured one."""
+"""What the README says works: its Python and its commands run, its tables are the measured ones."""
 
 import re
 import shlex
@@ -106,6 +106,6 @@ def test_files_and_links_exist() -> None:
         assert target.startswith("https://") or (ROOT / target).exists(), target
 
 
-def test_table_is_the_measured_one() -> None:
+def test_tables_are_the_measured_ones() -> None:
     script = [sys.executable, str(ROOT / "scripts" / "readme_table.py"), "--check"]
     assert subprocess.run(script).returncode == 0, "run scripts/readme_table.py"
