@@ -114,13 +114,13 @@ def with_headers(source: Path, seen: set[Path]) -> set[Path]:
     return seen
 
 
-def content_key(source: Path, command: list[str], compiler: Path) -> str:
-    """Hash of all that can change an object: source, headers it includes, flags, compiler."""
+def content_key(source: Path, command: list[str]) -> str:
+    """Hash of all that can change an object: source, headers, flags, the compiler's version."""
     digest = hashlib.sha256()
     for path in sorted(with_headers(source, set())):
         digest.update(path.name.encode() + path.read_bytes())
-    version = subprocess.run([compiler, "--version"], capture_output=True, check=True).stdout
-    digest.update(" ".join(command).replace(str(ROOT), "").encode() + version)
+    version = subprocess.run([command[0], "--version"], capture_output=True, check=True).stdout
+    digest.update(" ".join(command[1:]).replace(str(ROOT), "").encode() + version)
     return digest.hexdigest()
 
 
@@ -186,7 +186,7 @@ class BuildKernels(BuildExtension):
         for source in sorted((CSRC / "cuda").glob("*.cu")):
             target = build / f"{source.stem}.cuda.o"
             command = [str(nvcc), *flags]
-            kept = cache / f"{source.stem}.{content_key(source, command, nvcc)[:32]}.o"
+            kept = cache / f"{source.stem}.{content_key(source, command)[:32]}.o"
             if kept.exists():
                 shutil.copyfile(kept, target)
             else:

@@ -1,5 +1,6 @@
 """What was built: symbols of the kernels, build_info, and life without the extension."""
 
+import ast
 import os
 import re
 import shutil
@@ -7,6 +8,7 @@ import subprocess
 import sys
 import sysconfig
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -132,3 +134,20 @@ def test_without_the_extension() -> None:
     )
     assert "pip install --no-build-isolation -e ." in line
     assert "ntm_fast.reference" in line
+
+
+def test_cuda_objects_are_kept_by_the_version_of_nvcc(tmp_path: Path) -> None:
+    source, names = (ROOT / "setup.py").read_text(), ("with_headers", "content_key")
+    scope: dict[str, Any] = {}
+    functions = [n for n in ast.parse(source).body if getattr(n, "name", None) in names]
+    imports = "import hashlib, re, subprocess\nfrom pathlib import Path\n"
+    exec(f"{imports}ROOT = Path({str(ROOT)!r})\n" + "\n".join(map(ast.unparse, functions)), scope)
+
+    def key(folder: str, version: str) -> str:
+        nvcc = tmp_path / folder / "nvcc"
+        nvcc.parent.mkdir()
+        nvcc.write_text(f"#!/bin/sh\necho release {version}\n")
+        nvcc.chmod(0o755)
+        return str(scope["content_key"](ROOT / "csrc" / "cuda" / "dropout.cu", [str(nvcc), "-O3"]))
+
+    assert key("here", "13.0") == key("there", "13.0") != key("newer", "13.1")

@@ -102,6 +102,18 @@ def test_infer(model: Path, text: Path, tmp_path: Path) -> None:
     assert len(rows) == 60
 
 
+def test_columns_and_encodings(tmp_path: Path) -> None:
+    table, folder = tmp_path / "reviews.csv", tmp_path / "model"
+    rows = [f"{d},{(FRUIT if d % 2 else METAL)} café" for d in range(30)]
+    table.write_text("\n".join(["id,review", *rows]), encoding="latin-1")
+    how = ["--column", "review", "--encoding", "latin-1"]
+    assert main(["train", str(table), *how, *SMALL, "--output", str(folder)]) == 0
+    assert main(["infer", str(folder), str(table), *how, "--output", f"{folder}.csv"]) == 0
+    assert main(["evaluate", str(folder), str(table), *how]) == 0
+    assert main(["compare", str(table), *how, *SMALL[:4], "--models", "nvlda"]) == 0
+    assert main(["evaluate", str(folder), str(table), "--column", "review"]) == 2
+
+
 def test_evaluate(model: Path, text: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["evaluate", str(model), str(text), "--json"]) == 0
     facts = json.loads(capsys.readouterr().out)
@@ -149,7 +161,9 @@ BAD = {
     "corpus {tmp}/absent.txt": "absent.txt does not exist",
     "corpus {text} --min-df often": "--min-df is 'often'",
     "corpus {text} --min-df 1000": "no words are left",
-    "corpus {text} --column text": "column",
+    "corpus {text} --column text": "takes no option 'column': read_text has none such",
+    "train {text} --output {tmp}/m --column text": "takes no option 'column'",
+    "train docstrings --output {tmp}/m --encoding latin-1": "takes no encoding",
     "corpus {text} --stop-words klingon": "--stop-words is 'klingon'",
     "corpus {text} --token-pattern ([": "token_pattern is '(['",
     "corpus {text} --encoding klingon": "encoding is 'klingon', which Python does not know",

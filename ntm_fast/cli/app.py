@@ -25,6 +25,8 @@ Source = Annotated[
         " or one of: docstrings, newsgroups."
     ),
 ]
+Column = Annotated[str | None, typer.Option(help="Column of a table that holds text.")]
+Encoding = Annotated[str | None, typer.Option(help="Of text files; UTF-8 unless given.")]
 Saved = Annotated[Path, typer.Argument(metavar="MODEL", help="Folder that `train` wrote.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Threads = Annotated[int | None, typer.Option(min=1, help="CPU threads; all cores unless given.")]

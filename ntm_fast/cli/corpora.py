@@ -8,8 +8,8 @@ from typing import Annotated, Any
 
 import typer
 
-from ntm_fast.cli.app import AsJson, Source, command
-from ntm_fast.cli.support import document_frequency, read_source, read_stop_words
+from ntm_fast.cli.app import AsJson, Column, Encoding, Source, command
+from ntm_fast.cli.support import document_frequency, given, read_source, read_stop_words
 from ntm_fast.report import facts_as_text
 
 
@@ -39,29 +39,28 @@ def corpus(
     lowercase: Annotated[
         bool | None, typer.Option("--lowercase/--no-lowercase", help="Fold the text first.")
     ] = None,
-    column: Annotated[str | None, typer.Option(help="Column of a table that holds text.")] = None,
+    column: Column = None,
     label_column: Annotated[str | None, typer.Option(help="Column of labels.")] = None,
     id_column: Annotated[str | None, typer.Option(help="Column of document ids.")] = None,
-    encoding: Annotated[str | None, typer.Option(help="Of text files; UTF-8 unless given.")] = None,
+    encoding: Encoding = None,
     as_json: AsJson = False,
 ) -> None:
     """Read a corpus, say what is in it, and save it for training."""
-    options: dict[str, Any] = {
-        "vocabulary": vocabulary,
-        "min_df": document_frequency("--min-df", min_df),
-        "max_df": document_frequency("--max-df", max_df),
-        "max_features": max_features,
-        "token_pattern": token_pattern,
-        "lowercase": lowercase,
-        "column": column,
-        "label_column": label_column,
-        "id_column": id_column,
-        "encoding": encoding,
-    }
-    given = {name: value for name, value in options.items() if value is not None}
+    options = given(
+        vocabulary=vocabulary,
+        min_df=document_frequency("--min-df", min_df),
+        max_df=document_frequency("--max-df", max_df),
+        max_features=max_features,
+        token_pattern=token_pattern,
+        lowercase=lowercase,
+        column=column,
+        label_column=label_column,
+        id_column=id_column,
+        encoding=encoding,
+    )
     if stop_words is not None:
-        given["stop_words"] = read_stop_words(stop_words)
-    found = read_source(source, **given)
+        options["stop_words"] = read_stop_words(stop_words)
+    found = read_source(source, **options)
     lengths = found.document_lengths
     facts: dict[str, Any] = {
         "documents": found.n_documents,

@@ -10,9 +10,10 @@ from typing import Annotated, Any
 
 import typer
 
-from ntm_fast.cli.app import AsJson, Saved, Seed, Source, Threads, command
+from ntm_fast.cli.app import AsJson, Column, Encoding, Saved, Seed, Source, Threads, command
 from ntm_fast.cli.support import (
     epoch_printer,
+    given,
     is_terminal,
     load_model,
     read_in_words_of,
@@ -49,6 +50,8 @@ def train(
     batch_size: Annotated[int | None, typer.Option(min=1, help="Documents a step.")] = None,
     learning_rate: Annotated[float | None, typer.Option(help="Adam's.")] = None,
     prior: Annotated[float | None, typer.Option(help="Dirichlet concentration.")] = None,
+    column: Column = None,
+    encoding: Encoding = None,
     background: Annotated[
         bool | None,
         typer.Option(
@@ -80,7 +83,7 @@ def train(
     disk.free_place(output, overwrite)  # told before the work
     if checkpoint.exists() and not (resume or overwrite):
         raise FileExistsError(f"{checkpoint} exists: --resume continues, --overwrite starts anew")
-    documents = read_source(source)
+    documents = read_source(source, **given(column=column, encoding=encoding))
     print(documents, flush=True)
     names = {name.lower(): name for name in RECIPES}
     estimator = getattr(ntm_fast, names[model.value])(
@@ -124,6 +127,8 @@ def infer(
     model: Saved,
     source: Annotated[str, typer.Argument(metavar="DOCUMENTS", help="As `ntm-fast corpus` reads.")],
     output: Annotated[Path, typer.Option(help="theta.npz or theta.csv")],
+    column: Column = None,
+    encoding: Encoding = None,
     threads: Threads = None,
 ) -> None:
     """Write the topic proportions of documents, one row each."""
@@ -135,7 +140,8 @@ def infer(
 
     use_threads(threads)
     fitted = load_model(model)
-    documents = read_in_words_of(fitted.vocabulary_, source)
+    options = given(column=column, encoding=encoding)
+    documents = read_in_words_of(fitted.vocabulary_, source, **options)
     theta = fitted.transform(documents)
     ids = np.array(documents.document_ids or [str(d) for d in range(len(documents))])
     with replacing_file(output) as partial:
@@ -156,6 +162,8 @@ def infer(
 def evaluate(
     model: Saved,
     source: Source,
+    column: Column = None,
+    encoding: Encoding = None,
     seed: Seed = 0,
     threads: Threads = None,
     as_json: AsJson = False,
@@ -168,7 +176,8 @@ def evaluate(
 
     use_threads(threads)
     fitted = load_model(model)
-    documents = read_in_words_of(fitted.vocabulary_, source)
+    options = given(column=column, encoding=encoding)
+    documents = read_in_words_of(fitted.vocabulary_, source, **options)
     words = fitted.top_word_ids(min(25, documents.n_words))
     ten, many = min(10, words.shape[1]), words.shape[1]
     facts: dict[str, Any] = {"documents": documents.n_documents}

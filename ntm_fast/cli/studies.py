@@ -10,8 +10,8 @@ from typing import Annotated, Any
 
 import typer
 
-from ntm_fast.cli.app import AsJson, Seed, Threads, command
-from ntm_fast.cli.support import read_source, use_threads
+from ntm_fast.cli.app import AsJson, Column, Encoding, Seed, Threads, command
+from ntm_fast.cli.support import given, read_source, use_threads
 
 
 class Posterior(str, Enum):
@@ -32,6 +32,8 @@ def compare(
     seconds: Annotated[
         float | None, typer.Option(min=0, help="Of training of each, at most.")
     ] = None,
+    column: Column = None,
+    encoding: Encoding = None,
     seed: Seed = 0,
     threads: Threads = None,
     output: Annotated[
@@ -63,7 +65,7 @@ def compare(
         print(f"{row['model']} done", file=sys.stderr, flush=True)
 
     side_by_side.compare(
-        read_source(source),
+        read_source(source, **given(column=column, encoding=encoding)),
         [known[name] for name in names],
         n_topics=topics,
         epochs=epochs,

@@ -13,6 +13,11 @@ if TYPE_CHECKING:
 DATASETS = ("docstrings", "newsgroups")
 
 
+def given(**options: Any) -> dict[str, Any]:
+    """The options that are not None."""
+    return {name: value for name, value in options.items() if value is not None}
+
+
 def read_source(source: str, **options: Any) -> Corpus:
     """A corpus of whatever `source` names: a path or a ready-made data set."""
     from ntm_fast.data import datasets, read
@@ -31,7 +36,7 @@ def load_model(model: Path) -> Any:
     return NeuralTopicModel.load(model)
 
 
-def read_in_words_of(vocabulary: tuple[str, ...], source: str) -> Corpus:
+def read_in_words_of(vocabulary: tuple[str, ...], source: str, **options: Any) -> Corpus:
     """Documents in a model's words: texts counted by them, other corpora's columns matched."""
     from ntm_fast.data import Corpus
 
@@ -39,8 +44,8 @@ def read_in_words_of(vocabulary: tuple[str, ...], source: str) -> Corpus:
     text = (".txt", ".text", ".csv", ".tsv", ".jsonl", ".ndjson", ".parquet")
     saved = (path / "corpus.json").exists() or (path / "corpus.tsv").exists()
     if path.name.removesuffix(".gz").lower().endswith(text) or (path.is_dir() and not saved):
-        return read_source(source, vocabulary=list(vocabulary))
-    found = read_source(source)
+        return read_source(source, vocabulary=list(vocabulary), **options)
+    found = read_source(source, **options)
     unnamed = found.vocabulary == tuple(map(str, range(found.n_words)))
     if found.vocabulary == vocabulary or (unnamed and found.n_words == len(vocabulary)):
         return found

@@ -70,7 +70,7 @@ def _lines_of_bytes(
             raise ValueError(
                 f"{path}: cannot decode byte 0x{raw[error.start]:02x} on line {number} "
                 f"(byte {offset + error.start} of the file) as {encoding}: say which "
-                "encoding it has (encoding=, or `ntm-fast corpus --encoding`), or read on "
+                "encoding it has (encoding=, or `--encoding`), or read on "
                 'with errors="replace"'
             ) from None
         offset += len(raw)

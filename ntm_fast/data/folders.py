@@ -39,6 +39,9 @@ def replacing_file(target: Path) -> Iterator[Path]:
     with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.name}.") as scratch:
         written = Path(scratch, target.name)  # it keeps the ending, which some writers go by
         yield written
+        ordinary = Path(scratch, "ordinary")
+        ordinary.touch()
+        written.chmod(ordinary.stat().st_mode)  # some writers' files are their owner's alone
         os.replace(written, target)
 
 

@@ -20,6 +20,7 @@ def test_a_file_is_replaced_when_all_is_written(tmp_path: Path) -> None:
         with replacing_file(target) as written:
             assert written.suffix == ".csv"
             written.write_text(text)
+            written.chmod(0o600)  # as safetensors does
         assert target.read_text() == text
     (tmp_path / "ordinary").write_text("")
     assert target.stat().st_mode == (tmp_path / "ordinary").stat().st_mode

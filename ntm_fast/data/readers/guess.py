@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,7 @@ from ntm_fast.data.readers.octis import read_octis
 from ntm_fast.data.readers.table import read_table
 from ntm_fast.data.readers.text import read_folder, read_text
 from ntm_fast.data.storage import METADATA
+from ntm_fast.data.vectorise import TextOptions
 
 ACCEPTED = """\
   a folder written by Corpus.save (corpus.json), an OCTIS folder (corpus.tsv),
@@ -44,15 +47,15 @@ def read(path: str | os.PathLike[str], **options: Any) -> Corpus:
     kind = Path(name.removesuffix(".gz")).suffix
     if name.startswith("docword."):
         words = options.pop("vocabulary", None) or options.pop("vocab", None)
-        return read_uci(source, words or _vocabulary_beside(source), **options)
+        return _by(read_uci, source, words or _vocabulary_beside(source), **options)
     if kind in (".csv", ".tsv", ".jsonl", ".ndjson", ".parquet"):
-        return read_table(source, options.pop("column", "text"), **options)
+        return _by(read_table, source, **{"column": "text", **options})
     if kind in (".npz", ".feat", ".svmlight", ".libsvm"):
         if options.get("vocabulary") is None:
             options["vocabulary"] = _vocabulary_beside(source)
-        return read_npz(source, **options) if kind == ".npz" else read_libsvm(source, **options)
+        return _by(read_npz if kind == ".npz" else read_libsvm, source, **options)
     if kind in (".txt", ".text"):
-        return read_text(source, **options)
+        return _by(read_text, source, **options)
     raise ValueError(f"cannot tell what {source} is by its name. Accepted:\n{ACCEPTED}")
 
 
@@ -62,7 +65,7 @@ def _read_any_folder(folder: Path, options: dict[str, Any]) -> Corpus:
             raise TypeError(f"{folder} is a saved corpus and takes no option {min(options)!r}")
         return Corpus.load(folder)
     if (folder / "corpus.tsv").is_file():
-        return read_octis(folder, **options)
+        return _by(read_octis, folder, **options)
     endings = (".npz", ".feat", ".svmlight", ".libsvm", ".csv", ".tsv", ".jsonl", ".parquet")
     counts = sorted(
         file.name
@@ -72,8 +75,18 @@ def _read_any_folder(folder: Path, options: dict[str, Any]) -> Corpus:
     if counts:  # a vocab.txt beside them is no document
         raise ValueError(f"{folder} is a folder of data files: name one, {', '.join(counts[:9])}")
     if "pattern" in options or next(folder.glob("**/*.txt"), None) is not None:
-        return read_folder(folder, **options)
+        return _by(read_folder, folder, **options)
     raise ValueError(f"cannot tell what the folder {folder} holds. Accepted:\n{ACCEPTED}")
+
+
+def _by(reader: Callable[..., Corpus], source: Path, *arguments: Any, **options: Any) -> Corpus:
+    """What the reader makes of it; TypeError for an option that it does not have."""
+    parameters = inspect.signature(reader).parameters
+    known = {*parameters, *(TextOptions.__annotations__ if "options" in parameters else ())}
+    for name in options:
+        if name not in known:
+            raise TypeError(f"{source} takes no option {name!r}: {reader.__name__} has none such")
+    return reader(source, *arguments, **options)
 
 
 def _vocabulary_beside(source: Path) -> Path | None:
