@@ -51,6 +51,8 @@ def compare(
 
     A tenth of the documents is held out, for the perplexities alone; coherence is that of the
     training documents. A model that cannot be trained has its error in the row's "failed".
+    Each trains in a process of its own, so that a script has to call this under
+    ``if __name__ == "__main__":``.
 
     Parameters
     ----------

@@ -1,6 +1,7 @@
 """The command line: what each command prints, writes and answers to bad input."""
 
 import csv
+import io
 import json
 import os
 import signal
@@ -61,6 +62,13 @@ def test_help_does_not_load_torch() -> None:
 def test_no_command_prints_the_help(capsys: pytest.CaptureFixture[str]) -> None:
     assert main([]) == 0
     assert all(name in capsys.readouterr().out for name in COMMANDS[:1])
+
+
+def test_output_that_cannot_hold_all_letters(monkeypatch: pytest.MonkeyPatch) -> None:
+    stdout = io.TextIOWrapper(io.BytesIO(), "ascii")
+    monkeypatch.setattr("sys.stdout", stdout)
+    assert main(["gradients", "--draws", "2", "--topics", "3", "--schemes", "implicit"]) == 0
+    assert "bias ? error" in stdout.buffer.getvalue().decode("ascii")  # type: ignore[attr-defined]
 
 
 def test_corpus(text: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
