@@ -40,6 +40,14 @@ def overlap_is_due(settings: TrainingSettings, epoch: int, step: int, steps: int
     return settings.diversity > 0 and turns % settings.diversity_every == 0
 
 
+def final_kl_weight(settings: TrainingSettings, epoch: int) -> float:
+    """Weight at the end of an epoch, counted from 1: before a new cycle begins."""
+    cyclic = settings.kl_schedule == "cyclic" and settings.warm_up > 0
+    if cyclic and epoch % settings.warm_up == 0:
+        return settings.kl_weight
+    return kl_weight(settings, epoch)
+
+
 def learning_rate(settings: TrainingSettings, epochs: float) -> float:
     """Adam's learning rate after `epochs` (fractions count) of training.
 

@@ -27,7 +27,13 @@ from ntm_fast.training.optimiser import optimiser_for
 from ntm_fast.training.precision import autocast, matmul_precision
 from ntm_fast.training.progress import Bar
 from ntm_fast.training.replay import CudaRecorder, Replays, why_not
-from ntm_fast.training.schedules import kl_weight, overlap_is_due, phases, set_learning_rate
+from ntm_fast.training.schedules import (
+    final_kl_weight,
+    kl_weight,
+    overlap_is_due,
+    phases,
+    set_learning_rate,
+)
 from ntm_fast.training.settings import TrainingSettings
 from ntm_fast.training.state import Epoch, State, TrainingInterrupted
 
@@ -267,7 +273,7 @@ class Trainer:
             elbo=(state.log_likelihood - state.kl) / state.documents,
             log_likelihood=state.log_likelihood / state.documents,
             kl=state.kl / state.documents,
-            kl_weight=kl_weight(settings, state.epoch + 1),
+            kl_weight=final_kl_weight(settings, state.epoch + 1),
             validation_elbo=score,
             documents_per_second=self.rate,
         )

@@ -97,6 +97,15 @@ def test_warm_up_is_over_before_epochs_are_compared() -> None:
     assert run.state.best_epoch >= 4
 
 
+@pytest.mark.parametrize("cycle", [1, 2])
+def test_epochs_that_end_a_cycle_are_compared(cycle: int) -> None:
+    run = trainer(epochs=4, kl_schedule="cyclic", warm_up=cycle)
+    history = run.fit(CORPUS, HELD_OUT)
+    assert [epoch.kl_weight for epoch in history] == [1.0] * 4
+    best = max(range(4), key=lambda e: history[e].validation_elbo)
+    assert run.state.best_epoch == best + 1
+
+
 def test_a_callback_can_stop() -> None:
     run = trainer()
     run.callback = lambda epoch: epoch.epoch == 2
