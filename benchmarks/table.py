@@ -8,7 +8,8 @@ from typing import Any
 from rich.table import Table
 
 TEXT = ("op", "subject", "shape", "dtype", "floor", "alpha", "passes")
-HIDDEN = ("ratio_spread", "share_spread", "speedup_spread")  # saved, for the regression check
+# Saved, for the regression check or to be read there.
+HIDDEN = ("ratio_spread", "share_spread", "speedup_spread", "absent")
 
 
 def seconds(value: float) -> str:

@@ -37,6 +37,7 @@ FACTS = "import torch; print(torch.__version__, torch.version.cuda, torch.cuda.i
 # Groups of benchmarks, each a process of its own with its seconds: the most wanted come first.
 BENCHMARKS = {
     "product": (240, ["floor", "bow_product_log_likelihood"]),
+    "one word": (150, ["one_word"]),
     "mixture": (150, ["bow_mixture_log_likelihood"]),
     "training": (180, ["training"]),
     "samplers": (120, ["log_gamma_rsample", "log_dirichlet_rsample", "gamma_implicit_gradient"]),

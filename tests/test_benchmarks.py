@@ -19,6 +19,7 @@ from benchmarks import (
     timing,
     vocabulary,
 )
+from benchmarks.ops import bench_one_word as one_word
 from ntm_fast.data import Corpus
 from tests.blocks import block_corpus
 
@@ -62,6 +63,20 @@ def test_a_row_tells_ratio_and_share() -> None:
     assert min(ours["share_of_floor"], slow["share_of_floor"]) > 0
     with pytest.raises(AssertionError, match="ntm_fast differs from wrong"):
         rows.op_rows("double", [x], {**subjects, "wrong": lambda x: x * 3}, 1, budget=0.05)
+
+
+def test_one_word_against_those_who_are_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    names = ("eager", "torch linear_cross_entropy", "Liger", "cut cross entropy")
+    peers = {name: one_word.PEERS[name] for name in names}
+    monkeypatch.setattr(one_word, "PEERS", peers | {"broken": lambda target: lambda h, w: h / 0})
+    monkeypatch.setattr(timing, "QUICK", True)
+    ours, *others = one_word.rows_of((17, 5, 90), 1)
+    measured = [row["subject"] for row in others]
+    absent = [entry.split(" (")[0] for entry in ours["absent"]]
+    assert sorted([*measured, *absent]) == sorted([*names, "broken"])
+    assert "eager" in measured
+    assert "broken" in absent
+    assert ours["share_of_floor"] > 0
 
 
 def test_processes_of_their_own() -> None:
