@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar, TypeVar, cast
 
@@ -23,6 +24,7 @@ from ntm_fast.training import Epoch, Recipe, Trainer, TrainingInterrupted
 from ntm_fast.training.checkpoints import seed_of
 
 E = TypeVar("E", bound="TopicEstimator")
+_ONE_AT_A_TIME = threading.Lock()  # that seeds torch's generator, which all threads share
 EpochCallback = Callable[[Epoch], "bool | None"]
 
 
@@ -154,7 +156,7 @@ class TopicEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
 
     def _new_model(self, corpus: Corpus, recipe: Recipe, seed: int) -> TopicModel:
         device = choose_device(self.device)
-        with torch.random.fork_rng(devices=[]):
+        with _ONE_AT_A_TIME, torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             model = TopicModel(corpus.n_words, recipe.model, ops=self._ops)
         return model.to(device)

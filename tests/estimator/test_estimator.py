@@ -1,4 +1,5 @@
 import pickle
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +55,14 @@ def test_a_vectorisers_vocabulary_names_the_columns() -> None:
     counts = vectoriser.fit_transform(texts)
     model = ProdLDA(2, **QUICK).fit(counts, vocabulary=vectoriser.vocabulary_)
     assert model.vocabulary_ == ("apple", "mango", "zebra")
+
+
+def test_threads_that_fit_at_once_give_the_same_bits() -> None:
+    counts = sp.random(20, 30_000, density=0.001, format="csr", random_state=0)
+    with ThreadPoolExecutor(4) as pool:
+        fits = pool.map(lambda _: ProdLDA(8, epochs=0, random_state=0).fit(counts), range(12))
+        first, *others = [fit.components_ for fit in fits]
+    assert all(np.array_equal(first, other) for other in others)
 
 
 def test_given_word_embeddings_stay(tmp_path: Path) -> None:
