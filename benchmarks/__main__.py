@@ -111,7 +111,11 @@ def main() -> int:
                 torch.set_num_threads(threads)
                 torch.manual_seed(0)
                 try:
-                    rows += importlib.import_module(known[name]).run(threads)
+                    for row in importlib.import_module(known[name]).run(threads):
+                        rows.append(row)  # and kept, should this be ended early
+                        line = {"benchmark": name, **row, "machine": header}
+                        file.write(json.dumps(line) + "\n")
+                        file.flush()
                 except Exception as error:
                     failed.append(name)
                     traceback.print_exc()
@@ -122,9 +126,6 @@ def main() -> int:
                 DISAGREEMENTS.clear()
             took = time.perf_counter() - began
             console.print(table.table(f"\n{name} ({took:.0f} s)", rows), soft_wrap=False)
-            lines = [json.dumps({"benchmark": name, **row, "machine": header}) for row in rows]
-            file.write("".join(f"{line}\n" for line in lines))
-            file.flush()
     console.print(f"\nrows saved to {output}", soft_wrap=True)
     if failed:
         console.print(f"FAILED: {', '.join(failed)}", markup=False)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from benchmarks import corpora, device
@@ -143,12 +143,13 @@ def run_epoch(model: str, name: str, threads: int) -> dict[str, Any]:
     }
 
 
-def run(threads: int) -> list[dict[str, Any]]:
+def run(threads: int) -> Iterator[dict[str, Any]]:
     """Rows of both parts; whole epochs on all threads only."""
-    rows = [r for name in STEPS for r in side_by_side(name, threads)]
+    for name in STEPS:
+        yield from side_by_side(name, threads)
     if threads == len(os.sched_getaffinity(0)):
-        rows += [epoch(model, "arxiv_100k", threads) for model in (*MODELS, BASELINE)]
-    return rows
+        for model in (*MODELS, BASELINE):
+            yield epoch(model, "arxiv_100k", threads)
 
 
 if __name__ == "__main__":

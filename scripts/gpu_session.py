@@ -37,16 +37,20 @@ FACTS = "import torch; print(torch.__version__, torch.version.cuda, torch.cuda.i
 # Groups of benchmarks, each a process of its own with its seconds: the most wanted come first.
 BENCHMARKS = {
     "product": (240, ["floor", "bow_product_log_likelihood"]),
-    "one word": (150, ["one_word"]),
+    "one word": (120, ["one_word"]),
     "mixture": (150, ["bow_mixture_log_likelihood"]),
     "training": (180, ["training"]),
     "samplers": (120, ["log_gamma_rsample", "log_dirichlet_rsample", "gamma_implicit_gradient"]),
     "others": (
-        180,
+        120,
         ["bow_linear", "bow_rows", "kl_", "dropout", "dense_layer", "rsvi", "normal", "overlap"],
     ),
-    "vocabulary": (180, ["vocabulary"]),
+    "vocabulary": (120, ["vocabulary"]),
+    "wgmma": (150, ["bow_product_log_likelihood"]),
 }
+PRECISION_TESTS = "tests/ops/test_bow_product_log_likelihood_precision.py"
+# Asks for kernels that have run in the emulator alone; their benchmark is the last.
+WGMMA = (("NTM_FAST_WGMMA", "1"),)
 TOOLS = ("memcheck", "racecheck", "initcheck")
 
 
@@ -75,10 +79,12 @@ class Result:
 def phases(device: str, out: Path) -> list[Phase]:
     """All phases in the order to run."""
     cuda = device == "cuda"
-    build = ["make", "-s", "extension", f"PYTHON={PYTHON}"]
+    build = [PYTHON, "setup.py", "--quiet", "build_ext", "--inplace"]
     tests = [PYTHON, "-m", "pytest", "-q", "-p", "no:cacheprovider"]
     if find_spec("xdist"):
         tests += ["-n", str(min(8, os.cpu_count() or 1))]
+    if find_spec("pytest_timeout"):  # what hangs takes its own process along and no other
+        tests += ["--timeout", "120", "--timeout-method", "thread"]
     tests += ["-m", "cuda"] if cuda else ["tests/ops/test_kl_normal.py"]
     every = [PYTHON, "scripts/every_op.py", "--device", device]
     found = [
@@ -96,10 +102,16 @@ def phases(device: str, out: Path) -> list[Phase]:
         found.append(
             Phase(tool, command, 150, "sanitizer.log", "compute-sanitizer", environment=bare)
         )
+    if cuda:
+        files = [PRECISION_TESTS, "-m", "cuda", "--maxfail", "3"]
+        command = [PYTHON, "-m", "pytest", "-q", "-p", "no:cacheprovider", *files]
+        found.append(Phase("wgmma check", command, 120, "tests.log", environment=WGMMA))
     rows = ["--output", str(out / "rows.jsonl"), "--device", device, "--quick"]
     for name, (seconds, names) in BENCHMARKS.items() if cuda else [("kl", (120, ["kl_normal"]))]:
         command = [PYTHON, "-m", "benchmarks", *names, *rows]
-        found.append(Phase(f"benchmark {name}", command, seconds, "benchmarks.log"))
+        asked = WGMMA if name == "wgmma" else ()
+        phase = Phase(f"benchmark {name}", command, seconds, "benchmarks.log", environment=asked)
+        found.append(phase)
     return found
 
 

@@ -72,7 +72,7 @@ def test_one_word_against_those_who_are_there(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(timing, "QUICK", True)
     ours, *others = one_word.rows_of((17, 5, 90), 1)
     measured = [row["subject"] for row in others]
-    absent = [entry.split(" (")[0] for entry in ours["absent"]]
+    absent = [entry.split(" (")[0] for entry in ours["absent_peers"]]
     assert sorted([*measured, *absent]) == sorted([*names, "broken"])
     assert "eager" in measured
     assert "broken" in absent

@@ -9,7 +9,8 @@ eager PyTorch runs at the same precision, at "medium" under autocast.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
@@ -26,6 +27,8 @@ from ntm_fast.training.precision import matmul_precision
 
 Function = Callable[..., Tensor]
 OP = "bow_product_log_likelihood"
+if os.environ.get("NTM_FAST_WGMMA") == "1":  # other kernels, on one kind of GPU
+    OP += ", wgmma"
 # B, K, V
 SHAPES = device.pick(
     [
@@ -170,9 +173,10 @@ def gpu_rows(shape: tuple[int, int, int], threads: int, compiled: Any) -> list[d
     return rows
 
 
-def run(threads: int) -> list[dict[str, Any]]:
+def run(threads: int) -> Iterator[dict[str, Any]]:
     reference_op = reference.bow_product_log_likelihood
     compiled = torch.compile(reference_op, dynamic=device.pick(None, False))
     shapes = SHAPES[: 3 if QUICK and device.is_cuda() else None]
     measure = device.pick(cpu_rows, gpu_rows)
-    return [row for shape in shapes for row in measure(shape, threads, compiled)]
+    for shape in shapes:
+        yield from measure(shape, threads, compiled)

@@ -2,7 +2,7 @@
 
 That is a language model's last layer, for which others have kernels: rows of K hidden units, V
 words, one target each, no batch norm. Ours takes any number of words a document and their counts.
-Peers that this machine has not, or that fail on it, are named in the row of ours under `absent`.
+Peers that this machine has not, or that fail on it, are named in the row of ours.
 On a GPU all compute in bfloat16, ours at "medium"; on the CPU in float32. The floor is that of
 bow_product_log_likelihood.
 """
@@ -10,7 +10,7 @@ bow_product_log_likelihood.
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
@@ -132,9 +132,9 @@ def rows_of(shape: tuple[int, int, int], threads: int) -> list[dict[str, Any]]:
         precision=device.pick("highest", "medium"),
     )
     print(f"{OP}: absent {', '.join(absent) or 'is nobody'}")
-    return [rows[0] | {"absent": absent}, *rows[1:]]
+    return [rows[0] | {"absent_peers": absent}, *rows[1:]]
 
 
-def run(threads: int) -> list[dict[str, Any]]:
-    shapes = SHAPES[: 2 if QUICK else None]
-    return [row for shape in shapes for row in rows_of(shape, threads)]
+def run(threads: int) -> Iterator[dict[str, Any]]:
+    for shape in SHAPES[: 2 if QUICK else None]:
+        yield from rows_of(shape, threads)
