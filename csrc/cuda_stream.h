@@ -80,4 +80,21 @@ inline void check_launch(const char* op, int error) {
   throw std::runtime_error(message.str());
 }
 
+// A tensor's device for as long as this lives, on which run() queues the kernel of its arguments:
+// queue(args, n, stream) of the op's header, on n rows or elements. Its namesake of the CPU,
+// `OnCpu` in <op>.cpp, may look at the tensors that are given too.
+class OnCuda {
+ public:
+  OnCuda(const char* op, const Tensor& first) : op_(op), cuda_(first) {}
+
+  template <class Args, class... Tensors>
+  void run(const Args& args, int64_t n, const Tensors&...) const {
+    check_launch(op_, queue(args, n, cuda_.stream()));
+  }
+
+ private:
+  const char* op_;
+  CudaScope cuda_;
+};
+
 }  // namespace ntm_fast

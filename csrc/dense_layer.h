@@ -67,13 +67,13 @@ NTM_FAST_CPU_DECLARE(template <class T> void dense_derivative(const DenseDerivat
                                                               int64_t first_column,
                                                               int64_t last_column))
 
-// All rows or columns, queued on a CUDA stream; they return a cudaError_t. The products are left to
-// torch.
+// All rows of the first, all columns of the others, queued on a CUDA stream; they return a
+// cudaError_t. The products are left to torch.
 template <class T>
-int dense_activate_cuda(const DenseActivation<T>&, int64_t rows, void* stream);
+int queue(const DenseActivation<T>&, int64_t rows, void* stream);
 template <class T>
-int dense_norm_cuda(const DenseNorm<T>&, void* stream);
+int queue(const DenseNorm<T>&, int64_t columns, void* stream);
 template <class T>
-int dense_derivative_cuda(const DenseDerivative<T>&, void* stream);
+int queue(const DenseDerivative<T>&, int64_t columns, void* stream);
 
 }  // namespace ntm_fast

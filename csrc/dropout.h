@@ -28,6 +28,6 @@ NTM_FAST_CPU_DECLARE(template <class T>
 
 // n elements, queued on a CUDA stream; returns a cudaError_t.
 template <class T>
-int dropout_cuda(const Dropout<T>&, int64_t n, void* stream);
+int queue(const Dropout<T>&, int64_t n, void* stream);
 
 }  // namespace ntm_fast

@@ -20,6 +20,6 @@ NTM_FAST_CPU_DECLARE(template <class T>
 
 // All n elements, queued on a CUDA stream; such an alpha gives NaN. Returns a cudaError_t.
 template <class T>
-int gamma_implicit_gradient_cuda(const GammaImplicitGradient<T>&, int64_t n, void* stream);
+int queue(const GammaImplicitGradient<T>&, int64_t n, void* stream);
 
 }  // namespace ntm_fast

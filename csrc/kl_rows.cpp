@@ -7,18 +7,19 @@ namespace {
 
 class OnCpu {
  public:
-  explicit OnCpu(const Tensor&) {}
+  OnCpu(const char*, const Tensor&) {}
 
   template <class Kl, class T>
-  void run(const KlRows<Kl, T>& args, const kl_rows_torch::Arguments<Kl>& x) const {
+  void run(const KlRows<Kl, T>& args, int64_t rows, const kl_rows_torch::Arguments<Kl>& x) const {
     for (int j = 0; Kl::positive && j < arguments_of<Kl>; ++j) {
       check_positive(Kl::op, Kl::names[j], x[j], args.arguments[j].data);
     }
-    in_blocks<Kl>(NTM_FAST_CPU_CALL(kl_rows<Kl, T>), args, x[0].size(0));
+    in_blocks<Kl>(NTM_FAST_CPU_CALL(kl_rows<Kl, T>), args, rows);
   }
   template <class Kl, class T>
-  void run(const KlRowsBackward<Kl, T>& args, const kl_rows_torch::Arguments<Kl>& x) const {
-    in_blocks<Kl>(NTM_FAST_CPU_CALL(kl_rows_backward<Kl, T>), args, x[0].size(0));
+  void run(const KlRowsBackward<Kl, T>& args, int64_t rows,
+           const kl_rows_torch::Arguments<Kl>&) const {
+    in_blocks<Kl>(NTM_FAST_CPU_CALL(kl_rows_backward<Kl, T>), args, rows);
   }
 
  private:

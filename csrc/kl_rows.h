@@ -76,8 +76,8 @@ NTM_FAST_CPU_DECLARE(template <class Kl, class T>
 // All rows, queued on a CUDA stream; NaN for arguments that should be positive and are not. They
 // return a cudaError_t.
 template <class Kl, class T>
-int kl_rows_cuda(const KlRows<Kl, T>&, int64_t rows, void* stream);
+int queue(const KlRows<Kl, T>&, int64_t rows, void* stream);
 template <class Kl, class T>
-int kl_rows_backward_cuda(const KlRowsBackward<Kl, T>&, int64_t rows, void* stream);
+int queue(const KlRowsBackward<Kl, T>&, int64_t rows, void* stream);
 
 }  // namespace ntm_fast

@@ -1,6 +1,6 @@
 #pragma once
-// Torch's side of the KL divergences of kl_rows.h on any device: device.run(args, x) is a kernel, x
-// the tensors of its arguments.
+// Torch's side of the KL divergences of kl_rows.h on any device: device.run(args, rows, x) is a
+// kernel, x the tensors of its arguments.
 
 #include <algorithm>
 #include <array>
@@ -52,13 +52,13 @@ struct Op<Kl, Device, std::index_sequence<j...>> {
   // -> kl [R]
   static Tensor forward(Each<const Tensor&, j>... given) {
     const Arguments<Kl> arguments{given...};
-    const Device device(arguments[0]);
+    const Device device(Kl::op, arguments[0]);
     const Arguments<Kl> x = checked<Kl>(arguments);
     const int64_t rows = x[0].size(0), topics = x[0].size(1);
     const Tensor kl = torch::stable::new_empty(x[0], {rows});
     dispatch_floating(Kl::op, Kl::names[0], x[0], [&](auto zero) {
       using T = decltype(zero);
-      device.run(KlRows<Kl, T>{{rows_of<T>(x[j])...}, mutable_data<T>(kl), topics}, x);
+      device.run(KlRows<Kl, T>{{rows_of<T>(x[j])...}, mutable_data<T>(kl), topics}, rows, x);
     });
     return kl;
   }
@@ -68,7 +68,7 @@ struct Op<Kl, Device, std::index_sequence<j...>> {
                                                  Each<const Tensor&, j>... given,
                                                  Each<bool, j>... want) {
     const Arguments<Kl> arguments{given...};
-    const Device device(arguments[0]);
+    const Device device(Kl::op, arguments[0]);
     const Arguments<Kl> x = checked<Kl>(arguments);
     const int64_t rows = x[0].size(0), topics = x[0].size(1);
     check(grad_kl.dim() == 1 && grad_kl.size(0) == rows, Kl::op, ": grad_kl has shape ",
@@ -86,7 +86,7 @@ struct Op<Kl, Device, std::index_sequence<j...>> {
                                        {want ? mutable_data<T>(gradients[j]) : nullptr...},
                                        of_prior,
                                        topics},
-                 x);
+                 rows, x);
     });
     return {gradients[j]...};
   }

@@ -4,33 +4,28 @@ namespace ntm_fast {
 
 namespace {
 
-constexpr auto& op = log_dirichlet_rsample_torch::op;
-
 int64_t rows_per_block(int64_t topics) { return std::max<int64_t>(1, gamma_block / topics); }
 
-std::tuple<Tensor, Tensor> forward(const Tensor& alpha, const Tensor& seed) {
-  return log_dirichlet_rsample_torch::forward(alpha, seed, [](const auto& args, const Tensor& a) {
-    using T = std::decay_t<decltype(*args.log_theta)>;
+struct OnCpu {
+  const char* op;
+  OnCpu(const char* op, const Tensor&) : op(op) {}
+
+  template <class T>
+  void run(const LogDirichletRsample<T>& args, int64_t rows, const Tensor& alpha) const {
     const auto kernel = NTM_FAST_CPU_CALL(log_dirichlet_rsample<T>);
     FirstInvalid invalid;
-    const double work = sample_ns<T> * double(a.numel());
-    parallel_blocks(a.size(0), rows_per_block(a.size(1)), work, [&](int64_t first, int64_t last) {
-      invalid.record(kernel(args, first, last));
-    });
-    invalid.check_none<T>(op, a);
-  });
-}
-
-Tensor backward(const Tensor& grad, const Tensor& alpha, const Tensor& log_theta,
-                const Tensor& log_gamma) {
-  return log_dirichlet_rsample_torch::backward(
-      grad, alpha, log_theta, log_gamma, [](const auto& args, const Tensor& a) {
-        using T = std::decay_t<decltype(*args.grad_alpha)>;
-        const auto kernel = NTM_FAST_CPU_CALL(log_dirichlet_rsample_backward<T>);
-        parallel_blocks(a.size(0), rows_per_block(a.size(1)), gradient_ns<T> * double(a.numel()),
-                        [&](int64_t first, int64_t last) { kernel(args, first, last); });
-      });
-}
+    parallel_blocks(
+        rows, rows_per_block(args.topics), sample_ns<T> * double(rows * args.topics),
+        [&](int64_t first, int64_t last) { invalid.record(kernel(args, first, last)); });
+    invalid.check_none<T>(op, alpha);
+  }
+  template <class T>
+  void run(const LogDirichletRsampleBackward<T>& args, int64_t rows) const {
+    const auto kernel = NTM_FAST_CPU_CALL(log_dirichlet_rsample_backward<T>);
+    parallel_blocks(rows, rows_per_block(args.topics), gradient_ns<T> * double(rows * args.topics),
+                    [&](int64_t first, int64_t last) { kernel(args, first, last); });
+  }
+};
 
 }  // namespace
 
@@ -42,8 +37,9 @@ STABLE_TORCH_LIBRARY_FRAGMENT(ntm_fast, m) {
 }
 
 STABLE_TORCH_LIBRARY_IMPL(ntm_fast, CPU, m) {
-  m.impl("log_dirichlet_rsample", TORCH_BOX(&forward));
-  m.impl("log_dirichlet_rsample_backward", TORCH_BOX(&backward));
+  m.impl("log_dirichlet_rsample", TORCH_BOX(&log_dirichlet_rsample_torch::forward<OnCpu>));
+  m.impl("log_dirichlet_rsample_backward",
+         TORCH_BOX(&log_dirichlet_rsample_torch::backward<OnCpu>));
 }
 
 }  // namespace ntm_fast

@@ -34,9 +34,8 @@ NTM_FAST_CPU_DECLARE(template <class T>
 // All rows, queued on a CUDA stream; a row with an alpha that is not positive and finite gives NaN.
 // They return a cudaError_t.
 template <class T>
-int log_dirichlet_rsample_cuda(const LogDirichletRsample<T>&, int64_t rows, void* stream);
+int queue(const LogDirichletRsample<T>&, int64_t rows, void* stream);
 template <class T>
-int log_dirichlet_rsample_backward_cuda(const LogDirichletRsampleBackward<T>&, int64_t rows,
-                                        void* stream);
+int queue(const LogDirichletRsampleBackward<T>&, int64_t rows, void* stream);
 
 }  // namespace ntm_fast

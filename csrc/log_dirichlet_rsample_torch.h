@@ -1,5 +1,6 @@
 #pragma once
-// Torch's side of log_dirichlet_rsample on any device: run(args, alpha) is the kernel, on all rows.
+// Torch's side of log_dirichlet_rsample on any device: device.run(args, rows,
+// alpha) is the kernel.
 
 #include <tuple>
 #include <utility>
@@ -18,25 +19,26 @@ inline void check_alpha(const Tensor& alpha) {
 }
 
 // (alpha [B, K], seed []) -> (log_theta [B, K], log_gamma [B, K])
-template <class Run>
-std::tuple<Tensor, Tensor> forward(const Tensor& alpha, const Tensor& seed, const Run& run) {
+template <class Device>
+std::tuple<Tensor, Tensor> forward(const Tensor& alpha, const Tensor& seed) {
   check_alpha(alpha);
   const Seed key = seed_beside(op, seed, alpha);
+  const Device device(op, alpha);
   const Tensor a = contiguous(alpha);
   const Tensor log_theta = torch::stable::empty_like(a), log_gamma = torch::stable::empty_like(a);
   dispatch_floating(op, "alpha", alpha, [&](auto zero) {
     using T = decltype(zero);
-    run(LogDirichletRsample<T>{data<T>(a), mutable_data<T>(log_theta), mutable_data<T>(log_gamma),
-                               key.number, key.place, a.size(1)},
-        a);
+    device.run(LogDirichletRsample<T>{data<T>(a), mutable_data<T>(log_theta),
+                                      mutable_data<T>(log_gamma), key.number, key.place, a.size(1)},
+               a.size(0), a);
   });
   return {log_theta, log_gamma};
 }
 
 // (gradient of log_theta, alpha, log_theta, log_gamma, all [B, K]) -> gradient of alpha [B, K]
-template <class Run>
+template <class Device>
 Tensor backward(const Tensor& grad, const Tensor& alpha, const Tensor& log_theta,
-                const Tensor& log_gamma, const Run& run) {
+                const Tensor& log_gamma) {
   check_alpha(alpha);
   const std::pair<const char*, const Tensor*> others[] = {
       {"grad", &grad}, {"log_theta", &log_theta}, {"log_gamma", &log_gamma}};
@@ -44,14 +46,15 @@ Tensor backward(const Tensor& grad, const Tensor& alpha, const Tensor& log_theta
     check_same_shape(op, name, *tensor, "alpha", alpha);
     check_same_dtype(op, name, *tensor, "alpha", alpha);
   }
+  const Device device(op, alpha);
   const Tensor g = contiguous(grad), a = contiguous(alpha), t = contiguous(log_theta),
                l = contiguous(log_gamma);
   const Tensor grad_alpha = torch::stable::empty_like(a);
   dispatch_floating(op, "alpha", alpha, [&](auto zero) {
     using T = decltype(zero);
-    run(LogDirichletRsampleBackward<T>{data<T>(g), data<T>(a), data<T>(t), data<T>(l),
-                                       mutable_data<T>(grad_alpha), a.size(1)},
-        a);
+    device.run(LogDirichletRsampleBackward<T>{data<T>(g), data<T>(a), data<T>(t), data<T>(l),
+                                              mutable_data<T>(grad_alpha), a.size(1)},
+               a.size(0));
   });
   return grad_alpha;
 }

@@ -38,9 +38,8 @@ constexpr uint64_t first_boost_round = uint64_t(1) << 31;
 // All rows, queued on a CUDA stream; a row with an alpha that is not positive and finite gives NaN.
 // They return a cudaError_t.
 template <class T>
-int log_dirichlet_rsvi_cuda(const LogDirichletRsvi<T>&, int64_t rows, void* stream);
+int queue(const LogDirichletRsvi<T>&, int64_t rows, void* stream);
 template <class T>
-int log_dirichlet_rsvi_backward_cuda(const LogDirichletRsviBackward<T>&, int64_t rows,
-                                     void* stream);
+int queue(const LogDirichletRsviBackward<T>&, int64_t rows, void* stream);
 
 }  // namespace ntm_fast

@@ -4,29 +4,26 @@ namespace ntm_fast {
 
 namespace {
 
-constexpr auto& op = log_gamma_rsample_torch::op;
+struct OnCpu {
+  const char* op;
+  OnCpu(const char* op, const Tensor&) : op(op) {}
 
-Tensor forward(const Tensor& alpha, const Tensor& seed) {
-  return log_gamma_rsample_torch::forward(alpha, seed, [](const auto& args, const Tensor& a) {
-    using T = std::decay_t<decltype(*args.log_gamma)>;
+  template <class T>
+  void run(const LogGammaRsample<T>& args, int64_t n, const Tensor& alpha) const {
     const auto kernel = NTM_FAST_CPU_CALL(log_gamma_rsample<T>);
     FirstInvalid invalid;
-    parallel_blocks(
-        a.numel(), gamma_block, sample_ns<T> * double(a.numel()),
-        [&](int64_t first, int64_t last) { invalid.record(kernel(args, first, last)); });
-    invalid.check_none<T>(op, a);
-  });
-}
-
-Tensor backward(const Tensor& grad, const Tensor& alpha, const Tensor& log_gamma) {
-  return log_gamma_rsample_torch::backward(
-      grad, alpha, log_gamma, [](const auto& args, const Tensor& a) {
-        using T = std::decay_t<decltype(*args.gradient)>;
-        const auto kernel = NTM_FAST_CPU_CALL(gamma_implicit_gradient<T>);
-        parallel_blocks(a.numel(), gamma_block, gradient_ns<T> * double(a.numel()),
-                        [&](int64_t first, int64_t last) { kernel(args, first, last); });
-      });
-}
+    parallel_blocks(n, gamma_block, sample_ns<T> * double(n), [&](int64_t first, int64_t last) {
+      invalid.record(kernel(args, first, last));
+    });
+    invalid.check_none<T>(op, alpha);
+  }
+  template <class T>
+  void run(const GammaImplicitGradient<T>& args, int64_t n) const {
+    const auto kernel = NTM_FAST_CPU_CALL(gamma_implicit_gradient<T>);
+    parallel_blocks(n, gamma_block, gradient_ns<T> * double(n),
+                    [&](int64_t first, int64_t last) { kernel(args, first, last); });
+  }
+};
 
 }  // namespace
 
@@ -36,8 +33,8 @@ STABLE_TORCH_LIBRARY_FRAGMENT(ntm_fast, m) {
 }
 
 STABLE_TORCH_LIBRARY_IMPL(ntm_fast, CPU, m) {
-  m.impl("log_gamma_rsample", TORCH_BOX(&forward));
-  m.impl("log_gamma_rsample_backward", TORCH_BOX(&backward));
+  m.impl("log_gamma_rsample", TORCH_BOX(&log_gamma_rsample_torch::forward<OnCpu>));
+  m.impl("log_gamma_rsample_backward", TORCH_BOX(&log_gamma_rsample_torch::backward<OnCpu>));
 }
 
 }  // namespace ntm_fast

@@ -22,6 +22,6 @@ NTM_FAST_CPU_DECLARE(template <class T> int64_t log_gamma_rsample(const LogGamma
 // All n elements, queued on a CUDA stream; an alpha that is not positive and finite gives NaN.
 // Returns a cudaError_t.
 template <class T>
-int log_gamma_rsample_cuda(const LogGammaRsample<T>&, int64_t n, void* stream);
+int queue(const LogGammaRsample<T>&, int64_t n, void* stream);
 
 }  // namespace ntm_fast

@@ -1,5 +1,6 @@
 #pragma once
-// Torch's side of log_gamma_rsample on any device: run(args, alpha) is the kernel, on all elements.
+// Torch's side of log_gamma_rsample on any device: device.run(args, n, alpha) is
+// the kernel.
 
 #include <utility>
 
@@ -13,31 +14,35 @@ namespace log_gamma_rsample_torch {
 constexpr char op[] = "log_gamma_rsample";
 
 // (alpha, seed []) -> log of draws, of alpha's shape
-template <class Run>
-Tensor forward(const Tensor& alpha, const Tensor& seed, const Run& run) {
+template <class Device>
+Tensor forward(const Tensor& alpha, const Tensor& seed) {
   const Seed key = seed_beside(op, seed, alpha);
+  const Device device(op, alpha);
   const Tensor a = contiguous(alpha);
   const Tensor log_gamma = torch::stable::empty_like(a);
   dispatch_floating(op, "alpha", alpha, [&](auto zero) {
     using T = decltype(zero);
-    run(LogGammaRsample<T>{data<T>(a), mutable_data<T>(log_gamma), key.number, key.place}, a);
+    device.run(LogGammaRsample<T>{data<T>(a), mutable_data<T>(log_gamma), key.number, key.place},
+               a.numel(), a);
   });
   return log_gamma;
 }
 
 // (gradient of log_gamma, alpha, log_gamma, of one shape) -> gradient of alpha
-template <class Run>
-Tensor backward(const Tensor& grad, const Tensor& alpha, const Tensor& log_gamma, const Run& run) {
+template <class Device>
+Tensor backward(const Tensor& grad, const Tensor& alpha, const Tensor& log_gamma) {
   for (const auto& [name, tensor] : {std::pair{"grad", &grad}, {"log_gamma", &log_gamma}}) {
     check_same_shape(op, name, *tensor, "alpha", alpha);
     check_same_dtype(op, name, *tensor, "alpha", alpha);
   }
+  const Device device(op, alpha);
   const Tensor g = contiguous(grad), a = contiguous(alpha), l = contiguous(log_gamma);
   const Tensor grad_alpha = torch::stable::empty_like(a);
   dispatch_floating(op, "alpha", alpha, [&](auto zero) {
     using T = decltype(zero);
-    run(GammaImplicitGradient<T>{data<T>(a), data<T>(l), data<T>(g), mutable_data<T>(grad_alpha)},
-        a);
+    device.run(
+        GammaImplicitGradient<T>{data<T>(a), data<T>(l), data<T>(g), mutable_data<T>(grad_alpha)},
+        a.numel());
   });
   return grad_alpha;
 }

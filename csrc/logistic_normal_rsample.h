@@ -36,9 +36,8 @@ NTM_FAST_CPU_DECLARE(template <class T>
 
 // All rows, queued on a CUDA stream; they return a cudaError_t.
 template <class T>
-int logistic_normal_rsample_cuda(const LogisticNormalRsample<T>&, int64_t rows, void* stream);
+int queue(const LogisticNormalRsample<T>&, int64_t rows, void* stream);
 template <class T>
-int logistic_normal_rsample_backward_cuda(const LogisticNormalRsampleBackward<T>&, int64_t rows,
-                                          void* stream);
+int queue(const LogisticNormalRsampleBackward<T>&, int64_t rows, void* stream);
 
 }  // namespace ntm_fast

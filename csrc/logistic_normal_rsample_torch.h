@@ -1,6 +1,6 @@
 #pragma once
-// Torch's side of logistic_normal_rsample on any device: run(args, rows) is the kernel, on all
-// rows.
+// Torch's side of logistic_normal_rsample on any device: device.run(args, rows)
+// is the kernel.
 
 #include <tuple>
 #include <utility>
@@ -20,46 +20,48 @@ inline Tensor with_contiguous_rows(const Tensor& tensor) {
 
 // (mean [B, K], log_variance [B, K], seed []) -> theta [B, K], and for the backward half of the
 // deviation from the mean [B, K]
-template <class Run>
+template <class Device>
 std::tuple<Tensor, Tensor> forward(const Tensor& mean, const Tensor& log_variance,
-                                   const Tensor& seed, const Run& run) {
+                                   const Tensor& seed) {
   check(mean.dim() == 2 && mean.size(1) > 0, op, ": mean has shape ", shape(mean),
         ", expected [B, K] with K > 0");
   check_same_shape(op, "log_variance", log_variance, "mean", mean);
   check_same_dtype(op, "log_variance", log_variance, "mean", mean);
   const Seed key = seed_beside(op, seed, mean);
+  const Device device(op, mean);
   const Tensor m = with_contiguous_rows(mean), v = with_contiguous_rows(log_variance);
   const Tensor theta = torch::stable::new_empty(mean, mean.sizes()),
                half_deviation = torch::stable::new_empty(mean, mean.sizes());
   dispatch_floating(op, "mean", mean, [&](auto zero) {
     using T = decltype(zero);
-    run(LogisticNormalRsample<T>{data<T>(m), data<T>(v), mutable_data<T>(theta),
-                                 mutable_data<T>(half_deviation), key.number, key.place,
-                                 mean.size(1), m.stride(0), v.stride(0)},
-        mean.size(0));
+    device.run(LogisticNormalRsample<T>{data<T>(m), data<T>(v), mutable_data<T>(theta),
+                                        mutable_data<T>(half_deviation), key.number, key.place,
+                                        mean.size(1), m.stride(0), v.stride(0)},
+               mean.size(0));
   });
   return {theta, half_deviation};
 }
 
 // -> gradients of mean and log_variance, both [B, K]
-template <class Run>
+template <class Device>
 std::tuple<Tensor, Tensor> backward(const Tensor& grad_theta, const Tensor& theta,
-                                    const Tensor& half_deviation, const Run& run) {
+                                    const Tensor& half_deviation) {
   check(theta.dim() == 2, op, ": theta has shape ", shape(theta), ", expected [B, K]");
   for (const auto& [name, tensor] :
        {std::pair{"grad_theta", &grad_theta}, {"half_deviation", &half_deviation}}) {
     check_same_shape(op, name, *tensor, "theta", theta);
     check_same_dtype(op, name, *tensor, "theta", theta);
   }
+  const Device device(op, theta);
   const Tensor g = contiguous(grad_theta), t = contiguous(theta), h = contiguous(half_deviation);
   const Tensor grad_mean = torch::stable::empty_like(t),
                grad_log_variance = torch::stable::empty_like(t);
   dispatch_floating(op, "theta", theta, [&](auto zero) {
     using T = decltype(zero);
-    run(LogisticNormalRsampleBackward<T>{data<T>(g), data<T>(t), data<T>(h),
-                                         mutable_data<T>(grad_mean),
-                                         mutable_data<T>(grad_log_variance), theta.size(1)},
-        theta.size(0));
+    device.run(LogisticNormalRsampleBackward<T>{data<T>(g), data<T>(t), data<T>(h),
+                                                mutable_data<T>(grad_mean),
+                                                mutable_data<T>(grad_log_variance), theta.size(1)},
+               theta.size(0));
   });
   return {grad_mean, grad_log_variance};
 }

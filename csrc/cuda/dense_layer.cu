@@ -124,24 +124,24 @@ unsigned column_blocks(int64_t columns) { return unsigned(divide_up(columns, blo
 }  // namespace
 
 template <class T>
-int dense_activate_cuda(const DenseActivation<T>& args, int64_t rows, void* stream) {
+int queue(const DenseActivation<T>& args, int64_t rows, void* stream) {
   return launch(activate_rows<T>, row_blocks(rows), row_threads, 0, stream, args, rows);
 }
 
 template <class T>
-int dense_norm_cuda(const DenseNorm<T>& args, void* stream) {
-  return launch(norm_columns<T>, column_blocks(args.outputs), threads, 0, stream, args);
+int queue(const DenseNorm<T>& args, int64_t columns, void* stream) {
+  return launch(norm_columns<T>, column_blocks(columns), threads, 0, stream, args);
 }
 
 template <class T>
-int dense_derivative_cuda(const DenseDerivative<T>& args, void* stream) {
-  return launch(derivative_columns<T>, column_blocks(args.outputs), threads, 0, stream, args);
+int queue(const DenseDerivative<T>& args, int64_t columns, void* stream) {
+  return launch(derivative_columns<T>, column_blocks(columns), threads, 0, stream, args);
 }
 
-#define NTM_FAST_INSTANTIATE(T)                                                \
-  template int dense_activate_cuda(const DenseActivation<T>&, int64_t, void*); \
-  template int dense_norm_cuda(const DenseNorm<T>&, void*);                    \
-  template int dense_derivative_cuda(const DenseDerivative<T>&, void*);
+#define NTM_FAST_INSTANTIATE(T)                                  \
+  template int queue(const DenseActivation<T>&, int64_t, void*); \
+  template int queue(const DenseNorm<T>&, int64_t, void*);       \
+  template int queue(const DenseDerivative<T>&, int64_t, void*);
 NTM_FAST_INSTANTIATE(float)
 NTM_FAST_INSTANTIATE(double)
 

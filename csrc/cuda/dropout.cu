@@ -33,12 +33,12 @@ __global__ void __launch_bounds__(threads) mask(const Dropout<T> args, int64_t n
 }  // namespace
 
 template <class T>
-int dropout_cuda(const Dropout<T>& args, int64_t n, void* stream) {
+int queue(const Dropout<T>& args, int64_t n, void* stream) {
   const int64_t blocks = divide_up(divide_up(n, dropout_chunk) * lanes, threads);
   return launch(mask<T>, grid_of(blocks), threads, 0, stream, args, n);
 }
 
-template int dropout_cuda(const Dropout<float>&, int64_t, void*);
-template int dropout_cuda(const Dropout<double>&, int64_t, void*);
+template int queue(const Dropout<float>&, int64_t, void*);
+template int queue(const Dropout<double>&, int64_t, void*);
 
 }  // namespace ntm_fast

@@ -22,11 +22,11 @@ __global__ void __launch_bounds__(threads)
 }  // namespace
 
 template <class T>
-int gamma_implicit_gradient_cuda(const GammaImplicitGradient<T>& args, int64_t n, void* stream) {
+int queue(const GammaImplicitGradient<T>& args, int64_t n, void* stream) {
   return launch(implicit_gradient<T>, grid_of(divide_up(n, threads)), threads, 0, stream, args, n);
 }
 
-template int gamma_implicit_gradient_cuda(const GammaImplicitGradient<float>&, int64_t, void*);
-template int gamma_implicit_gradient_cuda(const GammaImplicitGradient<double>&, int64_t, void*);
+template int queue(const GammaImplicitGradient<float>&, int64_t, void*);
+template int queue(const GammaImplicitGradient<double>&, int64_t, void*);
 
 }  // namespace ntm_fast

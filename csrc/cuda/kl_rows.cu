@@ -81,18 +81,18 @@ __global__ void __launch_bounds__(row_threads)
 }  // namespace
 
 template <class Kl, class T>
-int kl_rows_cuda(const KlRows<Kl, T>& args, int64_t rows, void* stream) {
+int queue(const KlRows<Kl, T>& args, int64_t rows, void* stream) {
   return launch(divergence<Kl, T>, row_blocks(rows), row_threads, 0, stream, args, rows);
 }
 
 template <class Kl, class T>
-int kl_rows_backward_cuda(const KlRowsBackward<Kl, T>& args, int64_t rows, void* stream) {
+int queue(const KlRowsBackward<Kl, T>& args, int64_t rows, void* stream) {
   return launch(gradients<Kl, T>, row_blocks(rows), row_threads, 0, stream, args, rows);
 }
 
-#define NTM_FAST_INSTANTIATE_FOR(Kl, T)                            \
-  template int kl_rows_cuda(const KlRows<Kl, T>&, int64_t, void*); \
-  template int kl_rows_backward_cuda(const KlRowsBackward<Kl, T>&, int64_t, void*);
+#define NTM_FAST_INSTANTIATE_FOR(Kl, T)                     \
+  template int queue(const KlRows<Kl, T>&, int64_t, void*); \
+  template int queue(const KlRowsBackward<Kl, T>&, int64_t, void*);
 #define NTM_FAST_INSTANTIATE(Kl) \
   NTM_FAST_INSTANTIATE_FOR(Kl, float) NTM_FAST_INSTANTIATE_FOR(Kl, double)
 NTM_FAST_EACH_KL(NTM_FAST_INSTANTIATE)

@@ -1,7 +1,7 @@
 #include "../log_dirichlet_rsvi.h"
 
+#include "dirichlet_rows.cuh"
 #include "gamma_draw.cuh"
-#include "rows.cuh"
 
 namespace ntm_fast {
 
@@ -60,31 +60,21 @@ __device__ __forceinline__ Draw<T> boosted_draw(T alpha, int64_t boost, uint64_t
   return {boosted < least ? least : boosted, (T(1.5) * root - T(.5)) / d + square};
 }
 
-// Each lane reads back what it wrote itself, so that rows may have any length.
 template <class T>
 __global__ void __launch_bounds__(row_threads)
     draw_rows(const LogDirichletRsvi<T> args, int64_t rows) {
   const uint64_t seed = read_seed(args.seed_place, args.seed);
   for (int64_t row = first_row(); row < rows; row += row_stride()) {
+    const int64_t start = row * args.topics;
     T most = -T(__builtin_inf());
     for (int64_t k = lane_index(); k < args.topics; k += warp_size) {
-      const int64_t i = row * args.topics + k;
-      const Draw<T> draw = boosted_draw(args.alpha[i], args.boost, seed, uint64_t(i));
-      args.log_theta[i] = draw.log_gamma;
-      args.slope[i] = draw.slope;
+      const Draw<T> draw =
+          boosted_draw(args.alpha[start + k], args.boost, seed, uint64_t(start + k));
+      args.log_theta[start + k] = draw.log_gamma;
+      args.slope[start + k] = draw.slope;
       most = draw.log_gamma <= most ? most : draw.log_gamma;  // NaN stays
     }
-    most = warp_max(most);
-    T sum = 0;
-    for (int64_t k = lane_index(); k < args.topics; k += warp_size) {
-      sum += exp(args.log_theta[row * args.topics + k] - most);
-    }
-    const T log_sum = log(warp_sum(sum));
-    for (int64_t k = lane_index(); k < args.topics; k += warp_size) {
-      const int64_t i = row * args.topics + k;
-      // In this order, so that the digits of a large maximum cancel before log(sum) is added.
-      args.log_theta[i] = (args.log_theta[i] - most) - log_sum;
-    }
+    normalise_log_row(args.log_theta + start, args.log_theta + start, args.topics, most);
   }
 }
 
@@ -92,34 +82,28 @@ template <class T>
 __global__ void __launch_bounds__(row_threads)
     gradient_rows(const LogDirichletRsviBackward<T> args, int64_t rows) {
   for (int64_t row = first_row(); row < rows; row += row_stride()) {
-    T sum = 0;
-    for (int64_t k = lane_index(); k < args.topics; k += warp_size) {
-      sum += args.grad_log_theta[row * args.topics + k];
-    }
-    sum = warp_sum(sum);
-    for (int64_t k = lane_index(); k < args.topics; k += warp_size) {
-      const int64_t i = row * args.topics + k;
-      args.grad_alpha[i] = args.slope[i] * (args.grad_log_theta[i] - exp(args.log_theta[i]) * sum);
-    }
+    const int64_t start = row * args.topics;
+    project_row(
+        args.grad_log_theta + start, args.log_theta + start, args.topics,
+        [&](int64_t k, T grad) { args.grad_alpha[start + k] = args.slope[start + k] * grad; });
   }
 }
 
 }  // namespace
 
 template <class T>
-int log_dirichlet_rsvi_cuda(const LogDirichletRsvi<T>& args, int64_t rows, void* stream) {
+int queue(const LogDirichletRsvi<T>& args, int64_t rows, void* stream) {
   return launch(draw_rows<T>, row_blocks(rows), row_threads, 0, stream, args, rows);
 }
 
 template <class T>
-int log_dirichlet_rsvi_backward_cuda(const LogDirichletRsviBackward<T>& args, int64_t rows,
-                                     void* stream) {
+int queue(const LogDirichletRsviBackward<T>& args, int64_t rows, void* stream) {
   return launch(gradient_rows<T>, row_blocks(rows), row_threads, 0, stream, args, rows);
 }
 
-#define NTM_FAST_INSTANTIATE(T)                                                     \
-  template int log_dirichlet_rsvi_cuda(const LogDirichletRsvi<T>&, int64_t, void*); \
-  template int log_dirichlet_rsvi_backward_cuda(const LogDirichletRsviBackward<T>&, int64_t, void*);
+#define NTM_FAST_INSTANTIATE(T)                                   \
+  template int queue(const LogDirichletRsvi<T>&, int64_t, void*); \
+  template int queue(const LogDirichletRsviBackward<T>&, int64_t, void*);
 NTM_FAST_INSTANTIATE(float)
 NTM_FAST_INSTANTIATE(double)
 

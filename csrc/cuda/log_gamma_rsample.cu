@@ -21,11 +21,11 @@ __global__ void __launch_bounds__(threads) draw(const LogGammaRsample<T> args, i
 }  // namespace
 
 template <class T>
-int log_gamma_rsample_cuda(const LogGammaRsample<T>& args, int64_t n, void* stream) {
+int queue(const LogGammaRsample<T>& args, int64_t n, void* stream) {
   return launch(draw<T>, grid_of(divide_up(n, threads)), threads, 0, stream, args, n);
 }
 
-template int log_gamma_rsample_cuda(const LogGammaRsample<float>&, int64_t, void*);
-template int log_gamma_rsample_cuda(const LogGammaRsample<double>&, int64_t, void*);
+template int queue(const LogGammaRsample<float>&, int64_t, void*);
+template int queue(const LogGammaRsample<double>&, int64_t, void*);
 
 }  // namespace ntm_fast

@@ -86,20 +86,18 @@ __global__ void __launch_bounds__(row_threads)
 }  // namespace
 
 template <class T>
-int logistic_normal_rsample_cuda(const LogisticNormalRsample<T>& args, int64_t rows, void* stream) {
+int queue(const LogisticNormalRsample<T>& args, int64_t rows, void* stream) {
   return launch(draw_rows<T>, row_blocks(rows), row_threads, 0, stream, args, rows);
 }
 
 template <class T>
-int logistic_normal_rsample_backward_cuda(const LogisticNormalRsampleBackward<T>& args,
-                                          int64_t rows, void* stream) {
+int queue(const LogisticNormalRsampleBackward<T>& args, int64_t rows, void* stream) {
   return launch(gradient_rows<T>, row_blocks(rows), row_threads, 0, stream, args, rows);
 }
 
-#define NTM_FAST_INSTANTIATE(T)                                                               \
-  template int logistic_normal_rsample_cuda(const LogisticNormalRsample<T>&, int64_t, void*); \
-  template int logistic_normal_rsample_backward_cuda(const LogisticNormalRsampleBackward<T>&, \
-                                                     int64_t, void*);
+#define NTM_FAST_INSTANTIATE(T)                                        \
+  template int queue(const LogisticNormalRsample<T>&, int64_t, void*); \
+  template int queue(const LogisticNormalRsampleBackward<T>&, int64_t, void*);
 NTM_FAST_INSTANTIATE(float)
 NTM_FAST_INSTANTIATE(double)
 

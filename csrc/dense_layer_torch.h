@@ -1,0 +1,138 @@
+#pragma once
+// Torch's side of dense_layer on any device. A Device computes
+//   layer(args, x, weight, y)        y = activation(x weight^T + bias), or of x without a weight
+//   run(args)                        DenseNorm and DenseDerivative
+//   multiply(a, transposed, b, to)   to = a b, or a^T b; contiguous matrices
+
+#include <optional>
+#include <tuple>
+#include <utility>
+
+#include "dense_layer.h"
+#include "tensors.h"
+
+namespace ntm_fast::dense_layer {
+
+constexpr char op[] = "dense_layer";
+
+using OptionalTensor = std::optional<Tensor>;
+
+inline Activation activation_of(int64_t code) {
+  check(code >= 0 && code <= 2, op, ": activation is ", code,
+        ", expected 0 (none), 1 (softplus) or 2 (relu)");
+  return Activation(code);
+}
+
+// Checks the layer and returns the number of its outputs.
+inline int64_t checked(const Tensor& x, const OptionalTensor& weight, const OptionalTensor& bias,
+                       const OptionalTensor& shift, bool batch_norm, double eps) {
+  check(x.dim() == 2, op, ": x has shape ", shape(x), ", expected [B, I]");
+  const int64_t inputs = x.size(1), outputs = weight ? weight->size(0) : inputs;
+  if (weight) {
+    check(weight->dim() == 2 && weight->size(1) == inputs, op, ": weight has shape ",
+          shape(*weight), ", expected [O, ", inputs, "]");
+    check_same_dtype(op, "weight", *weight, "x", x);
+  }
+  for (const auto& [name, tensor] : {std::pair{"bias", &bias}, {"shift", &shift}}) {
+    if (!*tensor) continue;
+    check((*tensor)->dim() == 1 && (*tensor)->size(0) == outputs, op, ": ", name, " has shape ",
+          shape(**tensor), ", expected [", outputs, "]");
+    check_same_dtype(op, name, **tensor, "x", x);
+  }
+  check(batch_norm || !shift, op, ": shift is given, but batch_norm is false");
+  check(!batch_norm || x.size(0) > 0, op, ": x has shape ", shape(x),
+        ", expected at least one document for batch_norm");
+  check(eps >= 0 && eps < 1e300, op, ": eps is ", eps, ", expected a finite number >= 0");
+  return outputs;
+}
+
+inline OptionalTensor plain(const OptionalTensor& tensor) {
+  return tensor ? OptionalTensor(contiguous(*tensor)) : OptionalTensor();
+}
+
+template <class T>
+const T* data_or_null(const OptionalTensor& tensor) {
+  return tensor ? data<T>(*tensor) : nullptr;
+}
+
+// Checks what the backward is given beside the layer.
+inline void check_backward(const Tensor& grad_y, const Tensor& x, const Tensor& y, bool batch_norm,
+                           const Tensor& var, const Tensor& normalised, int64_t outputs) {
+  const int64_t documents = x.size(0);
+  check(y.dim() == 2 && y.size(0) == documents && y.size(1) == outputs, op, ": y has shape ",
+        shape(y), ", expected [", documents, ", ", outputs, "]");
+  check_same_shape(op, "grad_y", grad_y, "y", y);
+  for (const auto& [name, tensor] : {std::pair{"grad_y", &grad_y}, {"y", &y}}) {
+    check_same_dtype(op, name, *tensor, "x", x);
+  }
+  if (batch_norm) {
+    check_same_shape(op, "normalised", normalised, "y", y);
+    check_same_dtype(op, "normalised", normalised, "x", x);
+    check(var.dim() == 1 && var.size(0) == outputs, op, ": var has shape ", shape(var),
+          ", expected [", outputs, "]");
+    check_same_dtype(op, "var", var, "x", x);
+  }
+}
+
+// (x [B, I], weight [O, I], bias [O], shift [O]) -> y [B, O]; with batch norm the batch's mean and
+// biased variance [O] and the normalised values [B, O], else empty
+template <class Device>
+std::tuple<Tensor, Tensor, Tensor, Tensor> forward(const Tensor& x, const OptionalTensor& weight,
+                                                   const OptionalTensor& bias, int64_t activation,
+                                                   bool batch_norm, const OptionalTensor& shift,
+                                                   double eps) {
+  const int64_t outputs = checked(x, weight, bias, shift, batch_norm, eps);
+  const Activation last = activation_of(activation);
+  const Device device(op, x);
+  const int64_t documents = x.size(0), n = batch_norm ? outputs : 0;
+  const Tensor in = contiguous(x);
+  const OptionalTensor b = plain(bias), s = plain(shift);
+  const Tensor y = torch::stable::new_empty(x, {documents, outputs}),
+               mean = torch::stable::new_empty(x, {n}), var = torch::stable::new_empty(x, {n}),
+               normalised = torch::stable::new_empty(x, {batch_norm ? documents : 0, outputs});
+  dispatch_floating(op, "x", x, [&](auto zero) {
+    using T = decltype(zero);
+    const DenseActivation<T> args{data<T>(in), data_or_null<T>(b), mutable_data<T>(y), outputs,
+                                  batch_norm ? Activation::none : last};
+    device.layer(args, in, weight, y);
+    if (!batch_norm) return;
+    device.run(DenseNorm<T>{data_or_null<T>(s), mutable_data<T>(y), mutable_data<T>(normalised),
+                            mutable_data<T>(mean), mutable_data<T>(var), documents, outputs, T(eps),
+                            last});
+  });
+  return {y, mean, var, normalised};
+}
+
+// -> gradients of x and weight, empty where not wanted, and the sums [O] over the documents of the
+// gradient before the activation: that of the shift, and without batch norm of the bias
+template <class Device>
+std::tuple<Tensor, Tensor, Tensor> backward(const Tensor& grad_y, const Tensor& x,
+                                            const OptionalTensor& weight, const Tensor& y,
+                                            int64_t activation, bool batch_norm, double eps,
+                                            const Tensor& var, const Tensor& normalised,
+                                            bool want_x, bool want_weight) {
+  const int64_t outputs = checked(x, weight, {}, {}, batch_norm, eps);
+  const Activation last = activation_of(activation);
+  check_backward(grad_y, x, y, batch_norm, var, normalised, outputs);
+  const Device device(op, x);
+  const int64_t documents = x.size(0), inputs = x.size(1);
+  const Tensor g = contiguous(grad_y), in = contiguous(x), out = contiguous(y), v = contiguous(var),
+               z = contiguous(normalised);
+  const Tensor grad = torch::stable::new_empty(x, {documents, outputs}),
+               sums = torch::stable::new_empty(x, {outputs});
+  const Tensor grad_x =
+      !weight ? grad : torch::stable::new_empty(x, {want_x ? documents : 0, inputs});
+  const Tensor grad_weight =
+      torch::stable::new_empty(x, {weight && want_weight ? outputs : 0, inputs});
+  dispatch_floating(op, "x", x, [&](auto zero) {
+    using T = decltype(zero);
+    device.run(DenseDerivative<T>{data<T>(g), data<T>(out), batch_norm ? data<T>(z) : nullptr,
+                                  batch_norm ? data<T>(v) : nullptr, mutable_data<T>(grad),
+                                  mutable_data<T>(sums), documents, outputs, T(eps), last});
+    if (weight && want_x) device.template multiply<T>(grad, false, contiguous(*weight), grad_x);
+    if (weight && want_weight) device.template multiply<T>(grad, true, in, grad_weight);
+  });
+  return {grad_x, grad_weight, sums};
+}
+
+}  // namespace ntm_fast::dense_layer
