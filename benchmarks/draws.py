@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import torch
@@ -92,30 +92,34 @@ def draw_rows(
     ]
 
 
-def scheme_rows(op: str, threads: int) -> list[dict[str, Any]]:
-    """A sampler of log θ, named as in `ops`, against the implicit one and torch, with backward."""
+def with_backward(draw: Callable[[Tensor], Tensor], alpha: Tensor) -> Callable[[], object]:
+    """A draw at alpha and its gradient there."""
+    leaf, grad = alpha.clone().requires_grad_(), torch.randn_like(alpha)
+    return lambda: torch.autograd.grad(draw(leaf), leaf, grad)
+
+
+def scheme_rows(
+    op: str, threads: int, operations: Mapping[torch.dtype, float] | None = None
+) -> list[dict[str, Any]]:
+    """A sampler of log θ, named as in `ops`, against the implicit one and torch, with backward.
+
+    ``operations`` of an element by dtype are the floor, as in `draw_rows`.
+    """
     seed = torch.tensor(1)
-    sample, expected = getattr(ops, op), getattr(reference, op)
+    draws: dict[str, Callable[[Tensor], Tensor]] = {
+        "ntm_fast": lambda alpha: getattr(ops, op)(alpha, seed),
+        "log_dirichlet_rsample": lambda alpha: ops.log_dirichlet_rsample(alpha, seed),
+        "torch Dirichlet.rsample()": lambda alpha: Dirichlet(alpha, validate_args=False).rsample(),
+        "torch Dirichlet.rsample().log()": lambda alpha: (
+            Dirichlet(alpha, validate_args=False).rsample().log()
+        ),
+    }
+    del draws["log_dirichlet_rsample" if op in draws else "torch Dirichlet.rsample()"]
     rows = []
     for alpha, extra in cases():
         few = alpha[:40]
-        check(op, error(sample(few, seed), expected(few, seed)), alpha.dtype)
-        leaf, grad = alpha.clone().requires_grad_(), torch.randn_like(alpha)
-
-        def fast(leaf: Tensor = leaf, grad: Tensor = grad) -> object:
-            return torch.autograd.grad(sample(leaf, seed), leaf, grad)
-
-        def implicit(leaf: Tensor = leaf, grad: Tensor = grad) -> object:
-            return torch.autograd.grad(ops.log_dirichlet_rsample(leaf, seed), leaf, grad)
-
-        def torch_log_theta(leaf: Tensor = leaf, grad: Tensor = grad) -> object:
-            theta = Dirichlet(leaf, validate_args=False).rsample()
-            return torch.autograd.grad(theta.log(), leaf, grad)
-
-        subjects = {
-            "ntm_fast": fast,
-            "log_dirichlet_rsample": implicit,
-            "torch Dirichlet.rsample().log()": torch_log_theta,
-        }
-        rows += draw_rows(op, alpha, subjects, threads, arrays=6, **extra)
+        check(op, error(draws["ntm_fast"](few), getattr(reference, op)(few, seed)), alpha.dtype)
+        subjects = {name: with_backward(draw, alpha) for name, draw in draws.items()}
+        floor = None if operations is None else operations[alpha.dtype]
+        rows += draw_rows(op, alpha, subjects, threads, arrays=6, operations=floor, **extra)
     return rows
