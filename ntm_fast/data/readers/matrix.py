@@ -30,6 +30,8 @@ def read_npz(path: str | os.PathLike[str], vocabulary: Words | None = None) -> C
             matrix = sp.load_npz(file)
         except (zipfile.BadZipFile, zlib.error, EOFError, KeyError, OSError) as error:
             raise ValueError(f"damaged, or not a sparse matrix of scipy: {error}") from error
+        except ValueError as error:  # numpy takes what is no zip for a pickle
+            raise ValueError("not a sparse matrix of scipy, as save_npz writes it") from error
         if words is not None and len(words) == matrix.shape[0] != matrix.shape[1]:
             raise ValueError(
                 f"matrix has shape {matrix.shape} and vocabulary {len(words)} words: "
@@ -98,6 +100,8 @@ def read_libsvm(
         with open_bytes(file) as stream:
             try:
                 matrix, labels = _load_svmlight(stream, zero_based)
+            except OverflowError as error:
+                raise ValueError(f"the number of a word is too large: {error}") from error
             except ValueError as error:
                 if "sorted and unique" not in str(error):
                     raise

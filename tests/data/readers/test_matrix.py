@@ -44,6 +44,9 @@ def test_bad_npz_is_named(tmp_path: Path) -> None:
     np.savez(tmp_path / "dense.npz", ROWS)
     with pytest.raises(ValueError, match=r"dense.npz"):
         read_npz(tmp_path / "dense.npz")
+    (tmp_path / "text.npz").write_text("no zip")
+    with pytest.raises(ValueError, match=r"text.npz: not a sparse matrix of scipy, as save_npz"):
+        read_npz(tmp_path / "text.npz")
     with pytest.raises(FileNotFoundError, match=r"none.npz does not exist"):
         read_npz(tmp_path / "none.npz")
 
@@ -103,6 +106,7 @@ def test_libsvm_numbering(tmp_path: Path, words: Path, zero_based: Any, shift: i
 @pytest.mark.parametrize(
     ("text", "message"),
     [
+        ("1 99999999999:1\n", "the number of a word is too large"),
         ("", "is empty"),
         ("1 4:1\n", r"word 3 \(from 0\) is beyond the 3 words"),
         ("1 a:1\n", "invalid literal"),
