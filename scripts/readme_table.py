@@ -21,6 +21,7 @@ from benchmarks import saved  # noqa: E402
 from benchmarks.peers import PEERS, SOURCE  # noqa: E402
 from benchmarks.saved import OURS, Row  # noqa: E402
 from benchmarks.table import seconds  # noqa: E402
+from ntm_fast.metrics import RELEVANCE  # noqa: E402
 
 README, MEASURED = ROOT / "README.md", ROOT / "docs" / "measured.md"
 PICTURE = ROOT / "docs" / "vocabulary.svg"  # of scripts/vocabulary_plot.py
@@ -138,6 +139,8 @@ def quality(rows: list[Row], short: bool) -> list[Cells]:
             seeds = "one seed" if row["seeds"] == 1 else f"{row['seeds']} seeds"
             passes = "sweeps" if model.startswith("tomotopy") else "epochs"
             line["measured"] = f"{seeds}, {row['epochs']} {passes}" if "epochs" in row else SOURCE
+            if row.get("relevance", RELEVANCE) != RELEVANCE:
+                line["measured"] += f", read by relevance {row['relevance']}"
             lines.append(line)
     return lines
 
