@@ -113,6 +113,20 @@ def test_op_and_reference_have_one_signature(op: str) -> None:
     assert parameters(getattr(ops, op)) == parameters(getattr(reference, op))
 
 
+@pytest.mark.parametrize("op", ops.__all__)
+def test_docstring_of_an_op_is_whole(op: str) -> None:
+    doc = inspect.getdoc(getattr(ops, op)) or ""
+    sections = [
+        re.search(rf"^{name}\n-+$", doc, re.M) for name in ("Parameters", "Returns", "Raises")
+    ]
+    assert all(sections), "expected Parameters, Returns and Raises"
+    assert re.search(r"plain\s+(PyTorch|SciPy)", doc, re.I), "expected the plain equivalent"
+    assert re.search(r"^Sources?: ", doc, re.M) or op in ("bow_linear", "bow_rows"), "no source"
+    parameters = doc[sections[0].end() : sections[1].start()]
+    names = inspect.signature(getattr(ops, op)).parameters
+    assert not [name for name in names if not re.search(rf"\b{name}\b", parameters)]
+
+
 def test_ops_and_reference_have_the_same_names() -> None:
     assert sorted(ops.__all__) == sorted(reference.__all__)
 

@@ -25,7 +25,7 @@ def bow_rows(
     """Documents ``rows`` of a corpus, in that order: how a batch is gathered.
 
     Words keep their order within a document. Only the documents asked for are read and checked.
-    Equal to ``scipy_csr[rows]``.
+    In plain SciPy: ``csr[rows]``.
 
     Parameters
     ----------

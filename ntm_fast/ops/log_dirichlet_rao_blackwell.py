@@ -40,8 +40,8 @@ def log_dirichlet_rao_blackwell(alpha: Tensor, seed: Tensor, draws: int = 4) -> 
     independent of θ, so that its luck can be averaged out: in the gradient ∂/∂α_j =
     L(α_j, l_j) (G_j − θ_j Σ_i G_i), L is replaced by the mean of L(α_j, log θ_j + log S) over
     `draws` fresh S. Without bias; of the variance that the sum adds (a few per cent for dense α,
-    half as much again for sparse α of few topics) 1 / draws is left. As draws grows this becomes
-    the estimator of ``torch.distributions.Dirichlet(alpha).rsample().log()``.
+    half as much again for sparse α of few topics) 1 / draws is left. What this becomes as draws
+    grows is, in plain PyTorch: ``Dirichlet(alpha).rsample().log()``.
 
     Parameters
     ----------

@@ -46,7 +46,8 @@ def log_dirichlet_rsvi(alpha: Tensor, seed: Tensor, boost: int = 10) -> Tensor:
     (:class:`ntm_fast.models.posteriors.DirichletRSVI` offers it).
 
     With d = α + B − ⅓ and g = h(ε, α + B), dl/dα = (1 − 1.5 (1 − (d / g)^⅓)) / d
-    − Σ_{i<B} log(u_i) / (α + i)².
+    − Σ_{i<B} log(u_i) / (α + i)². In plain PyTorch, with another gradient:
+    ``Dirichlet(alpha).rsample().log()``.
 
     Parameters
     ----------
