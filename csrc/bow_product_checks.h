@@ -3,7 +3,6 @@
 // checked.
 
 #include <cmath>
-#include <optional>
 #include <utility>
 
 #include "tensors.h"
@@ -11,8 +10,6 @@
 namespace ntm_fast::bow_product {
 
 constexpr char op[] = "bow_product_log_likelihood";
-
-using OptionalTensor = std::optional<Tensor>;
 
 inline void check_per_word(const char* name, const OptionalTensor& tensor, const Tensor& weight) {
   if (!tensor) return;
@@ -50,11 +47,15 @@ inline Arguments checked(const Tensor& hidden, const Tensor& weight, const Optio
   check(mean.has_value() == var.has_value(), op, ": ", mean ? "mean" : "var", " is given without ",
         mean ? "var" : "mean");
   check(eps >= 0 && std::isfinite(eps), op, ": eps is ", eps, ", expected a finite number >= 0");
-  const auto plain = [](const OptionalTensor& t) {
-    return t ? OptionalTensor(contiguous(*t)) : OptionalTensor();
-  };
-  return {contiguous(hidden), contiguous(weight), plain(bias), plain(mean), plain(var),
-          plain(scale),       plain(shift),       batch_norm,  eps};
+  return {contiguous(hidden),
+          contiguous(weight),
+          contiguous_or_none(bias),
+          contiguous_or_none(mean),
+          contiguous_or_none(var),
+          contiguous_or_none(scale),
+          contiguous_or_none(shift),
+          batch_norm,
+          eps};
 }
 
 // What both backwards ask of what the forward has kept.
@@ -73,11 +74,6 @@ inline void check_backward(const Arguments& a, const Tensor& grad_log_likelihood
           ": statistics of the batch have shape ", shape(*statistics));
     check_same_dtype(op, "statistics of the batch", *statistics, "hidden", a.hidden);
   }
-}
-
-template <class T>
-const T* data_or_null(const OptionalTensor& tensor) {
-  return tensor ? data<T>(*tensor) : nullptr;
 }
 
 }  // namespace ntm_fast::bow_product

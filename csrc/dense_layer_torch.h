@@ -4,7 +4,6 @@
 //   run(args)                        DenseNorm and DenseDerivative
 //   multiply(a, transposed, b, to)   to = a b, or a^T b; contiguous matrices
 
-#include <optional>
 #include <tuple>
 #include <utility>
 
@@ -14,8 +13,6 @@
 namespace ntm_fast::dense_layer {
 
 constexpr char op[] = "dense_layer";
-
-using OptionalTensor = std::optional<Tensor>;
 
 inline Activation activation_of(int64_t code) {
   check(code >= 0 && code <= 2, op, ": activation is ", code,
@@ -44,15 +41,6 @@ inline int64_t checked(const Tensor& x, const OptionalTensor& weight, const Opti
         ", expected at least one document for batch_norm");
   check(eps >= 0 && eps < 1e300, op, ": eps is ", eps, ", expected a finite number >= 0");
   return outputs;
-}
-
-inline OptionalTensor plain(const OptionalTensor& tensor) {
-  return tensor ? OptionalTensor(contiguous(*tensor)) : OptionalTensor();
-}
-
-template <class T>
-const T* data_or_null(const OptionalTensor& tensor) {
-  return tensor ? data<T>(*tensor) : nullptr;
 }
 
 // Checks what the backward is given beside the layer.
@@ -86,7 +74,7 @@ std::tuple<Tensor, Tensor, Tensor, Tensor> forward(const Tensor& x, const Option
   const Device device(op, x);
   const int64_t documents = x.size(0), n = batch_norm ? outputs : 0;
   const Tensor in = contiguous(x);
-  const OptionalTensor b = plain(bias), s = plain(shift);
+  const OptionalTensor b = contiguous_or_none(bias), s = contiguous_or_none(shift);
   const Tensor y = torch::stable::new_empty(x, {documents, outputs}),
                mean = torch::stable::new_empty(x, {n}), var = torch::stable::new_empty(x, {n}),
                normalised = torch::stable::new_empty(x, {batch_norm ? documents : 0, outputs});

@@ -29,7 +29,7 @@ Arguments<Kl> checked(Arguments<Kl> x) {
     check(fits, Kl::op, ": ", Kl::names[j], " has shape ", shape(x[j]), ", expected [1, ",
           first.size(1), "] or [", first.size(0), ", ", first.size(1), "]");
     check_same_dtype(Kl::op, Kl::names[j], x[j], Kl::names[0], first);
-    if (Kl::positive || (x[j].size(1) > 1 && x[j].stride(1) != 1)) x[j] = contiguous(x[j]);
+    x[j] = Kl::positive ? contiguous(x[j]) : with_contiguous_rows(x[j]);
   }
   return x;
 }

@@ -13,11 +13,6 @@ namespace logistic_normal_rsample_torch {
 
 constexpr char op[] = "logistic_normal_rsample";
 
-// Rows may be apart, but are contiguous in themselves.
-inline Tensor with_contiguous_rows(const Tensor& tensor) {
-  return tensor.size(1) <= 1 || tensor.stride(1) == 1 ? tensor : contiguous(tensor);
-}
-
 // (mean [B, K], log_variance [B, K], seed []) -> theta [B, K], and for the backward half of the
 // deviation from the mean [B, K]
 template <class Device>

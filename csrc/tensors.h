@@ -6,6 +6,7 @@
 #include <torch/csrc/stable/ops.h>
 #include <torch/csrc/stable/tensor.h>
 
+#include <optional>
 #include <sstream>
 #include <stdexcept>
 #include <string>
@@ -20,6 +21,7 @@ namespace ntm_fast {
 
 using torch::headeronly::ScalarType;
 using torch::stable::Tensor;
+using OptionalTensor = std::optional<Tensor>;
 
 // Throws std::invalid_argument (ValueError in Python). Never call it inside parallel_blocks.
 template <class... Parts>
@@ -83,6 +85,20 @@ const T* data(const Tensor& tensor) {
 template <class T>
 T* mutable_data(const Tensor& tensor) {
   return static_cast<T*>(tensor.mutable_data_ptr());
+}
+
+template <class T>
+const T* data_or_null(const OptionalTensor& tensor) {
+  return tensor ? data<T>(*tensor) : nullptr;
+}
+
+inline OptionalTensor contiguous_or_none(const OptionalTensor& tensor) {
+  return tensor ? OptionalTensor(contiguous(*tensor)) : OptionalTensor();
+}
+
+// Of a matrix: rows may be apart, but are contiguous in themselves.
+inline Tensor with_contiguous_rows(const Tensor& tensor) {
+  return tensor.size(1) <= 1 || tensor.stride(1) == 1 ? tensor : contiguous(tensor);
 }
 
 // Less work than this stays on the calling thread: waking another takes 20 to 100 us.
