@@ -1,9 +1,12 @@
+#include <cstdlib>
 #include <optional>
+#include <string>
 #include <tuple>
 
 #include "bow_product_checks.h"
 #include "bow_product_cuda.h"
 #include "csr_device_torch.h"
+#include "wgmma_switch.h"
 
 namespace ntm_fast {
 
@@ -140,6 +143,11 @@ std::tuple<Tensor, Tensor, Tensor, Tensor, Tensor> backward(
 }
 
 }  // namespace
+
+bool wgmma_is_asked_for() {
+  const char* const asked = std::getenv("NTM_FAST_WGMMA");
+  return asked && std::string(asked) == "1";
+}
 
 STABLE_TORCH_LIBRARY_IMPL(ntm_fast, NTM_FAST_CUDA_KEY, m) {
   m.impl("bow_product_log_likelihood", TORCH_BOX(&forward));

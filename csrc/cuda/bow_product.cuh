@@ -5,6 +5,7 @@
 #include <stdint.h>
 
 #include "../bow_product_cuda.h"
+#include "../math/host_device.h"
 
 namespace ntm_fast {
 namespace bow_product {
@@ -33,13 +34,20 @@ template <class T>
 int run_pass(const Pass<T>&, void* stream);
 
 // The same pass on the tensor cores, for topics <= most_packed_topics, with rows and columns
-// packed: [pieces, n, packed_topics(topics)] of bfloat16, hidden times log2 e, the scaled words as
-// they are.
+// packed: [pieces, packed_rows(n), packed_topics(topics)] of bfloat16, zeros beyond n and topics,
+// hidden times log2 e, the scaled words as they are. 8 rows and 8 topics make a block of 128 bytes,
+// row after row; such blocks follow each other along the topics, then along the rows.
 int64_t packed_topics(int64_t topics);
+NTM_FAST_INLINE int64_t packed_rows(int64_t n) { return (n + 127) / 128 * 128; }
 int pack(const float* x, const float* row_scale, bool by_log2_e, int64_t n, int64_t topics,
          int pieces, uint16_t* packed, void* stream);
 int run_packed_pass(const Pass<float>&, int pieces, const uint16_t* rows, const uint16_t* columns,
                     void* stream);
+// By the instructions that only sm_90a has; whether the device has them and NTM_FAST_WGMMA=1 asks
+// for them.
+bool wgmma_is_wanted();
+int run_wgmma_pass(const Pass<float>&, int pieces, const uint16_t* rows, const uint16_t* columns,
+                   void* stream);
 
 // means [K] and centered [B, K] = hidden - means
 template <class T>

@@ -15,13 +15,14 @@ namespace {
 
 // Rows of x in registers, 16 a warp; rows of the symmetric matrix come in by tiles.
 constexpr int product_warps = 8, product_rows = 16 * product_warps, product_columns = 32;
+static_assert(product_rows == 128, "the words are packed up to a multiple of 128");
 
 // 16 rows of x and their products with all rows of a symmetric matrix; lane 4 g + m holds elements
 // 2 m, 2 m + 1 of every 8 in rows g and g + 8.
 template <int K>
 struct RowProducts {
   const float* x;
-  const uint16_t* matrix;  // [matrix_pieces, topics, K], packed
+  const uint16_t* matrix;  // packed, in matrix_pieces
   int64_t n, first;
   int topics;
   uint32_t a[K / 16][matrix_pieces][4];
@@ -151,9 +152,9 @@ __global__ void __launch_bounds__(32 * product_warps)
       split<matrix_pieces>(slope[q % 2] * low, slope[q % 2] * high, both);
 #pragma unroll
       for (int p = 0; p < matrix_pieces; ++p) {
-        if (p >= in.pieces || v >= in.words) continue;
-        uint16_t* const to = packed + (p * in.words + v) * K + rows.column(k, q, 0);
-        *reinterpret_cast<uint32_t*>(to) = both[p];
+        if (p >= in.pieces) continue;
+        uint16_t* const piece = packed + p * packed_rows(in.words) * K;
+        *reinterpret_cast<uint32_t*>(piece + packed_place(v, rows.column(k, q, 0), K)) = both[p];
       }
     }
   }

@@ -2,6 +2,7 @@
 // What the products on the tensor cores share: tiles of bfloat16 in shared memory, and numbers in
 // pieces.
 
+#include "bow_product.cuh"
 #include "ptx.cuh"
 
 namespace ntm_fast {
@@ -18,17 +19,22 @@ __device__ __forceinline__ uint16_t* place(uint16_t* tile, int row, int k) {
   return tile + row * K + ((k / 8 ^ (row & 7)) * 8);
 }
 
-// Rows first ... first + ROWS - 1 of each piece; zeros beyond n.
+// Where element k of a row stands in a piece of a packed matrix.
+__device__ __forceinline__ int64_t packed_place(int64_t row, int k, int padded_topics) {
+  return row / 8 * 8 * padded_topics + k / 8 * 64 + row % 8 * 8 + k % 8;
+}
+
+// Rows first ... first + ROWS - 1 of each piece of a packed matrix; first is a multiple of 8.
 template <int K, int PIECES, int ROWS, int THREADS>
 __device__ __forceinline__ void copy_rows(const uint16_t* from, int64_t n, int64_t first,
                                           uint16_t* to) {
-  constexpr int chunks = K / 8;
+  constexpr int chunks = ROWS * K / 8;  // of 8 elements, in the order of the packed matrix
 #pragma unroll
-  for (int i = threadIdx.x; i < PIECES * ROWS * chunks; i += THREADS) {
-    const int piece = i / (ROWS * chunks), row = i / chunks % ROWS, k = i % chunks * 8;
-    const bool inside = first + row < n;
-    const uint16_t* const source = from + (piece * n + first + row) * K + k;
-    cuda::cp_async_16(place<K>(to + piece * ROWS * K, row, k), inside ? source : from, inside);
+  for (int i = threadIdx.x; i < PIECES * chunks; i += THREADS) {
+    const int piece = i / chunks, chunk = i % chunks;
+    const int row = chunk / K * 8 + chunk % 8, k = chunk % K / 8 * 8;
+    const uint16_t* const source = from + (piece * packed_rows(n) + first) * K + chunk * 8;
+    cuda::cp_async_16(place<K>(to + piece * ROWS * K, row, k), source);
   }
 }
 

@@ -60,10 +60,10 @@ struct Common {
     words.inverse_std = memory.take<T>(in.words);
     words.offset = memory.take<T>(in.words);
     words.scaled = memory.take<T>(in.words * K, scales(in) && !in.pieces);
-    const int64_t row = in.pieces * packed_topics(K);
-    packed_hidden = memory.take<uint16_t>(in.documents * row, in.pieces);
-    packed_words = memory.take<uint16_t>(in.words * row, in.pieces);
-    packed_matrix = memory.take<uint16_t>(K * 2 * packed_topics(K), in.pieces && batch);
+    const int64_t row = in.pieces * packed_topics(K), matrix = 2 * packed_topics(K);
+    packed_hidden = memory.take<uint16_t>(packed_rows(in.documents) * row, in.pieces);
+    packed_words = memory.take<uint16_t>(packed_rows(in.words) * row, in.pieces);
+    packed_matrix = memory.take<uint16_t>(packed_rows(K) * matrix, in.pieces && batch);
   }
   const T* hidden() const { return in.batch_statistics ? centered : in.hidden; }
   const T* scaled() const { return words.scaled ? words.scaled : in.weight; }

@@ -68,8 +68,18 @@ struct Lane {
 };
 using Collective = void (*)(Lane* lanes, unsigned mask);
 
+// A product by a warpgroup (ptx_sm90a.h): d += a b, with a in registers or by its descriptor.
+struct Product {
+  float* d;
+  const uint32_t* registers;
+  uint64_t a, b;
+  int tiles;
+  bool committed;
+  std::vector<float> before;
+};
+
 struct Thread {
-  enum State { ready, at_barrier, at_collective, ended };
+  enum State { ready, at_barrier, at_collective, at_condition, ended };
   ucontext_t entry;
   void* place[5];  // of __builtin_setjmp, which takes no time
   bool prepared = false, started = false;
@@ -80,6 +90,10 @@ struct Thread {
   Lane lane{};
   bool predicate = false;
   std::vector<std::vector<Copy>> copies{1};  // asynchronous, by group
+  std::function<bool()> condition;
+  std::vector<Product> products;
+  bool fenced = false;
+  long n_products = 0;
 };
 
 constexpr size_t stack_bytes = 256 << 10;
@@ -88,12 +102,16 @@ constexpr int max_threads = 1024;
 inline Thread* threads = nullptr;
 inline char* stacks = nullptr;
 inline int current = 0, n_threads = 0;
+// 99 KiB are those of the least of these GPUs.
+inline const size_t most_shared =
+    (getenv("CUDA_EMULATION_SHARED_KIB") ? atoi(getenv("CUDA_EMULATION_SHARED_KIB")) : 99) * 1024;
 inline int order = getenv("CUDA_EMULATION_ORDER") ? atoi(getenv("CUDA_EMULATION_ORDER")) : 0;
 inline void* scheduler[5];
 inline jmp_buf launcher;
 inline std::function<void()> body;
 inline std::string message;
 inline unsigned char* dynamic_shared_memory = nullptr;
+inline std::vector<std::function<void()>> bulk_copies;  // that are under way
 
 [[noreturn]] inline void fail(const std::string& what) {
   message = what + " (thread " + std::to_string(current) + " of block " +
@@ -174,7 +192,19 @@ inline void poison_shared() {
   if (begin) memset(begin, 0xff, size);
 }
 
-// Completes the collectives and, if there are none, the barrier that threads wait for.
+// 0: first to last; 1: last to first; more: mixed up
+inline int64_t ordered(int64_t i, int64_t n) {
+  if (order == 0) return i;
+  if (order == 1) return n - 1 - i;
+  int64_t step = 7919 + 2 * order;
+  while (n % step == 0 || step % 2 == 0 || step % 3 == 0 || step % 5 == 0) ++step;
+  int64_t a = step, b = n;
+  while (b) std::swap(a %= b, b);
+  return a == 1 ? i * step % n : n - 1 - i;
+}
+
+// Completes the collectives; if there are none, the barrier that threads wait for; if not all wait
+// there, one of the bulk copies under way.
 inline void release() {
   bool released = false;
   for (int first = 0; first < n_threads; first += warpSize) {
@@ -216,10 +246,19 @@ inline void release() {
     if (!same && where.empty()) {
       current = i;
       where = "threads wait at different places: line " + std::to_string(thread.line) +
-              (thread.state == Thread::at_collective ? " (warp)" : "") +
+              (thread.state == Thread::at_collective  ? " (warp)"
+               : thread.state == Thread::at_condition ? " (condition)"
+                                                      : "") +
               (line ? ", line " + std::to_string(line) : "");
     }
     line = thread.line;
+  }
+  if (!where.empty() && !bulk_copies.empty()) {
+    const auto copy = bulk_copies.begin() + ordered(0, int64_t(bulk_copies.size()));
+    const auto complete = *copy;
+    bulk_copies.erase(copy);
+    complete();
+    return;
   }
   if (!where.empty()) fail(where);
   for (int i = 0; i < n_threads; ++i) any |= threads[i].predicate;
@@ -227,17 +266,6 @@ inline void release() {
     if (threads[i].state == Thread::at_barrier) threads[i].state = Thread::ready;
     threads[i].predicate = any;
   }
-}
-
-// 0: first to last; 1: last to first; more: mixed up
-inline int64_t ordered(int64_t i, int64_t n) {
-  if (order == 0) return i;
-  if (order == 1) return n - 1 - i;
-  int64_t step = 7919 + 2 * order;
-  while (n % step == 0 || step % 2 == 0 || step % 3 == 0 || step % 5 == 0) ++step;
-  int64_t a = step, b = n;
-  while (b) std::swap(a %= b, b);
-  return a == 1 ? i * step % n : n - 1 - i;
 }
 
 inline void run_block(size_t shared) {
@@ -249,11 +277,18 @@ inline void run_block(size_t shared) {
   for (int i = 0; i < n_threads; ++i) {
     threads[i].state = Thread::ready;
     threads[i].copies.assign(1, {});
+    threads[i].products.clear();
+    threads[i].fenced = false;
+    threads[i].n_products = 0;
   }
+  bulk_copies.clear();
   for (;;) {
     bool progress = false, left = false;
     for (int n = 0; n < n_threads; ++n) {
       const int i = int(ordered(n, n_threads));
+      if (threads[i].state == Thread::at_condition && threads[i].condition()) {
+        threads[i].state = Thread::ready;
+      }
       if (threads[i].state == Thread::ready) {
         resume(i);
         progress = true;
@@ -262,6 +297,14 @@ inline void run_block(size_t shared) {
     }
     if (!left) break;
     if (!progress) release();
+  }
+  if (!bulk_copies.empty()) fail("the block has ended before a bulk copy");
+  for (int i = 0; i < n_threads; ++i) {
+    current = i;
+    if (!threads[i].products.empty()) fail("a thread has ended before its products");
+    if (threads[i].n_products != threads[i / 128 * 128].n_products) {
+      fail("a warp lacks a product of its warpgroup");
+    }
   }
   const unsigned char* const end = memory.data() + memory.size();
   for (const unsigned char* p = memory.data(); p < end; ++p) {
@@ -278,8 +321,8 @@ inline int run_grid(dim3 grid, dim3 block, size_t shared) {
   message.clear();
   const bool possible = n_threads > 0 && n_threads <= max_threads && grid.x > 0 && grid.y > 0 &&
                         grid.z > 0 && grid.y < 65536 && grid.z < 65536 && grid.x < 1u << 31 &&
-                        shared <= 99 << 10;  // of the least of these GPUs
-  if (!possible) return 9;                   // cudaErrorInvalidConfiguration
+                        shared <= most_shared;
+  if (!possible) return 9;  // cudaErrorInvalidConfiguration
   prepare_fibers();
   if (_setjmp(launcher)) {
     for (int i = 0; i < n_threads; ++i) threads[i].prepared = threads[i].started = false;
@@ -313,6 +356,14 @@ inline void collective(unsigned mask, int line, Collective run, const void* in, 
   wait();
 }
 
+// Waits until condition(), which changes nothing, is true.
+inline void wait_until(std::function<bool()> condition, int line) {
+  threads[current].condition = std::move(condition);
+  threads[current].line = line;
+  threads[current].state = Thread::at_condition;
+  wait();
+}
+
 inline void barrier(int line) {
   threads[current].line = line;
   threads[current].state = Thread::at_barrier;
@@ -333,3 +384,4 @@ inline __attribute__((used, visibility("default"))) void emulation_set_order(int
 
 #include "intrinsics.h"
 #include "ptx.h"
+#include "ptx_sm90a.h"

@@ -2,6 +2,7 @@
 
 #include "cuda/launch.cuh"
 #include "cuda/ptx.cuh"
+#include "cuda/ptx_sm90a.cuh"
 
 namespace {
 
@@ -101,7 +102,51 @@ __global__ void doubles(double* c, const double* a, const double* b) {
   for (int i = 0; i < 2; ++i) c[g * 8 + 2 * m + i] = d[i];
 }
 
+enum Mistake { none, no_wait_for_copies, no_fence, no_wait_for_products, no_copies };
+
+// c [64, 64] = a [64, 16] b, both in core matrices; b as [64, 16] or, with a from registers, [16,
+// 64]
+__global__ void warpgroup(float* c, const uint16_t* a, const uint16_t* b, int registers,
+                          int mistake) {
+  uint16_t *const left = dynamic_shared<uint16_t>(), *const right = left + 64 * 16;
+  auto* const barrier = reinterpret_cast<uint64_t*>(right + 64 * 16);
+  if (threadIdx.x == 0) {
+    mbarrier_init(barrier, 1);
+    mbarrier_init_fence();
+  }
+  __syncthreads();
+  if (threadIdx.x == 0 && mistake != no_copies) {
+    mbarrier_arrive_expecting(barrier, 4 * 64 * 16);
+    bulk_copy(left, a, 2 * 64 * 16, barrier);
+    bulk_copy(right, b, 2 * 64 * 16, barrier);
+  }
+  if (mistake != no_wait_for_copies) mbarrier_wait(barrier, 0);
+  const int lane = threadIdx.x % 32, row = threadIdx.x / 32 * 16 + lane / 4, m = lane % 4;
+  uint32_t own[4];
+  for (int q = 0; q < 4; ++q) {  // rows row and row + 8, 2 m and the next of 8 columns
+    const uint16_t* const core = left + ((row + q % 2 * 8) / 8 * 2 + q / 2) * 64 + row % 8 * 8;
+    memcpy(own + q, core + 2 * m, 4);
+  }
+  float d[8][4] = {};
+  if (mistake != no_fence) wgmma_fence(d);
+  if (registers) wgmma_bf16_rows<0>(d, own, matrix_descriptor(right, 8 * 128, 128));
+  else wgmma_bf16(d, matrix_descriptor(left, 128, 256), matrix_descriptor(right, 128, 256));
+  wgmma_commit();
+  if (mistake != no_wait_for_products) wgmma_wait(d);
+  for (int i = 0; i < 32; ++i) {
+    c[(row + i / 2 % 2 * 8) * 64 + i / 4 * 8 + 2 * m + i % 2] = d[i / 4][i % 4];
+  }
+  if (mistake == no_wait_for_copies) mbarrier_wait(barrier, 0);
+  if (mistake == no_wait_for_products) wgmma_wait(d);
+}
+
 }  // namespace
+
+extern "C" __attribute__((visibility("default"))) int run_warpgroup(float* c, const uint16_t* a,
+                                                                    const uint16_t* b,
+                                                                    int registers, int mistake) {
+  return launch(warpgroup, 1, 128, 4 * 64 * 16 + 8, nullptr, c, a, b, registers, mistake);
+}
 
 #define CHECK(kernel, shared)                                                      \
   extern "C" __attribute__((visibility("default"))) int run_##kernel(float* out) { \

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -26,17 +27,18 @@ SKIPPED = ["contracts", "compile", "double_backward", "moments", "identities", "
 SKIPPED += ["law", "bias_falls", "independent", "noise_is_normal"]
 
 
-@pytest.mark.parametrize("group", [*GROUPS, "rest"])
-def test_ops(group: str) -> None:
-    members = GROUPS.get(group, REST)
+# Tests of the instructions of sm_90a, which have to be asked for.
+WGMMA = {"NTM_FAST_WGMMA": "1", "CUDA_EMULATION_SHARED_KIB": "227"}
+
+
+def library_of(group: str) -> Path:
     sources = [CSRC / "device_errors_cuda.cpp", *(CSRC / "cuda" / name for name in SHARED)]
-    files = []
-    for kernel in sorted(set(map(kernel_of, members))):
+    for kernel in sorted(set(map(kernel_of, GROUPS.get(group, REST)))):
         sources += [CSRC / f"{kernel}_cuda.cpp", *sorted((CSRC / "cuda").glob(f"{kernel}*.cu"))]
-    for op in members:
-        files += sorted(ROOT.glob(f"tests/ops/test_{op}.py"))
-        files += sorted(ROOT.glob(f"tests/ops/test_{op}_*.py"))
-    library = build(group, sources)
+    return build(group, sources)
+
+
+def run_tests(library: Path, files: list[Path], **environment: str) -> None:
     tests = [*map(str, files), "--hypothesis-profile=few"]
     tests += ["-k", " and ".join(f"not {name}" for name in SKIPPED)]
     done = subprocess.run(
@@ -46,6 +48,7 @@ def test_ops(group: str) -> None:
             **sanitizer_environment(),
             "NTM_FAST_EMULATED_KERNELS": str(library),
             "CUDA_EMULATION_ORDER": "2",  # mixed up
+            **environment,
         },
         cwd=ROOT,
         capture_output=True,
@@ -53,3 +56,17 @@ def test_ops(group: str) -> None:
     )
     assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-3000:]
     assert " passed" in done.stdout
+
+
+@pytest.mark.parametrize("group", [*GROUPS, "rest"])
+def test_ops(group: str) -> None:
+    files = []
+    for op in GROUPS.get(group, REST):
+        files += sorted(ROOT.glob(f"tests/ops/test_{op}.py"))
+        files += sorted(ROOT.glob(f"tests/ops/test_{op}_*.py"))
+    run_tests(library_of(group), files)
+
+
+def test_products_by_wgmma() -> None:
+    files = [ROOT / "tests/ops/test_bow_product_log_likelihood_precision.py"]
+    run_tests(library_of("product"), files, **WGMMA)

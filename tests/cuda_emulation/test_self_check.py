@@ -93,3 +93,43 @@ def test_double_matrix_product(library: ctypes.CDLL) -> None:
     c = np.zeros((8, 8))
     assert library.product_f64(pointer(c), pointer(a), pointer(b)) == 0
     np.testing.assert_allclose(c, a @ b, rtol=1e-14, atol=1e-15)
+
+
+def core_matrices(x: np.ndarray) -> np.ndarray:
+    """Whole numbers as bfloat16, in core matrices of 8 x 8 one after the other, row by row."""
+    bits = (x.astype(np.float32).view(np.uint32) >> 16).astype(np.uint16)
+    return np.ascontiguousarray(
+        bits.reshape(x.shape[0] // 8, 8, x.shape[1] // 8, 8).swapaxes(1, 2)
+    ).ravel()
+
+
+MISTAKES = {
+    0: None,
+    1: "NaN",
+    2: "wgmma: no fence since registers may have been written",
+    3: "NaN",
+    4: "threads wait at different places",
+}
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+@pytest.mark.parametrize("registers", [0, 1])
+def test_products_by_warpgroups(library: ctypes.CDLL, registers: int, mistake: int) -> None:
+    random = np.random.default_rng(0)
+    a, b = random.integers(-8, 9, (64, 16)), random.integers(-8, 9, (16, 64))
+    packed = core_matrices(a), core_matrices(b if registers else b.T)
+    c = np.zeros((64, 64), np.float32)
+    for order in range(4):
+        library.emulation_set_order(order)
+        failed = library.run_warpgroup(pointer(c), *map(pointer, packed), registers, mistake)
+        message = library.emulation_message().decode()
+        expected = MISTAKES[mistake]
+        if expected is None:
+            assert message == ""
+            assert (c == a @ b).all()
+        elif expected == "NaN":
+            assert not failed
+            assert np.isnan(c).any()
+        else:
+            assert expected in message
+    library.emulation_set_order(0)

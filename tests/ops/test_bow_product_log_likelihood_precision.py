@@ -10,7 +10,8 @@ from ntm_fast import ops, reference
 from tests.ops import checks
 from tests.ops.test_bow_product_log_likelihood import MODES, call, fixed_batch, problem
 
-SHAPES = [(70, 300, 33), (40, 90, 70), (130, 61, 16), (9, 70, 200)]  # documents, words, topics
+# documents, words, topics; the last two have many tiles of words, and of documents
+SHAPES = [(70, 300, 33), (40, 90, 70), (130, 61, 16), (9, 70, 200), (20, 1400, 64), (650, 40, 90)]
 SPREAD = 0.5  # with larger logits a few words make the error, and either may round the lucky way
 
 
