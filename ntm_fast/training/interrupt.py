@@ -11,7 +11,8 @@ from typing import Any
 class Interrupt:
     """While open, the first SIGINT sets `requested`; a second one raises KeyboardInterrupt.
 
-    Outside the main thread, where Python delivers no signals, it does nothing.
+    Outside the main thread, where Python delivers no signals, it does nothing; nor where a
+    program that Python is a part of handles SIGINT, whose handler could not be put back.
     """
 
     def __init__(self) -> None:
@@ -20,7 +21,8 @@ class Interrupt:
         self._active = False
 
     def __enter__(self) -> Interrupt:
-        if threading.current_thread() is threading.main_thread():
+        ours = signal.getsignal(signal.SIGINT) is not None
+        if ours and threading.current_thread() is threading.main_thread():
             self._before = signal.signal(signal.SIGINT, self._handle)
             self._active = True
         return self

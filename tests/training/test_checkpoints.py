@@ -151,3 +151,9 @@ def test_a_full_disk_leaves_the_last_checkpoint(
         run.fit(CORPUS, epochs=2)
     assert file.read_bytes() == good
     assert os.listdir(tmp_path) == [file.name]
+
+
+def test_a_host_programs_handler_of_ctrl_c_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("signal.getsignal", lambda number: None)
+    monkeypatch.setattr("signal.signal", lambda *args: pytest.fail("it could not be put back"))
+    assert len(trainer(epochs=1).fit(CORPUS)) == 1
