@@ -120,6 +120,7 @@ class Trainer:
         with (
             Bar(end, steps, enabled=self.progress, heading=f"on {feed.place}") as bar,
             Interrupt() as interrupt,
+            torch.enable_grad(),
             matmul_precision(self.settings.precision),
             phases(self.model, self.settings) as self._enter,
             Deferral(self.model, self.optimiser, self.settings, corpus) as self._deferral,

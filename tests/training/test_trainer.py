@@ -106,6 +106,15 @@ def test_epochs_that_end_a_cycle_are_compared(cycle: int) -> None:
     assert run.state.best_epoch == best + 1
 
 
+def test_a_caller_that_wants_no_gradients_can_train() -> None:
+    runs = [trainer(epochs=1), trainer(epochs=1)]
+    runs[0].fit(CORPUS)
+    with torch.no_grad():
+        runs[1].fit(CORPUS)
+        assert not torch.is_grad_enabled()
+    assert_equal(*(weights(run) for run in runs))
+
+
 def test_a_callback_can_stop() -> None:
     run = trainer()
     run.callback = lambda epoch: epoch.epoch == 2
