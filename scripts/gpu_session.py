@@ -51,6 +51,7 @@ BENCHMARKS = {
 PRECISION_TESTS = "tests/ops/test_bow_product_log_likelihood_precision.py"
 # Asks for kernels that have run in the emulator alone; their benchmark is the last.
 WGMMA = (("NTM_FAST_WGMMA", "1"),)
+Environment = tuple[tuple[str, str], ...]
 TOOLS = ("memcheck", "racecheck", "initcheck")
 
 
@@ -63,7 +64,7 @@ class Phase:
     seconds: float
     log: str
     needs: str = ""  # a program without which it is left out
-    environment: tuple[tuple[str, str], ...] = ()
+    environment: Environment = ()
 
 
 @dataclass(frozen=True)
@@ -80,7 +81,8 @@ def phases(device: str, out: Path) -> list[Phase]:
     """All phases in the order to run."""
     cuda = device == "cuda"
     build = [PYTHON, "setup.py", "--quiet", "build_ext", "--inplace"]
-    tests = [PYTHON, "-m", "pytest", "-q", "-p", "no:cacheprovider"]
+    plain = [PYTHON, "-m", "pytest", "-q", "-p", "no:cacheprovider"]
+    tests = [*plain]
     if find_spec("xdist"):
         tests += ["-n", str(min(8, os.cpu_count() or 1))]
     if find_spec("pytest_timeout"):  # what hangs takes its own process along and no other
@@ -97,15 +99,17 @@ def phases(device: str, out: Path) -> list[Phase]:
     ]
     # Blocks of torch's allocator would hide accesses past a tensor's end.
     bare = (("PYTORCH_NO_CUDA_MEMORY_CACHING", "1"),)
-    for tool in TOOLS:
+
+    def sanitized(name: str, tool: str, environment: Environment) -> Phase:
         command = ["compute-sanitizer", "--tool", tool, "--error-exitcode", "1", *every]
-        found.append(
-            Phase(tool, command, 150, "sanitizer.log", "compute-sanitizer", environment=bare)
-        )
+        needs = "compute-sanitizer"
+        return Phase(name, command, 150, "sanitizer.log", needs, environment=environment)
+
+    found += [sanitized(tool, tool, bare) for tool in TOOLS]
     if cuda:
-        files = [PRECISION_TESTS, "-m", "cuda", "--maxfail", "3"]
-        command = [PYTHON, "-m", "pytest", "-q", "-p", "no:cacheprovider", *files]
+        command = [*plain, PRECISION_TESTS, "-m", "cuda", "--maxfail", "3"]
         found.append(Phase("wgmma check", command, 120, "tests.log", environment=WGMMA))
+        found.append(sanitized("wgmma sanitized", "memcheck", bare + WGMMA))
     rows = ["--output", str(out / "rows.jsonl"), "--device", device, "--quick"]
     for name, (seconds, names) in BENCHMARKS.items() if cuda else [("kl", (120, ["kl_normal"]))]:
         command = [PYTHON, "-m", "benchmarks", *names, *rows]
