@@ -8,17 +8,21 @@
 
 NTM_FAST_ISA_BEGIN
 
-// A piece of elements, of a row or of the sums of rows.
+// A piece of elements, of a row or of the sums of rows. A full piece of a row is read in place.
 template <class Kl, class T, class Stored>
 struct KlPiece {
   using Real = KlReal<Kl, T>;
   static constexpr int arguments = arguments_of<Kl>;
-  Stored x[arguments][piece];
+  const Stored* x[arguments];
+  Stored own[arguments][piece];
 
   // Elements k, k + 1, ... of a row.
   NTM_FAST_INLINE void load(const Rows<T> (&from)[arguments], int64_t row, int64_t k, int count) {
     for (int j = 0; j < arguments; ++j) {
-      load_piece(x[j], from[j].data + row * from[j].stride + k, count);
+      x[j] = from[j].data + row * from[j].stride + k;
+      if (count == piece) continue;
+      load_piece(own[j], x[j], count);
+      x[j] = own[j];
     }
   }
 
@@ -27,8 +31,9 @@ struct KlPiece {
                                  int64_t topics) {
     for (int j = 0; j < arguments; ++j) {
       for (int r = 0; r < piece; ++r) {
-        x[j][r] = r < rows ? sum(from[j].data + (first + r) * from[j].stride, topics) : 1.;
+        own[j][r] = r < rows ? sum(from[j].data + (first + r) * from[j].stride, topics) : 1.;
       }
+      x[j] = own[j];
     }
   }
 
