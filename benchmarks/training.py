@@ -36,6 +36,7 @@ VARIANTS: dict[str, list[tuple[str, str, dict[str, Any]]]] = {
         ("ProdLDA", f"{OURS}, bfloat16", {"precision": "medium"}),
         ("NVLDA", f"{OURS}, encoder 1x100", {"hidden": (100,)}),
         ("NVLDA", f"{OURS}, plain Adam", {"optimiser": "adam"}),
+        ("LDAVAE", OURS, {}),
         ("LDAVAE", f"{OURS}, bare", BARE),
     ],
 }
