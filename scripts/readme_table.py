@@ -103,7 +103,12 @@ def mebibytes(row: Row) -> str:
 
 
 def training(rows: list[Row], short: bool) -> list[Cells]:
-    """One line a model, corpus and number of threads; in short those timed in turns with others."""
+    """One line a model, corpus and number of threads; in short those in turns on all threads."""
+    found = [row for row in rows if row["op"].endswith(" training")]
+    if short:
+        found = [row for row in found if {"ratio", "speedup"} & row.keys()]
+        most = max((row["threads"] for row in found), default=0)
+        found = [row for row in found if row["threads"] == most]
     return [
         {
             "training": f"{row['op'].removesuffix(' training')}, {row['subject']}",
@@ -113,8 +118,7 @@ def training(rows: list[Row], short: bool) -> list[Cells]:
             "plain dense ProdLDA's": f"{row['speedup']:.1f} x" if "speedup" in row else "",
             "peak memory": mebibytes(row),
         }
-        for row in rows
-        if row["op"].endswith(" training") and (not short or {"ratio", "speedup"} & row.keys())
+        for row in found
     ]
 
 
