@@ -262,9 +262,9 @@ class TopicEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
     def top_words(self, n: int = 10, *, relevance: float = metrics.RELEVANCE) -> list[list[str]]:
         """The n words that stand for each topic, best first.
 
-        Ranked by :func:`ntm_fast.metrics.relevance_of_words` of the topics, a mixture's with their
-        background: a word that is likely in all topics stands for none. `relevance=1` ranks by
-        `components_` alone.
+        Ranked by :func:`ntm_fast.metrics.relevance_of_words` of the topics with their background:
+        a word that is likely in all topics stands for none. `relevance=1` ranks by `components_`
+        alone.
         """
         ids = self.top_word_ids(n, relevance=relevance)
         return [[self.vocabulary_[word] for word in topic] for topic in ids]

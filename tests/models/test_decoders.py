@@ -104,5 +104,12 @@ def test_topics_with_their_background_are_what_documents_mix() -> None:
     topics = mixture.topics_with_background()
     torch.testing.assert_close(topics, mixture.word_probabilities(corners))
     assert not torch.allclose(topics, mixture.topic_weights())
+
+
+def test_a_products_background_is_its_shift() -> None:
+    plain = make("product", background=False).eval()
+    torch.testing.assert_close(plain.topics_with_background(), plain.topic_weights())
     product = make("product").eval()
-    torch.testing.assert_close(product.topics_with_background(), product.topic_weights())
+    ratio = product.topics_with_background() / product.topic_weights()
+    expected = product.shift.exp().expand_as(ratio)
+    torch.testing.assert_close(ratio / ratio[:, :1], expected / expected[:, :1])

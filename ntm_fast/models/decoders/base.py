@@ -56,8 +56,7 @@ class Decoder(OpsModule):
         """Each topic as a distribution over words [K, V], without what all topics share."""
 
     def topics_with_background(self) -> Tensor:
-        """Topics [K, V] to set against each other by relevance: with what all share, if that is
-        part of each topic and not of the document as a whole."""
+        """Topics [K, V] to set against each other by relevance: with what all of them share."""
         return self.topic_weights()
 
 

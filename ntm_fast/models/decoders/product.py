@@ -90,6 +90,15 @@ class Product(Decoder):
         """
         return torch.softmax(self.own_logits().T, dim=1)
 
+    def topics_with_background(self) -> Tensor:
+        """softmax_v of t_k + shift: `topic_weights` times the background, normalised.
+
+        Without it a word's weight says nothing of how frequent it is, and at a large vocabulary
+        rare words come out on top.
+        """
+        own = self.own_logits()
+        return torch.softmax((own if self.shift is None else own + self.shift[:, None]).T, dim=1)
+
     def own_logits(self, matrix: Tensor | None = None) -> Tensor:
         """The t_k of `topic_weights`, word-major [V, K]."""
         weight = self.topic_matrix() if matrix is None else matrix
