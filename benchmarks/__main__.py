@@ -7,16 +7,10 @@ measured on the GPU, peers and floors included. The exit code is 1 if a check fa
 
 from __future__ import annotations
 
-import os
-
-# Threads that wait must not spin: on busy machines that doubles what torch's CPU time seems to be.
-# Set before torch, and with it OpenMP, is loaded.
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-os.environ.setdefault("GOMP_SPINCOUNT", "0")
-
 import argparse
 import importlib
 import json
+import os
 import sys
 import time
 import traceback
