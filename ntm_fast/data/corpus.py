@@ -221,6 +221,12 @@ class Corpus:
         end = int(csr.indptr[-1])  # scipy allows spare room behind the last row
         return cls(csr.indptr, csr.indices[:end], csr.data[:end], checked, labels, document_ids)  # type: ignore[arg-type]
 
+    @classmethod
+    def of_empty_documents(cls, n_documents: int, vocabulary: tuple[str, ...]) -> Corpus:
+        """Documents [D] without one word of the vocabulary: they can be transformed."""
+        nothing = np.zeros(0, np.int32), np.zeros(0, np.float32)
+        return cls._trusted(np.zeros(n_documents + 1, np.int64), *nothing, vocabulary)
+
     def to_scipy(self) -> sp.csr_array:
         """The counts as a scipy csr_array, float32 [D, V], read-only and sharing memory."""
         matrix = sp.csr_array(

@@ -116,13 +116,19 @@ class TopicEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         *,
         vocabulary: Sequence[str] | Mapping[str, int] | None = None,
     ) -> E:
-        """One pass over documents, without validation; continues a fitted model."""
+        """One pass over documents, without validation.
+
+        A fitted model is continued: schedules, `history_` and `n_epochs_` go on where they were.
+        """
         fitted = hasattr(self, "model_")
         corpus = self._corpus(X, vocabulary, reset=not fitted)
         if not hasattr(self, "_trainer"):
             seed = self._seed()
             model = self.model_ if fitted else self._new_model(corpus, self._settings(), seed)
             self._trainer = self._new_trainer(model, self._settings(), seed, None)
+            if fitted:
+                self._trainer.history = list(self.history_)
+                self._trainer.state.epoch = self.n_epochs_
         self._trainer.fit(corpus, epochs=self._trainer.state.epoch + 1)
         return self._finish(self._trainer)
 
@@ -201,6 +207,13 @@ class TopicEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
             else:
                 self._check_vocabulary(corpus)
             return corpus
+        if isinstance(X, (str, os.PathLike)) or (
+            isinstance(X, (list, tuple)) and len(X) and isinstance(X[0], str)
+        ):
+            raise TypeError(
+                "X holds text; expected counts [D, V], as a CountVectorizer makes of texts, or a"
+                " Corpus, as ntm_fast.data.read makes of a file"
+            )
         X = validate_data(
             self,
             X,
@@ -214,6 +227,8 @@ class TopicEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
             corpus = Corpus.from_scipy(X, names)
             self.vocabulary_ = corpus.vocabulary
             return corpus
+        if not X.sum():  # texts in which no word is known
+            return Corpus.of_empty_documents(X.shape[0], self.vocabulary_)
         return Corpus.from_scipy(X, self.vocabulary_)
 
     def _check_vocabulary(self, corpus: Corpus) -> None:
@@ -235,7 +250,10 @@ class TopicEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
     # -- use ------------------------------------------------------------------------------------
 
     def transform(self, X: Any) -> NDArray[Any]:
-        """Topic proportions θ [D, K]: the posterior's mean, rows sum to 1."""
+        """Topic proportions θ [D, K]: the posterior's mean, rows sum to 1.
+
+        A document without one known word has the proportions that the model expects of none.
+        """
         check_is_fitted(self, "model_")
         theta = self.model_.topic_proportions(self._corpus(X)).cpu().numpy()
         dtype = getattr(X, "dtype", None)

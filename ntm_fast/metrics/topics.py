@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -87,9 +88,11 @@ def relevance_of_words(components: npt.ArrayLike, weight: float) -> npt.NDArray[
 
     Raises
     ------
-    ValueError
-        If weight is out of range or components holds a negative number.
+    ValueError, TypeError
+        If weight is out of range or no number, or components holds a negative number.
     """
+    if isinstance(weight, bool) or not isinstance(weight, Real):
+        raise TypeError(f"relevance is {weight!r}; expected a number")
     if not 0 <= weight <= 1:
         raise ValueError(f"relevance is {weight!r}; expected a number >= 0 and <= 1")
     beta = as_array("components", components).astype(np.float64)

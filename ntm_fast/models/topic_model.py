@@ -241,6 +241,8 @@ class TopicModel(nn.Module):
                 f"corpus has a vocabulary of {corpus.n_words} words; expected {self.n_words}, "
                 "as in training"
             )
+        if not len(corpus):
+            raise ValueError("corpus has no documents; expected at least one")
         with evaluating(self):
             chunks = in_chunks(corpus, self.device, self.decoder.ops)
             parts = [value(batch, rows) for batch, rows in chunks]

@@ -72,7 +72,8 @@ def load(trainer: Trainer, path: Path) -> None:
     try:
         trainer.model.load_state_dict(weights)
     except RuntimeError as error:
-        raise ValueError(f"{path} is of another model: {error}") from None
+        reason = " ".join(str(error).split())
+        raise ValueError(f"{path} is of another model or vocabulary: {reason}") from None
     trainer.best_weights = _part(tensors, "best.") or None
     state: dict[int, dict[str, Tensor]] = {}
     for name, value in _part(tensors, "optimiser.").items():

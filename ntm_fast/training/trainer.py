@@ -71,6 +71,8 @@ class Trainer:
         reason = why_not(settings, model.settings.posterior) if settings.cuda_graphs else None
         if reason is not None:
             raise ValueError(f"cuda_graphs is True, but {reason}; expected False")
+        if callback is not None and not callable(callback):
+            raise TypeError(f"callback is {callback!r}; expected a function or None")
         self.model, self.settings = model, settings
         self.progress, self.callback = progress, callback
         self.checkpoint = None if checkpoint is None else Path(checkpoint)
@@ -116,6 +118,8 @@ class Trainer:
         self._replays = self._replayed(feed)
         logger.info("training on %s", feed.place)
         rows = torch.from_numpy(np.flatnonzero(np.diff(corpus.indptr)))  # not the empty documents
+        if not rows.numel():
+            raise ValueError(f"corpus has {len(corpus)} documents, every one empty; expected words")
         steps = -(-rows.numel() // self.settings.batch_size)
         with (
             Bar(end, steps, enabled=self.progress, heading=f"on {feed.place}") as bar,

@@ -1,3 +1,4 @@
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -54,8 +55,23 @@ def test_no_gpu_is_told() -> None:
 def test_bad_counts_are_refused(counts: Any, message: str, fitted: ProdLDA) -> None:
     with np.errstate(invalid="ignore"), pytest.raises(ValueError, match=message):
         ProdLDA(4, **QUICK).fit(counts)
-    with np.errstate(invalid="ignore"), pytest.raises(ValueError, match=message):
-        fitted.transform(counts)
+    if "empty" not in message:
+        with np.errstate(invalid="ignore"), pytest.raises(ValueError, match=message):
+            fitted.transform(counts)
+
+
+@pytest.mark.parametrize("text", ["reviews.txt", Path("reviews.txt"), ["a text", "another"]])
+def test_text_is_told_from_counts(text: Any, fitted: ProdLDA) -> None:
+    for use in (ProdLDA(4, **QUICK).fit, fitted.transform):
+        with pytest.raises(TypeError, match="X holds text; expected counts"):
+            use(text)
+
+
+def test_bad_arguments_are_named(fitted: ProdLDA) -> None:
+    with pytest.raises(TypeError, match="callback is 3; expected a function or None"):
+        ProdLDA(4, **QUICK).fit(X, callback=3)  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="relevance is 'much'; expected a number"):
+        fitted.top_words(3, relevance="much")  # type: ignore[arg-type]
 
 
 def test_another_vocabulary_is_refused(fitted: ProdLDA) -> None:
@@ -80,3 +96,12 @@ def test_empty_documents_among_others(fitted: ProdLDA) -> None:
     theta = fitted.transform(holes)
     assert np.isfinite(theta).all()
     np.testing.assert_allclose(theta[[0, 1, 3, 4]], fitted.transform(X)[[0, 1, 3, 4]], atol=1e-6)
+    for none in (X[:2] * 0, np.zeros((2, 40))):
+        np.testing.assert_allclose(fitted.transform(none), theta[[2, 2]], atol=1e-6)
+    with pytest.raises(ValueError, match="corpus has no document to evaluate"):
+        fitted.perplexity(X[:2] * 0)
+    for corpus in (CORPUS[[]], Corpus.from_scipy(holes)[[2]]):
+        with pytest.raises(ValueError, match=r"corpus has \d documents, every one empty"):
+            ProdLDA(4, **QUICK).fit(corpus)
+    with pytest.raises(ValueError, match="corpus has no documents"):
+        fitted.transform(CORPUS[[]])

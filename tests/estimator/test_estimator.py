@@ -166,6 +166,18 @@ def test_partial_fit_learns_and_continues(tmp_path: Path) -> None:
     assert not np.array_equal(before, twin.components_)
     with pytest.raises(ValueError, match="40 features"):
         model.partial_fit(X[:, :30])
+    with pytest.raises(ValueError, match="corpus has 2 documents, every one empty"):
+        model.partial_fit(X[:2] * 0)
+
+
+def test_partial_fit_takes_up_the_schedules_of_fit(tmp_path: Path) -> None:
+    model = ProdLDA(4, options={"kl_schedule": "linear", "warm_up": 2}, **QUICK).fit(X)
+    model.save(tmp_path / "model")
+    for fitted in (model, ProdLDA.load(tmp_path / "model")):
+        fitted.partial_fit(X)
+        assert [epoch.epoch for epoch in fitted.history_] == [1, 2, 3]
+        assert fitted.history_[-1].kl_weight == 1
+        assert fitted.n_epochs_ == 3
 
 
 def test_scikit_learns_tools_work() -> None:
