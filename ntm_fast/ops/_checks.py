@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
+from torch._subclasses import FakeTensor
 
 
 def check_positive(op: str, **arguments: Tensor) -> None:
-    """ValueError naming the first element that is not positive and finite; none on CUDA.
+    """ValueError naming the first element that is not positive and finite; on the CPU alone.
 
-    There the answer would have to be waited for: such elements give NaN instead.
+    On CUDA the answer would have to be waited for: such elements give NaN instead.
     """
     for name, value in arguments.items():
-        if value.is_cuda or torch.compiler.is_compiling():
+        has_values = value.is_cpu and not isinstance(value, FakeTensor)
+        if not has_values or torch.compiler.is_compiling():
             continue
         bad = ~((value > 0) & value.isfinite())
         if bad.any():

@@ -19,15 +19,19 @@ def _chosen() -> int:
 _constant: Callable[[], int] = torch.compiler.assume_constant_result(_chosen)
 
 
+def autocasts(tensor: Tensor) -> bool:
+    """Whether ``torch.autocast`` is on for the tensor's device; the meta device has none."""
+    return not tensor.is_meta and torch.is_autocast_enabled(tensor.device.type)
+
+
 def matmul_precision(a: Tensor, b: Tensor) -> int:
     """0, 1 or 2: that of ``torch.get_float32_matmul_precision()``, or medium for bfloat16.
 
     bfloat16 it is if both operands are of that type, or under ``torch.autocast`` to it, as for
     torch's own ``a @ b``.
     """
-    device = a.device.type
     if a.dtype == b.dtype == torch.bfloat16:
         return 2
-    if torch.is_autocast_enabled(device) and torch.get_autocast_dtype(device) == torch.bfloat16:
+    if autocasts(a) and torch.get_autocast_dtype(a.device.type) == torch.bfloat16:
         return 2
     return _constant()

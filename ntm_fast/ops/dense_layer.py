@@ -8,6 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from ntm_fast.ops._precision import autocasts
 from ntm_fast.ops._registration import differentiable, once_differentiable, widen
 
 _op = torch.ops.ntm_fast.dense_layer.default
@@ -115,7 +116,7 @@ def dense_layer(
         raise ValueError(
             f"dense_layer: activation is {activation!r}, expected one of {', '.join(ACTIVATIONS)}"
         )
-    if weight is not None and torch.is_autocast_enabled(x.device.type):
+    if weight is not None and autocasts(x):
         x, weight = F.linear(x, weight), None
     w, b, s = (None if t is None else widen(t) for t in (weight, bias, shift))
     y, mean, var, _ = _call(widen(x), w, b, ACTIVATIONS.index(activation), batch_norm, s, eps)

@@ -6,7 +6,6 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.autograd.function import once_differentiable
 
 from ntm_fast.ops._checks import check_rows
 from ntm_fast.ops._registration import widen
@@ -16,8 +15,29 @@ from ntm_fast.ops.log_gamma_rsample import log_gamma_rsample
 _SUMS = 0x2545F4914F6CDD1D  # keeps the fresh sums apart from the draws
 
 
+class _Slope(torch.autograd.Function):
+    """`slope`, a function of x without a derivative of its own."""
+
+    generate_vmap_rule = True
+
+    @staticmethod
+    def forward(x: Tensor, slope: Tensor) -> Tensor:
+        return slope.view_as(slope)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Tensor, ...], output: Tensor) -> None:
+        pass
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:
+        raise RuntimeError(
+            "log_dirichlet_rao_blackwell's gradient has none of its own: double backward is not"
+            " supported"
+        )
+
+
 class _WithSlope(torch.autograd.Function):
-    """`value`, as a function of x whose derivative is `slope`; that has none of its own."""
+    """`value`, as a function of x whose derivative is `slope`."""
 
     @staticmethod
     def forward(x: Tensor, value: Tensor, slope: Tensor) -> Tensor:
@@ -25,12 +45,12 @@ class _WithSlope(torch.autograd.Function):
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Tensor, ...], output: Tensor) -> None:
-        ctx.save_for_backward(inputs[2])
+        ctx.save_for_backward(inputs[0], inputs[2])
 
     @staticmethod
-    @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, None]:
-        return grad * ctx.saved_tensors[0], None, None
+        x, slope = ctx.saved_tensors
+        return grad * _Slope.apply(x, slope), None, None  # type: ignore[no-untyped-call]
 
 
 def log_dirichlet_rao_blackwell(alpha: Tensor, seed: Tensor, draws: int = 4) -> Tensor:
