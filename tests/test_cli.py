@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -14,6 +15,7 @@ import numpy as np
 import pytest
 
 from ntm_fast.__main__ import main
+from ntm_fast.data import Corpus
 
 ROOT = Path(__file__).resolve().parents[1]
 COMMANDS = [
@@ -83,6 +85,21 @@ def test_corpus(text: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
     assert "60" in capsys.readouterr().out
     assert main(["corpus", str(text), "--output", str(out)]) == 2
     assert main(["corpus", str(text), "--output", str(out), "--overwrite"]) == 0
+
+
+def test_corpus_of_standard_input(text: Path, tmp_path: Path) -> None:
+    """It is counted without torch, and one line tells how it went on."""
+    code = "import sys; from ntm_fast.__main__ import main; from ntm_fast.cli import support\n"
+    code += "support.SECONDS_BETWEEN_LINES = 0\n"
+    code += "assert main(sys.argv[1:]) == 0; assert 'torch' not in sys.modules"
+    command = [sys.executable, "-c", code, "corpus", "-", "--output", str(tmp_path / "c")]
+    with text.open() as lines:
+        done = subprocess.run(command, cwd=ROOT, stdin=lines, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert re.fullmatch(r"60 documents read in \d+ s\n", done.stderr)
+    assert "saved to" in done.stdout
+    assert main(["corpus", str(text), "--output", str(tmp_path / "d"), "--workers", "1"]) == 0
+    assert Corpus.load(tmp_path / "c") == Corpus.load(tmp_path / "d")
 
 
 def test_topics(model: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -22,7 +22,7 @@ Source = Annotated[
     typer.Argument(
         help="A text file (one document a line), a folder of .txt files, .csv, .jsonl, .npz,"
         " docword.*, .feat, an OCTIS folder, a corpus saved by `ntm-fast corpus`,"
-        " or one of: docstrings, newsgroups."
+        " - for lines of standard input, or one of: docstrings, newsgroups."
     ),
 ]
 Column = Annotated[str | None, typer.Option(help="Column of a table that holds text.")]

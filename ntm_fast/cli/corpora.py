@@ -9,7 +9,13 @@ from typing import Annotated, Any
 import typer
 
 from ntm_fast.cli.app import AsJson, Column, Encoding, Source, command
-from ntm_fast.cli.support import document_frequency, given, read_source, read_stop_words
+from ntm_fast.cli.support import (
+    document_counter,
+    document_frequency,
+    given,
+    read_source,
+    read_stop_words,
+)
 from ntm_fast.report import facts_as_text
 
 
@@ -43,9 +49,16 @@ def corpus(
     label_column: Annotated[str | None, typer.Option(help="Column of labels.")] = None,
     id_column: Annotated[str | None, typer.Option(help="Column of document ids.")] = None,
     encoding: Encoding = None,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Processes that read text; one a core unless given.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Read a corpus, say what is in it, and save it for training."""
+    """Read a corpus, say what is in it, and save it for training.
+
+    With --output text is counted in bounded memory, however much there is of it. SOURCE - is
+    standard input: zcat *.gz | ntm-fast corpus - --output reviews
+    """
     options = given(
         vocabulary=vocabulary,
         min_df=document_frequency("--min-df", min_df),
@@ -60,7 +73,9 @@ def corpus(
     )
     if stop_words is not None:
         options["stop_words"] = read_stop_words(stop_words)
-    found = read_source(source, **options)
+    with document_counter() as progress:
+        work = {"n_jobs": workers, "progress": progress, "output": output, "overwrite": overwrite}
+        found = read_source(source, work, **options)
     lengths = found.document_lengths
     facts: dict[str, Any] = {
         "documents": found.n_documents,
@@ -73,6 +88,5 @@ def corpus(
         "labels": len(set(found.labels)) if found.labels is not None else None,
     }
     if output is not None:
-        found.save(output, overwrite=overwrite)
         facts["saved to"] = str(output)
     print(json.dumps(facts, indent=1) if as_json else facts_as_text(facts))

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +13,7 @@ if TYPE_CHECKING:
     from ntm_fast.data import Corpus
 
 DATASETS = ("docstrings", "newsgroups")
+SECONDS_BETWEEN_LINES = 10  # of progress, where there is no terminal
 
 
 def given(**options: Any) -> dict[str, Any]:
@@ -18,15 +21,22 @@ def given(**options: Any) -> dict[str, Any]:
     return {name: value for name, value in options.items() if value is not None}
 
 
-def read_source(source: str, **options: Any) -> Corpus:
-    """A corpus of whatever `source` names: a path or a ready-made data set."""
+def read_source(source: str, work: dict[str, Any] | None = None, **options: Any) -> Corpus:
+    """A corpus of whatever `source` names: a path or a ready-made data set.
+
+    `work` says how and where it is made, such as its output folder (`WorkOptions`).
+    """
     from ntm_fast.data import datasets, read
 
-    if source in DATASETS and not Path(source).exists():
-        if options:
-            raise ValueError(f"{source} is a ready-made corpus and takes no {min(options)}")
-        return getattr(datasets, source)()  # type: ignore[no-any-return]
-    return read(source, **options)
+    work = work or {}
+    if source not in DATASETS or Path(source).exists():
+        return read(source, **work, **options)
+    if options:
+        raise ValueError(f"{source} is a ready-made corpus and takes no {min(options)}")
+    found: Corpus = getattr(datasets, source)()
+    if work.get("output") is not None:
+        found.save(work["output"], overwrite=work["overwrite"])
+    return found
 
 
 def load_model(model: Path) -> Any:
@@ -88,6 +98,31 @@ def epoch_printer(epochs: int) -> Callable[[Any], None]:
             print(f"epoch {epoch.epoch}/{epochs}  ELBO {epoch.elbo:.2f}  {rate}", flush=True)
 
     return show
+
+
+@contextmanager
+def document_counter() -> Iterator[Callable[[int], None]]:
+    """Says on standard error how many documents have been read: a bar, or a line now and then."""
+    from rich.console import Console
+    from rich.progress import Progress, SpinnerColumn, TimeElapsedColumn
+
+    console = Console(stderr=True)
+    columns = SpinnerColumn(), "{task.completed:,.0f} documents read", TimeElapsedColumn()
+    began = said = time.monotonic()
+    hidden = not console.is_terminal
+    with Progress(*columns, console=console, transient=True, disable=hidden) as bar:
+        task = bar.add_task("", total=None)
+
+        def show(documents: int) -> None:
+            nonlocal said
+            bar.update(task, completed=documents)
+            now = time.monotonic()
+            if hidden and now - said >= SECONDS_BETWEEN_LINES:
+                said = now
+                line = f"{documents:,} documents read in {now - began:.0f} s"
+                print(line, file=sys.stderr, flush=True)
+
+        yield show
 
 
 def document_frequency(name: str, text: str | None) -> int | float | None:

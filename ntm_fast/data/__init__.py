@@ -1,8 +1,8 @@
 """Corpora: reading, checking, storing and splitting them, and batches for training."""
 
+from typing import TYPE_CHECKING, Any
+
 from ntm_fast.data import datasets as datasets
-from ntm_fast.data.batches import Batch as Batch
-from ntm_fast.data.batches import CorpusTensors as CorpusTensors
 from ntm_fast.data.corpus import Corpus as Corpus
 from ntm_fast.data.readers import read as read
 from ntm_fast.data.readers import read_folder as read_folder
@@ -16,3 +16,15 @@ from ntm_fast.data.splits import split_tokens as split_tokens
 from ntm_fast.data.vectorise import read_vocabulary as read_vocabulary
 from ntm_fast.data.vectorise import vectorise as vectorise
 from ntm_fast.data.words import select_words as select_words
+
+if TYPE_CHECKING:
+    from ntm_fast.data.batches import Batch as Batch
+    from ntm_fast.data.batches import CorpusTensors as CorpusTensors
+
+
+def __getattr__(name: str) -> Any:
+    if name in ("Batch", "CorpusTensors"):  # corpora are prepared without torch
+        from ntm_fast.data import batches
+
+        return getattr(batches, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

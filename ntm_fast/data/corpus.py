@@ -14,6 +14,8 @@ from numpy.typing import ArrayLike, NDArray
 from ntm_fast.data import storage, validation
 from ntm_fast.data.splits import split_rows
 
+_BLOCK = 1 << 16  # documents whose lengths are summed together
+
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Corpus:
@@ -57,12 +59,8 @@ class Corpus:
         counts = validation.checked_counts(counts)
         if not validation.is_canonical(indptr, indices, counts):
             indptr, indices, counts = _canonical(indptr, indices, counts, len(vocabulary))
-        if not indices.size:
-            raise ValueError(
-                f"every document is empty: {indptr.size - 1} documents without one count > 0, "
-                "expected at least one word in one document"
-            )
         n_documents = indptr.size - 1
+        validation.require_words(n_documents, indices.size)
         texts = {
             name: None if value is None else validation.checked_strings(name, value, n_documents)
             for name, value in (("labels", self.labels), ("document_ids", self.document_ids))
@@ -108,8 +106,14 @@ class Corpus:
     @property
     def document_lengths(self) -> NDArray[np.float64]:
         """Sum of each document's counts, float64 [D]."""
-        rows = np.repeat(np.arange(self.n_documents), np.diff(self.indptr))
-        return np.bincount(rows, self.counts, self.n_documents).astype(np.float64, copy=False)
+        lengths = np.zeros(self.n_documents)
+        rows = np.flatnonzero(np.diff(self.indptr))  # reduceat would give empty ones their next
+        for start in range(0, rows.size, _BLOCK):  # which it converts as a whole
+            part = rows[start : start + _BLOCK]
+            first, end = self.indptr[part[0]], self.indptr[part[-1] + 1]
+            counts = self.counts[first:end].astype(np.float64)
+            lengths[part] = np.add.reduceat(counts, self.indptr[part] - first)
+        return lengths
 
     def __len__(self) -> int:
         return self.n_documents

@@ -34,8 +34,9 @@ def open_bytes(path: Path) -> IO[bytes]:
 
 
 def lines(path: Path, encoding: str = "utf-8", errors: str = "strict") -> Iterator[tuple[int, str]]:
-    """(line number from 1, line with its end) of a file.
+    """(line number from 1, line with its end) of a file, which is read as it is needed.
 
+    Lines end as Python's `open` and `csv` have it: \\n, \\r\\n, or \\r alone as on old Macs.
     Raises ValueError for an empty file, for bytes that `encoding` cannot decode (naming line
     and byte; `errors="replace"` reads on), for a damaged .gz and for an unknown encoding.
     """
@@ -44,48 +45,34 @@ def lines(path: Path, encoding: str = "utf-8", errors: str = "strict") -> Iterat
         ascii_like = "\n".encode(encoding) == b"\n"
     except LookupError:
         raise ValueError(f"encoding is {encoding!r}, which Python does not know") from None
+    codec = "utf-8-sig" if codecs.lookup(encoding).name == "utf-8" else encoding
     number = 0
     try:
         with open_bytes(path) as file:
-            read = _lines_of_bytes if ascii_like else _lines_of_text
-            for number, line in read(file, path, encoding, errors):
-                yield number, line
+            text = io.TextIOWrapper(file, codec, errors, newline="")
+            try:
+                for number, line in enumerate(text, 1):
+                    yield number, line
+            except UnicodeDecodeError as error:
+                place = _place(file, error, number) if ascii_like else f"what follows line {number}"
+                raise ValueError(
+                    f"{path}: cannot decode {place} as {encoding}: say which encoding it has "
+                    '(encoding=, or `--encoding`), or read on with errors="replace"'
+                ) from None
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise ValueError(f"{path} is damaged or truncated after line {number}: {error}") from error
     if number == 0:
         raise ValueError(f"{path} is empty")
 
 
-def _lines_of_bytes(
-    file: IO[bytes], path: Path, encoding: str, errors: str
-) -> Iterator[tuple[int, str]]:
-    """`lines` of an encoding in which the end of a line is that of ASCII."""
-    offset = 0
-    for number, raw in enumerate(file, 1):
-        if number == 1:
-            raw = raw.removeprefix(codecs.BOM_UTF8)
-        try:
-            yield number, raw.decode(encoding, errors)
-        except UnicodeDecodeError as error:
-            raise ValueError(
-                f"{path}: cannot decode byte 0x{raw[error.start]:02x} on line {number} "
-                f"(byte {offset + error.start} of the file) as {encoding}: say which "
-                "encoding it has (encoding=, or `--encoding`), or read on "
-                'with errors="replace"'
-            ) from None
-        offset += len(raw)
-
-
-def _lines_of_text(
-    file: IO[bytes], path: Path, encoding: str, errors: str
-) -> Iterator[tuple[int, str]]:
-    """`lines` of other encodings, such as UTF-16."""
-    number = 0
-    try:
-        for number, line in enumerate(io.TextIOWrapper(file, encoding, errors, newline="\n"), 1):
-            yield number, line
-    except UnicodeDecodeError as error:
-        raise ValueError(f"{path}: cannot decode what follows line {number}: {error}") from None
+def _place(file: IO[bytes], error: UnicodeDecodeError, lines_before: int) -> str:
+    """Which byte could not be decoded, of a file whose last block `error` is about."""
+    before = error.object[: error.start]
+    ends = before.count(b"\n") + before.count(b"\r") - before.count(b"\r\n")
+    byte = f"byte 0x{error.object[error.start]:02x} on line {lines_before + ends + 1}"
+    if not file.seekable():
+        return byte
+    return f"{byte} (byte {file.tell() - len(error.object) + error.start} of the file)"
 
 
 def whole_text(path: Path, encoding: str = "utf-8", errors: str = "strict") -> str:

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
+
+_MARK = ".ntm_fast-"  # in the names of hidden folders in which things are written
 
 
 @contextmanager
 def replacing_folder(target: Path) -> Iterator[Path]:
     """A new folder that takes the place of `target`, whatever is there, at the end of the block."""
     target.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.name}.") as scratch:
-        written, old = Path(scratch, "new"), Path(scratch, "old")
+    with _scratch(target) as scratch:
+        written, old = scratch / "new", scratch / "old"
         written.mkdir()  # by mkdir, so that it gets ordinary permissions
         yield written
         if target.exists():
@@ -36,13 +40,60 @@ def replacing_file(target: Path) -> Iterator[Path]:
         raise FileNotFoundError(
             f"{target.parent} is no folder: {target.name} cannot be written there"
         )
-    with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.name}.") as scratch:
-        written = Path(scratch, target.name)  # it keeps the ending, which some writers go by
+    clear_leftovers(target.parent)
+    with _scratch(target) as scratch:
+        written = scratch / target.name  # it keeps the ending, which some writers go by
         yield written
-        ordinary = Path(scratch, "ordinary")
+        ordinary = scratch / "ordinary"
         ordinary.touch()
         written.chmod(ordinary.stat().st_mode)  # some writers' files are their owner's alone
         os.replace(written, target)
+
+
+def clear_leftovers(folder: Path) -> None:
+    """Remove what runs that were killed left half-written in `folder`; call it before writing.
+
+    A target that such a run had moved out of the way, and not replaced yet, is put back. Folders
+    in which a living process writes are left alone: it holds a lock on them.
+    """
+    if not folder.is_dir():
+        return
+    for entry in list(os.scandir(folder)):
+        name, mark, _ = entry.name.rpartition(_MARK)
+        if not mark or not name.startswith(".") or not entry.is_dir(follow_symlinks=False):
+            continue
+        try:
+            with _locked(Path(entry.path), fcntl.LOCK_EX | fcntl.LOCK_NB):
+                old, target = Path(entry.path, "old"), folder / name[1:]
+                if old.exists() and not target.exists():
+                    os.rename(old, target)
+                shutil.rmtree(entry.path)
+        except OSError:  # in use, another user's, or on a file system without locks
+            continue
+
+
+@contextmanager
+def _scratch(target: Path) -> Iterator[Path]:
+    """A hidden folder beside `target`, locked and removed at the end of the block."""
+    while True:
+        made = tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.name}{_MARK}")
+        with made as scratch, ExitStack() as stack:
+            with suppress(OSError):  # without locks on this file system, leftovers stay
+                stack.enter_context(_locked(Path(scratch), fcntl.LOCK_EX))
+            if os.path.isdir(scratch):  # else taken for a leftover before it was locked
+                yield Path(scratch)
+                return
+
+
+@contextmanager
+def _locked(folder: Path, how: int) -> Iterator[None]:
+    """Holds a lock on a folder, which ends with the process at the latest."""
+    opened = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(opened, how)
+        yield
+    finally:
+        os.close(opened)
 
 
 def read_metadata(path: Path, what: str, version: int) -> dict[str, Any]:

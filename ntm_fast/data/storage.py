@@ -13,14 +13,16 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ntm_fast.data.folders import read_metadata, replacing_folder
+from ntm_fast.data.folders import clear_leftovers, read_metadata, replacing_folder
+from ntm_fast.data.tally import Rows
 
 if TYPE_CHECKING:
     from ntm_fast.data.corpus import Corpus
@@ -28,23 +30,132 @@ if TYPE_CHECKING:
 FORMAT = "ntm_fast corpus"
 VERSION = 1
 METADATA = "corpus.json"
-_ARRAYS = ("indptr", "indices", "counts")
+_ARRAYS = {"indptr": "<i8", "indices": "<i4", "counts": "<f4"}
 _TEXTS = ("labels", "document_ids")
 
 
 def save(corpus: Corpus, folder: str | os.PathLike[str], *, overwrite: bool = False) -> None:
     """Write `corpus` to `folder`, whole or not at all; see `Corpus.save`."""
-    target = Path(os.path.abspath(folder))  # a symbolic link stays where it is
     if not corpus.n_nonzeros:
-        raise ValueError(f"{corpus!r} has no words to save to {str(target)!r}")
+        raise ValueError(f"{corpus!r} has no words to save to {os.path.abspath(folder)!r}")
+    with new_folder(folder, overwrite) as written, naming(folder):
+        texts = Lines(written)
+        for name in _TEXTS:
+            if (values := getattr(corpus, name)) is not None:
+                texts.add(name, values)
+        rows = Rows(np.diff(corpus.indptr), corpus.indices, corpus.counts)
+        write(written, [rows], corpus.vocabulary, corpus.n_documents, corpus.n_nonzeros, texts)
+
+
+@contextmanager
+def new_folder(folder: str | os.PathLike[str], overwrite: bool) -> Iterator[Path]:
+    """A folder to write a corpus in, which becomes `folder` at the end of the block."""
+    target = Path(os.path.abspath(folder))  # a symbolic link stays where it is
+    clear_leftovers(target.parent)
     _require_free(target, overwrite)
+    with ExitStack() as stack:
+        with naming(target):
+            written = stack.enter_context(replacing_folder(target))
+        yield written
+        with naming(target):
+            stack.pop_all().close()
+
+
+@contextmanager
+def naming(folder: str | os.PathLike[str] | None) -> Iterator[None]:
+    """Say of an OSError within the block which corpus it keeps from being saved, if any."""
     try:
-        with replacing_folder(target) as written:
-            _write(corpus, written)
+        yield
     except OSError as error:
+        if folder is None:
+            raise
+        target = os.path.abspath(folder)
         message = f"cannot save the corpus to {target}: {error.strerror or error}"
         # With its number the error keeps its class, such as PermissionError.
         raise OSError(*([error.errno] if error.errno else []), message) from error
+
+
+class Lines:
+    """Labels and document ids as they come: into files of `folder`, or into `values` without."""
+
+    def __init__(self, folder: Path | None) -> None:
+        self.values: dict[str, list[str]] = {}
+        self._folder = folder
+        self._files: dict[str, IO[bytes]] = {}
+
+    @property
+    def names(self) -> set[str]:
+        """What there are lines of."""
+        return {*self.values, *self._files}
+
+    def add(self, name: str, values: Sequence[str]) -> None:
+        """Add lines, checked already, of the documents that follow."""
+        if self._folder is None:
+            self.values.setdefault(name, []).extend(values)
+            return
+        if name not in self._files:
+            self._files[name] = (self._folder / f"{name}.txt").open("wb")
+        self._files[name].write("".join(f"{value}\n" for value in values).encode())
+
+    def close(self) -> None:
+        """Have all of it in the files."""
+        for file in self._files.values():
+            file.close()
+
+
+def gather(
+    parts: Iterable[Rows], n_documents: int, n_nonzeros: int
+) -> tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.float32]]:
+    """(indptr, indices, counts) of all documents, read-only."""
+    indptr = np.zeros(n_documents + 1, np.int64)
+    indices, counts = np.empty(n_nonzeros, np.int32), np.empty(n_nonzeros, np.float32)
+    row = at = 0
+    for part in parts:
+        end, stop = row + part.lengths.size, at + part.indices.size
+        indptr[row + 1 : end + 1] = at + np.cumsum(part.lengths)
+        indices[at:stop], counts[at:stop] = part.indices, part.counts
+        row, at = end, stop
+    for array in (indptr, indices, counts):
+        array.flags.writeable = False
+    return indptr, indices, counts
+
+
+def write(
+    folder: Path,
+    parts: Iterable[Rows],
+    vocabulary: Sequence[str],
+    n_documents: int,
+    n_nonzeros: int,
+    texts: Lines,
+) -> None:
+    """Write a corpus to `folder`, which has the files of `texts` already."""
+    sizes = {"indptr": n_documents + 1, "indices": n_nonzeros, "counts": n_nonzeros}
+    n_tokens, end = 0.0, np.zeros(1, np.int64)
+    with ExitStack() as stack:
+        stack.callback(texts.close)
+        files = {n: stack.enter_context((folder / f"{n}.npy").open("wb")) for n in _ARRAYS}
+        for name, file in files.items():
+            header = {"shape": (sizes[name],), "fortran_order": False, "descr": _ARRAYS[name]}
+            np.lib.format.write_array_header_1_0(file, header)
+        files["indptr"].write(end.data)
+        for part in parts:
+            ends = end[-1:] + np.cumsum(part.lengths, dtype=np.int64)
+            for name, values in zip(_ARRAYS, (ends, part.indices, part.counts), strict=True):
+                files[name].write(np.ascontiguousarray(values, _ARRAYS[name]).data)
+            n_tokens += float(part.counts.sum(dtype=np.float64))
+            end = ends if ends.size else end
+    (folder / "vocabulary.txt").write_bytes("".join(f"{word}\n" for word in vocabulary).encode())
+    metadata = {
+        "format": FORMAT,
+        "version": VERSION,
+        "n_documents": n_documents,
+        "n_words": len(vocabulary),
+        "n_nonzeros": n_nonzeros,
+        "n_tokens": n_tokens,
+        "dtypes": {name: np.dtype(kind).name for name, kind in _ARRAYS.items()},
+        **{name: name in texts.names for name in _TEXTS},
+    }
+    (folder / METADATA).write_text(json.dumps(metadata, indent=1) + "\n", encoding="utf-8")
 
 
 def load(cls: type[Corpus], folder: str | os.PathLike[str]) -> Corpus:
@@ -84,29 +195,6 @@ def _require_free(target: Path, overwrite: bool) -> None:
         raise FileExistsError(f"{target} exists: pass overwrite=True to replace the corpus in it")
     if not (target / METADATA).is_file():
         raise FileExistsError(f"{target} holds no corpus ({METADATA}), so it is not overwritten")
-
-
-def _write(corpus: Corpus, folder: Path) -> None:
-    for name in _ARRAYS:
-        np.save(folder / f"{name}.npy", getattr(corpus, name))
-    lines: dict[str, Sequence[str] | None] = {
-        name: getattr(corpus, name) for name in ("vocabulary", *_TEXTS)
-    }
-    for name, values in lines.items():
-        if values is not None:
-            text = "".join(f"{value}\n" for value in values)
-            (folder / f"{name}.txt").write_bytes(text.encode())
-    metadata = {
-        "format": FORMAT,
-        "version": VERSION,
-        "n_documents": corpus.n_documents,
-        "n_words": corpus.n_words,
-        "n_nonzeros": corpus.n_nonzeros,
-        "n_tokens": corpus.n_tokens,
-        "dtypes": {name: str(getattr(corpus, name).dtype) for name in _ARRAYS},
-        **{name: getattr(corpus, name) is not None for name in _TEXTS},
-    }
-    (folder / METADATA).write_text(json.dumps(metadata, indent=1) + "\n", encoding="utf-8")
 
 
 def _read_metadata(root: Path) -> dict[str, Any]:

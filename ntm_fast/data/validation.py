@@ -45,6 +45,17 @@ def checked_indptr(indptr: NDArray[Any], n_nonzeros: int) -> NDArray[np.int64]:
     return indptr.astype(np.int64, copy=False)
 
 
+def require_words(n_documents: int, n_nonzeros: int) -> None:
+    """Raise ValueError for a corpus without documents or in which every document is empty."""
+    if n_documents < 1:
+        raise ValueError("empty corpus: it has no documents, expected at least one")
+    if not n_nonzeros:
+        raise ValueError(
+            f"every document is empty: {n_documents} documents without one count > 0, "
+            "expected at least one word in one document"
+        )
+
+
 def checked_indices(indices: NDArray[Any], n_words: int) -> NDArray[np.int32]:
     """`indices` [N] as int32, or an error unless all lie in [0, n_words)."""
     _require_kind("indices", indices, "iu", "integers")
@@ -129,8 +140,13 @@ def _by_column(columns: Mapping[str, int]) -> list[str]:
     return sorted(columns, key=lambda word: columns[word])
 
 
-def checked_strings(name: str, values: Sequence[Any], n_documents: int) -> tuple[str, ...]:
-    """Labels or document ids [D] as a tuple of str (whole numbers become text)."""
+def checked_strings(
+    name: str, values: Sequence[Any], n_documents: int, start: int = 0
+) -> tuple[str, ...]:
+    """Labels or document ids [D] as a tuple of str (whole numbers become text).
+
+    `start` is the place of the first one, for messages.
+    """
     if isinstance(values, np.ndarray):
         values = values.tolist()
     if not isinstance(values, str):
@@ -138,25 +154,27 @@ def checked_strings(name: str, values: Sequence[Any], n_documents: int) -> tuple
             str(value) if isinstance(value, int) and not isinstance(value, bool) else value
             for value in values
         ]
-    return _checked_lines(name, values, n_documents, "the number of documents")
+    return _checked_lines(name, values, n_documents, "the number of documents", start)
 
 
 def _checked_lines(
-    name: str, values: Sequence[Any], length: int | None, meaning: str
+    name: str, values: Sequence[Any], length: int | None, meaning: str, start: int = 0
 ) -> tuple[str, ...]:
     if isinstance(values, str):
         raise TypeError(f"{name} must be a sequence of str, got the single str {values[:50]!r}")
     lines = tuple(values)
     if length is not None and len(lines) != length:
         raise ValueError(f"{name} has length {len(lines)}, expected {length}, {meaning}")
-    for at, line in enumerate(lines):
+    for at, line in enumerate(lines, start):
         if not isinstance(line, str):
             raise TypeError(f"{name}[{at}] = {line!r} must be a str, got {type(line).__name__}")
     # One pass over the whole text is far cheaper than a look at each line.
     text = "".join(lines)
     if "\n" in text or "\r" in text:
         at = next(i for i, line in enumerate(lines) if "\n" in line or "\r" in line)
-        raise ValueError(f"{name}[{at}] = {lines[at]!r} holds a line break, expected one line")
+        raise ValueError(
+            f"{name}[{at + start}] = {lines[at]!r} holds a line break, expected one line"
+        )
     try:
         text.encode()
     except UnicodeEncodeError as error:

@@ -4,15 +4,23 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Collection, Iterable, Mapping, Sequence
+import warnings
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing, nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, TypedDict
+from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
+import joblib
+import numpy as np
 from sklearn.feature_extraction.text import CountVectorizer
 
+from ntm_fast.data import storage
 from ntm_fast.data.corpus import Corpus
 from ntm_fast.data.files import lines
-from ntm_fast.data.validation import checked_vocabulary
+from ntm_fast.data.tally import Tally
+from ntm_fast.data.tokens import Analyser, Document, counted_chunks
+from ntm_fast.data.validation import checked_strings, checked_vocabulary, require_words
+from ntm_fast.data.words import words_within
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -24,7 +32,16 @@ Words = str | os.PathLike[str] | Sequence[str] | Mapping[str, int]
 """A vocabulary: the path of a file with one word a line, or the words themselves."""
 
 
-class TextOptions(TypedDict, total=False):
+class WorkOptions(TypedDict, total=False):
+    """Options of `vectorise` that say how and where the corpus is made, not what is in it."""
+
+    output: str | os.PathLike[str] | None
+    overwrite: bool
+    n_jobs: int | None
+    progress: Callable[[int], object] | None
+
+
+class TextOptions(WorkOptions, total=False):
     """Options of `vectorise`, taken by every reader of text; names as in CountVectorizer."""
 
     vocabulary: Words | None
@@ -37,73 +54,183 @@ class TextOptions(TypedDict, total=False):
     ngram_range: tuple[int, int]
 
 
+_COUNTING: dict[str, Any] = {
+    "min_df": 2,
+    "max_df": 0.5,
+    "max_features": None,
+    "stop_words": "english",
+    "token_pattern": TOKEN_PATTERN,
+    "lowercase": True,
+    "ngram_range": (1, 1),
+    "vocabulary": None,
+}
+_WORK: dict[str, Any] = {"output": None, "overwrite": False, "n_jobs": 1, "progress": None}
+
+
 def vectorise(
     texts: Iterable[str],
     *,
-    labels: Sequence[str] | None = None,
-    document_ids: Sequence[str] | None = None,
+    labels: Iterable[str] | None = None,
+    document_ids: Iterable[str] | None = None,
     **options: Unpack[TextOptions],
 ) -> Corpus:
     """Count the words of `texts`, one document each, into a corpus.
 
+    The texts are read once, in order, and may come from a generator. With `output` the corpus is
+    written to a folder as it comes, for texts and corpora larger than memory: what is held is the
+    distinct words of all texts (some 150 bytes each), 2 million characters of text and their
+    counts for each of 2 `n_jobs` chunks (or the longest document, if it is longer), and for the
+    corpus returned, which is memory-mapped, its vocabulary, labels and document ids. Beside the
+    folder's own size the disk needs 8 bytes for each distinct word of each document meanwhile.
+    The corpus is the same, bit for bit, with and without `output` and for any `n_jobs`.
+
     Parameters
     ----------
+    labels, document_ids : one for each text
     vocabulary : the words to count, in this order (or the path of a file with one a line);
         None builds the vocabulary from the texts, in alphabetical order
     min_df, max_df : words in fewer documents than `min_df` (2) or more than `max_df` (0.5) are
         left out; a float is a share of the documents, an int a number. Unused with `vocabulary`
-    max_features : keep only so many words, the most frequent
+    max_features : keep only so many words, the most frequent, and the first in the alphabet of
+        equals
     stop_words : "english" (scikit-learn's list), a collection of words, or None
     token_pattern : regular expression of a word; by default three letters or more
     lowercase : fold the texts to lower case first
     ngram_range : (1, 2) counts pairs of neighbouring words too
+    output : folder to write the corpus to, whole or not at all, as `Corpus.save` does
+    overwrite : replace a corpus in that folder
+    n_jobs : processes that tell words apart (1), None for one a core; a script then has to call
+        this under ``if __name__ == "__main__":``
+    progress : called with the number of documents counted so far, every now and then
 
     Raises
     ------
     TypeError
-        For a `str` in place of texts, or an unknown option.
+        For a `str` in place of texts, a text that is none, or an unknown option.
     ValueError
         Where no word is left, and as `Corpus` does.
+    FileExistsError, OSError
+        As `Corpus.save` does, for `output`.
     """
     if isinstance(texts, str):
         raise TypeError("texts must be an iterable of str, one a document, got a single str")
-    settings: dict[str, object] = {
-        "min_df": 2,
-        "max_df": 0.5,
-        "max_features": None,
-        "stop_words": "english",
-        "token_pattern": TOKEN_PATTERN,
-        "lowercase": True,
-        "ngram_range": (1, 1),
-        "vocabulary": None,
-    }
-    unknown = set(options) - set(settings)
+    return vectorise_documents(_documents(texts, labels, document_ids), **options)
+
+
+def vectorise_documents(documents: Iterable[Document], **options: Unpack[TextOptions]) -> Corpus:
+    """`vectorise` of texts that come with their labels and ids: all of them, or none."""
+    known = {**_COUNTING, **_WORK}
+    unknown = set(options) - set(known)
     if unknown:
-        raise TypeError(f"unknown option {min(unknown)!r}, expected one of {', '.join(settings)}")
-    settings.update(options)
-    words = options.get("vocabulary")
-    if words is not None:
-        settings["vocabulary"] = read_vocabulary(words)
+        raise TypeError(f"unknown option {min(unknown)!r}, expected one of {', '.join(known)}")
+    settings: dict[str, Any] = {**known, **options}
+    if settings["vocabulary"] is not None:
+        settings["vocabulary"] = read_vocabulary(settings["vocabulary"])
         if "stop_words" not in options:  # a stop word that the vocabulary holds is wanted
             settings["stop_words"] = None
-    if not isinstance(settings["stop_words"], str | None):
-        settings["stop_words"] = list(options["stop_words"] or ())
-    vectoriser = CountVectorizer(**settings)
+    n_jobs = joblib.cpu_count() if settings["n_jobs"] is None else settings["n_jobs"]
+    if isinstance(n_jobs, bool) or not isinstance(n_jobs, int) or n_jobs < 1:
+        raise ValueError(f"n_jobs is {n_jobs!r}, expected an int >= 1, or None")
+    analyse = _analyser(settings)
+    output, overwrite = settings["output"], settings["overwrite"]
+    place = nullcontext(None) if output is None else storage.new_folder(output, overwrite)
+    with (
+        place as folder,
+        closing(Tally(settings["vocabulary"], folder)) as tally,
+        closing(storage.Lines(folder)) as texts,
+    ):
+        for chunk, counted in counted_chunks(documents, analyse, n_jobs):
+            named = _named(chunk, tally.n_documents)
+            with storage.naming(output):
+                for name, values in named.items():
+                    texts.add(name, values)
+                tally.add(counted)
+            if settings["progress"] is not None:
+                settings["progress"](tally.n_documents)
+        words, columns = _chosen(tally, settings)
+        n_nonzeros = int(tally.frequency[columns >= 0].sum())
+        require_words(tally.n_documents, n_nonzeros)
+        parts = tally.rows(columns, len(words))
+        if folder is None:
+            arrays = storage.gather(parts, tally.n_documents, n_nonzeros)
+            return Corpus(*arrays, words, **texts.values)  # type: ignore[arg-type]
+        with storage.naming(output):
+            storage.write(folder, parts, words, tally.n_documents, n_nonzeros, texts)
+    return Corpus.load(output)
+
+
+def _analyser(settings: dict[str, Any]) -> Analyser:
+    """What tells a text's words, once scikit-learn has checked the settings."""
+    stop_words = settings["stop_words"]
+    if not isinstance(stop_words, str | None):
+        stop_words = list(stop_words)
+    chosen = {name: settings[name] for name in _COUNTING} | {"stop_words": stop_words}
+    vocabulary = settings["vocabulary"] or ["one"]
     try:
-        matrix = vectoriser.fit_transform(texts)
+        # Which checks them, and warns where they are at odds.
+        CountVectorizer(**{**chosen, "vocabulary": vocabulary}).fit([])
     except re.error as error:
         raise ValueError(f"token_pattern is {settings['token_pattern']!r}: {error}") from error
-    except ValueError as error:
-        if any(text in str(error) for text in ("empty vocabulary", "no terms", "max_df corresp")):
-            raise ValueError(
-                "no words are left: every word is a stop word, does not match "
-                f"token_pattern={settings['token_pattern']!r} or lies outside "
-                f"min_df={settings['min_df']}, max_df={settings['max_df']}"
-            ) from error
-        raise
-    return Corpus.from_scipy(
-        matrix, vectoriser.get_feature_names_out().tolist(), labels, document_ids
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return CountVectorizer(**{**chosen, "vocabulary": None}).build_analyzer()  # type: ignore[no-any-return]
+
+
+def _documents(
+    texts: Iterable[str], labels: Iterable[str] | None, document_ids: Iterable[str] | None
+) -> Iterator[Document]:
+    """Texts with their labels and ids, of which there have to be as many."""
+    given = {"labels": labels, "document_ids": document_ids}
+    for name, values in given.items():
+        if isinstance(values, str):
+            raise TypeError(f"{name} must be a sequence of str, got the single str {values[:50]!r}")
+        if isinstance(values, np.ndarray):
+            given[name] = values.tolist()
+    beside = {name: iter(values) for name, values in given.items() if values is not None}
+    end = object()
+    n = 0
+    for n, text in enumerate(texts, 1):
+        found = {name: next(values, end) for name, values in beside.items()}
+        for name, value in found.items():
+            if value is end:
+                raise ValueError(f"{name} has length {n - 1}, and there are more documents")
+        yield Document(text, found.get("labels"), found.get("document_ids"))  # type: ignore[arg-type]
+    for name, values in beside.items():
+        if next(values, end) is not end:
+            raise ValueError(f"{name} has more than {n} entries, the number of documents")
+
+
+def _named(chunk: list[Document], start: int) -> dict[str, tuple[str, ...]]:
+    """Labels and ids of a chunk, where the documents have such."""
+    found = {}
+    for name, field in (("labels", "label"), ("document_ids", "document_id")):
+        values = [getattr(document, field) for document in chunk]
+        if values[0] is not None:
+            found[name] = checked_strings(name, values, len(chunk), start)
+    return found
+
+
+def _chosen(tally: Tally, settings: dict[str, Any]) -> tuple[tuple[str, ...], Any]:
+    """The words of the corpus, and the column of each word of the tally or −1, int32."""
+    if tally.fixed:
+        return settings["vocabulary"], np.arange(len(tally.ids), dtype=np.int32)
+    words = sorted(tally.ids)
+    order = np.fromiter(map(tally.ids.__getitem__, words), np.int64, len(words))
+    kept = words_within(
+        tally.frequency[order],
+        tally.totals[order],
+        tally.n_documents,
+        **{name: settings[name] for name in ("min_df", "max_df", "max_features")},
     )
+    if not kept.size:
+        raise ValueError(
+            "no words are left: every word is a stop word, does not match "
+            f"token_pattern={settings['token_pattern']!r} or lies outside "
+            f"min_df={settings['min_df']}, max_df={settings['max_df']}"
+        )
+    columns = np.full(order.size, -1, np.int32)
+    columns[order[kept]] = np.arange(kept.size, dtype=np.int32)
+    return checked_vocabulary([words[at] for at in kept.tolist()], None), columns
 
 
 def read_vocabulary(words: Words) -> tuple[str, ...]:

@@ -19,7 +19,7 @@ import safetensors
 import safetensors.torch
 
 import ntm_fast
-from ntm_fast.data.folders import known_fields, read_metadata, replacing_folder
+from ntm_fast.data.folders import clear_leftovers, known_fields, read_metadata, replacing_folder
 from ntm_fast.models.settings import ModelSettings
 from ntm_fast.models.topic_model import TopicModel
 
@@ -67,6 +67,7 @@ def save_model(
 def free_place(folder: str | os.PathLike[str], overwrite: bool) -> Path:
     """The full path of a folder to save a model to; raises as `save_model` if it may not be."""
     target = Path(os.path.abspath(folder))
+    clear_leftovers(target.parent)
     if target.exists() and not (overwrite and (target / METADATA).is_file()):
         hint = "it holds no model" if overwrite else "pass overwrite=True to replace a model"
         raise FileExistsError(f"{target} exists: {hint}")

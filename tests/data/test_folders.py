@@ -2,11 +2,22 @@
 
 import json
 import os
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from ntm_fast.data.folders import known_fields, read_metadata, replacing_file, replacing_folder
+from ntm_fast.data.folders import (
+    clear_leftovers,
+    known_fields,
+    read_metadata,
+    replacing_file,
+    replacing_folder,
+)
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def half_written(path: Path) -> None:
@@ -40,6 +51,47 @@ def test_a_folder_is_replaced_when_all_is_written(tmp_path: Path) -> None:
         half_written(written / "half")
     assert os.listdir(target) == ["new"]
     assert os.listdir(target.parent) == ["folder"]
+
+
+KILLED = """
+import os, sys
+from pathlib import Path
+from ntm_fast.data import folders
+def rename(a, b, real=os.rename):
+    real(a, b)
+    if sys.argv[2] == "moved":  # the old folder is out of the way, the new one not in place
+        os.kill(os.getpid(), 9)
+os.rename = rename
+with folders.replacing_folder(Path(sys.argv[1])) as written:
+    (written / "half").write_text("")
+    if sys.argv[2] == "written":
+        os.kill(os.getpid(), 9)
+"""
+
+
+@pytest.mark.parametrize("when", ["written", "moved"])
+def test_leftovers_of_a_killed_run_are_cleared(tmp_path: Path, when: str) -> None:
+    target = tmp_path / "corpus"
+    target.mkdir()
+    (target / "old").write_text("")
+    (tmp_path / ".corpus.original").mkdir()  # nobody's but the user's
+    done = subprocess.run([sys.executable, "-c", KILLED, str(target), when], cwd=ROOT)
+    assert done.returncode == -signal.SIGKILL
+    assert len(os.listdir(tmp_path)) == (3 if when == "written" else 2)
+    clear_leftovers(tmp_path)
+    assert sorted(os.listdir(tmp_path)) == [".corpus.original", "corpus"]
+    assert os.listdir(target) == ["old"]
+
+
+def test_what_others_write_is_left_alone(tmp_path: Path) -> None:
+    with replacing_folder(tmp_path / "one") as one, replacing_folder(tmp_path / "one") as other:
+        clear_leftovers(tmp_path)
+        with replacing_file(tmp_path / "file") as file:
+            file.write_text("")
+        assert one.is_dir()
+        assert other.is_dir()
+    assert sorted(os.listdir(tmp_path)) == ["file", "one"]
+    clear_leftovers(tmp_path / "nowhere")
 
 
 def test_metadata_of_other_releases(tmp_path: Path) -> None:

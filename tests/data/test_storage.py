@@ -58,14 +58,14 @@ def test_a_full_disk_leaves_the_old_corpus(
     folder = tmp_path / "corpus"
     corpus.save(folder)
 
-    def full(path: Any, *_: Any) -> None:
+    def full(file: Any, *_: Any) -> None:
         if failing == "save":
-            Path(path).write_bytes(b"half")
+            file.write(b"half")
         raise OSError(errno.ENOSPC, "No space left on device")
 
     with monkeypatch.context() as patch:
         if failing == "save":
-            patch.setattr(np, "save", full)
+            patch.setattr(np.lib.format, "write_array_header_1_0", full)
         else:
             real = os.rename
             patch.setattr(

@@ -15,7 +15,7 @@ from ntm_fast.data.readers.octis import read_octis
 from ntm_fast.data.readers.table import read_table
 from ntm_fast.data.readers.text import read_folder, read_text
 from ntm_fast.data.storage import METADATA
-from ntm_fast.data.vectorise import TextOptions
+from ntm_fast.data.vectorise import TextOptions, WorkOptions
 
 ACCEPTED = """\
   a folder written by Corpus.save (corpus.json), an OCTIS folder (corpus.tsv),
@@ -36,9 +36,15 @@ def read(path: str | os.PathLike[str], **options: Any) -> Corpus:
     docword.x.txt vocab.x.txt) where there is one. `options` go to the reader: see `read_text`,
     `read_folder`, `read_table`, `read_npz`, `read_uci`, `read_libsvm`, `read_octis`.
 
+    "-" is standard input, one document a line. `output=` and `overwrite=` have the corpus written
+    to a folder, as `Corpus.save` does: text in bounded memory, as `vectorise` says. `n_jobs` and
+    `progress` are of no account where no text is read.
+
     Raises ValueError saying what is accepted where the name does not tell, FileNotFoundError,
     TypeError for an option that the reader does not have, and as the reader does.
     """
+    if os.fspath(path) == "-":
+        return _by(read_text, Path("/dev/stdin"), **options)
     source = Path(path).expanduser()
     if source.is_dir():
         return _read_any_folder(source, options)
@@ -61,9 +67,7 @@ def read(path: str | os.PathLike[str], **options: Any) -> Corpus:
 
 def _read_any_folder(folder: Path, options: dict[str, Any]) -> Corpus:
     if (folder / METADATA).is_file():
-        if options:
-            raise TypeError(f"{folder} is a saved corpus and takes no option {min(options)!r}")
-        return Corpus.load(folder)
+        return _by(Corpus.load, folder, **options)
     if (folder / "corpus.tsv").is_file():
         return _by(read_octis, folder, **options)
     endings = (".npz", ".feat", ".svmlight", ".libsvm", ".csv", ".tsv", ".jsonl", ".parquet")
@@ -82,11 +86,18 @@ def _read_any_folder(folder: Path, options: dict[str, Any]) -> Corpus:
 def _by(reader: Callable[..., Corpus], source: Path, *arguments: Any, **options: Any) -> Corpus:
     """What the reader makes of it; TypeError for an option that it does not have."""
     parameters = inspect.signature(reader).parameters
+    work: dict[str, Any] = {}
+    if "options" not in parameters:  # no reader of text: the corpus is there before it is saved
+        work = {n: options.pop(n) for n in WorkOptions.__annotations__ if n in options}
     known = {*parameters, *(TextOptions.__annotations__ if "options" in parameters else ())}
     for name in options:
         if name not in known:
             raise TypeError(f"{source} takes no option {name!r}: {reader.__name__} has none such")
-    return reader(source, *arguments, **options)
+    corpus = reader(source, *arguments, **options)
+    if work.get("output") is None:
+        return corpus
+    corpus.save(work["output"], overwrite=work.get("overwrite", False))
+    return Corpus.load(work["output"])
 
 
 def _vocabulary_beside(source: Path) -> Path | None:

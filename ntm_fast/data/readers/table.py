@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from ntm_fast.data.corpus import Corpus
 from ntm_fast.data.files import existing, lines, named
-from ntm_fast.data.vectorise import TextOptions, vectorise
+from ntm_fast.data.tokens import Document
+from ntm_fast.data.vectorise import TextOptions, vectorise_documents
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -41,10 +42,8 @@ def read_table(
     """
     file = existing(path)
     columns = [name for name in (column, label_column, id_column) if name is not None]
-    labels: list[str] = []
-    ids: list[str] = []
 
-    def texts() -> Iterator[str]:
+    def documents() -> Iterator[Document]:
         for place, row in _rows(file, columns, encoding, errors):
             for name in columns:
                 if name not in row:
@@ -52,20 +51,13 @@ def read_table(
             text = row[column]
             if not isinstance(text, str | None):
                 raise ValueError(f"{place}: column {column!r} must be text, got {text!r}")
-            if label_column is not None:
-                labels.append(_line(row[label_column]))
-            if id_column is not None:
-                ids.append(_line(row[id_column]))
-            yield text or ""
+            label, own = (
+                None if name is None else _line(row[name]) for name in (label_column, id_column)
+            )
+            yield Document(text or "", label, own)
 
     with named(file):
-        # The lists fill while the texts are read, so they are handed over as they grow.
-        return vectorise(
-            texts(),
-            labels=labels if label_column is not None else None,
-            document_ids=ids if id_column is not None else None,
-            **options,
-        )
+        return vectorise_documents(documents(), **options)
 
 
 def _rows(path: Path, columns: list[str], encoding: str, errors: str) -> Iterator[Row]:
@@ -135,7 +127,7 @@ def _parquet_rows(path: Path, columns: list[str]) -> Iterator[Row]:
     if len(found) < len(columns):
         found = list(table.schema_arrow.names)  # to name them in the error
     number = 0
-    for batch in table.iter_batches(columns=found):
+    for batch in table.iter_batches(1024, columns=found):
         for row in batch.to_pylist():
             number += 1
             yield f"{path}, row {number}", row

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from ntm_fast.data.corpus import Corpus
 from ntm_fast.data.files import existing, lines, named, whole_text
-from ntm_fast.data.vectorise import TextOptions, vectorise
+from ntm_fast.data.tokens import Document
+from ntm_fast.data.vectorise import TextOptions, vectorise, vectorise_documents
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -19,7 +20,7 @@ def read_text(
     *,
     encoding: str = "utf-8",
     errors: str = "strict",
-    labels: Sequence[str] | None = None,
+    labels: Iterable[str] | None = None,
     **options: Unpack[TextOptions],
 ) -> Corpus:
     """A corpus of a text file (or .gz) with one document a line; blank lines are empty documents.
@@ -51,12 +52,17 @@ def read_folder(
     files = sorted(file for file in root.glob(pattern) if file.is_file())
     if not files:
         raise FileNotFoundError(f"{root} has no file that matches pattern={pattern!r}")
-    places = [file.relative_to(root) for file in files]
-    labels = [place.parts[0] for place in places] if all(p.parts[1:] for p in places) else None
+    inside = [file.relative_to(root) for file in files]
+    labelled = all(len(place.parts) > 1 for place in inside)
     with named(root):
-        return vectorise(
-            (whole_text(file, encoding, errors) for file in files),
-            labels=labels,
-            document_ids=[place.as_posix() for place in places],
+        return vectorise_documents(
+            (
+                Document(
+                    whole_text(root / place, encoding, errors),
+                    place.parts[0] if labelled else None,
+                    place.as_posix(),
+                )
+                for place in inside
+            ),
             **options,
         )

@@ -30,6 +30,7 @@ FILES = {
     "t.csv": table(",").encode(),
     "t.tsv": table("\t").encode(),
     "t.jsonl": "\n".join(json.dumps(row) for row in ROWS).encode() + b"\n\n",
+    "mac.csv": table(",").replace("\r\n", "\r").encode(),
     "t.csv.gz": gzip.compress(table(",").encode()),
 }
 

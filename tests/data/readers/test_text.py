@@ -3,8 +3,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from ntm_fast.data import Corpus, read_folder, read_octis, read_table, read_text
+from ntm_fast.data.files import lines
 
 LINES = ["Cats chase mice", "", "mice fear cats", "planets orbit stars", "stars, planets"]
 TEXT = "\n".join(LINES) + "\n"
@@ -16,7 +19,7 @@ def lengths(corpus: Corpus) -> Any:
 
 
 @pytest.mark.parametrize("name", ["d.txt", "d.txt.gz"])
-@pytest.mark.parametrize("end", ["\n", "\r\n"])
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
 def test_a_line_is_a_document(tmp_path: Path, name: str, end: str) -> None:
     data = b"\xef\xbb\xbf" + TEXT.replace("\n", end).encode()
     (tmp_path / name).write_bytes(gzip.compress(data) if name.endswith("gz") else data)
@@ -50,6 +53,31 @@ def test_bytes_that_cannot_be_decoded_are_named(tmp_path: Path) -> None:
     assert "café" in read_text(file, encoding="latin-1", min_df=1).vocabulary
     with pytest.raises(ValueError, match="cannot decode byte 0xe9"):
         read_folder(tmp_path)
+
+
+@given(st.text(st.sampled_from("ab\r\n\u2028é"), min_size=1), st.sampled_from(["utf-8", "utf-16"]))
+def test_lines_are_those_of_open(
+    tmp_path_factory: pytest.TempPathFactory, text: str, encoding: str
+) -> None:
+    file = tmp_path_factory.mktemp("lines") / "d.txt"
+    file.write_bytes(text.encode(encoding))
+    with open(file, encoding=encoding, newline="") as opened:
+        assert [line for _, line in lines(file, encoding)] == list(opened)
+
+
+@pytest.mark.parametrize("end", [b"\n", b"\r\n", b"\r"])
+@pytest.mark.parametrize("before", [0, 1, 700, 9000])  # in any of the blocks that are decoded
+def test_the_place_of_a_byte_that_cannot_be_decoded(
+    tmp_path: Path, end: bytes, before: int
+) -> None:
+    start = b"\xef\xbb\xbf" + end.join([b"caf\xc3\xa9"] * before + [b"cats "])
+    data = start + b"\xff" + end
+    (tmp_path / "d.txt").write_bytes(data)
+    (tmp_path / "d.txt.gz").write_bytes(gzip.compress(data))
+    place = f"byte 0xff on line {before + 1} \\(byte {len(start)} of the file\\) as utf-8"
+    for name in ("d.txt", "d.txt.gz"):
+        with pytest.raises(ValueError, match=f"{name}: cannot decode {place}"):
+            read_text(tmp_path / name)
 
 
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-32"])

@@ -1,0 +1,111 @@
+"""Words of texts, counted chunk by chunk, by this process or by several."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import signal
+import threading
+from array import array
+from collections import Counter, defaultdict, deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
+from multiprocessing import get_context, parent_process
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+Analyser = Callable[[str], Iterable[str]]
+"""The words of a text, repeats included; can be pickled."""
+
+CHUNK = 1 << 21  # characters counted together, and sent to another process together
+MOST = 1 << 16  # documents of a chunk, whose texts may be empty
+ALONE = 4  # chunks counted by this process: starting others pays for more only
+
+
+class Document(NamedTuple):
+    """A text, with its label and id where the corpus has such."""
+
+    text: str
+    label: str | None = None
+    document_id: str | None = None
+
+
+class Counted(NamedTuple):
+    """Words of a chunk of documents, in CSR form with words of its own."""
+
+    words: list[str]  # in the order in which they were met
+    lengths: NDArray[np.int64]  # [D] distinct words of each document
+    ids: NDArray[np.int32]  # [N] places in `words`
+    counts: NDArray[np.int32]  # [N]
+
+
+def count(analyse: Analyser, texts: Iterable[str]) -> Counted:
+    """Count the words of each text."""
+    places: defaultdict[str, int] = defaultdict(itertools.count().__next__)
+    lengths, ids, counts = array("q"), array("i"), array("i")
+    for text in texts:
+        found = Counter(analyse(text))
+        lengths.append(len(found))
+        ids.extend(map(places.__getitem__, found))
+        counts.extend(found.values())
+    return Counted(list(places), *(np.array(part) for part in (lengths, ids, counts)))
+
+
+def in_chunks(documents: Iterable[Document]) -> Iterator[list[Document]]:
+    """The documents in order, so many together as have `CHUNK` characters."""
+    chunk: list[Document] = []
+    held = 0
+    for at, document in enumerate(documents):
+        if not isinstance(document.text, str):
+            kind = type(document.text).__name__
+            raise TypeError(f"texts[{at}] is {document.text!r}, expected a str, got {kind}")
+        held += len(document.text)
+        chunk.append(document)
+        if held >= CHUNK or len(chunk) >= MOST:
+            yield chunk
+            chunk, held = [], 0
+    if chunk:
+        yield chunk
+
+
+def counted_chunks(
+    documents: Iterable[Document], analyse: Analyser, n_jobs: int
+) -> Iterator[tuple[list[Document], Counted]]:
+    """Each chunk of documents with its counts, in order, whatever the number of processes.
+
+    At most 2 `n_jobs` chunks are held at a time.
+    """
+    chunks = in_chunks(documents)
+    for chunk in itertools.islice(chunks, None if n_jobs == 1 else ALONE):
+        yield chunk, count(analyse, [document.text for document in chunk])
+    following = next(chunks, None)
+    if following is None:
+        return
+    with ProcessPoolExecutor(n_jobs, get_context("spawn"), _start_worker) as pool:
+        waiting: deque[tuple[list[Document], Future[Counted]]] = deque()
+        try:
+            while waiting or following is not None:
+                while following is not None and len(waiting) < 2 * n_jobs:
+                    texts = [document.text for document in following]
+                    waiting.append((following, pool.submit(count, analyse, texts)))
+                    following = next(chunks, None)
+                chunk, future = waiting.popleft()
+                yield chunk, future.result()
+        except BaseException:  # Ctrl-C does not wait for the rest
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
+def _start_worker() -> None:
+    """Leave Ctrl-C to the parent process, and end with it, however it ends."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    parent = parent_process()
+    assert parent is not None
+
+    def follow() -> None:
+        parent.join()
+        os._exit(1)
+
+    threading.Thread(target=follow, daemon=True).start()
