@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 from ntm_fast.data import datasets as datasets
 from ntm_fast.data.corpus import Corpus as Corpus
+from ntm_fast.data.part import Part as Part
 from ntm_fast.data.readers import read as read
 from ntm_fast.data.readers import read_folder as read_folder
 from ntm_fast.data.readers import read_libsvm as read_libsvm

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from ntm_fast import reference
 from ntm_fast.data.corpus import Corpus
+from ntm_fast.data.part import Part
 
 
 class Batch(NamedTuple):
@@ -42,15 +43,19 @@ class Batch(NamedTuple):
 
 
 class CorpusTensors:
-    """A corpus as torch tensors that share its memory; read them, never write to them.
+    """A corpus or part of one as torch tensors that share its memory, never to be written to.
 
     `ops` gathers the rows of a batch: :mod:`ntm_fast.ops`, or (default) :mod:`ntm_fast.reference`.
     """
 
     def __init__(
-        self, corpus: Corpus, device: torch.device | str = "cpu", ops: Any = reference
+        self, corpus: Corpus | Part, device: torch.device | str = "cpu", ops: Any = reference
     ) -> None:
         self.ops = ops
+        self._rows: Tensor | None = None
+        if isinstance(corpus, Part):
+            self._rows = torch.from_numpy(corpus.rows).to(device)
+            corpus = corpus.corpus
         self.indptr: Tensor = _view(corpus.indptr).to(device)
         self.indices: Tensor = _view(corpus.indices).to(device)
         self.counts: Tensor = _view(corpus.counts).to(device)
@@ -58,7 +63,7 @@ class CorpusTensors:
     @property
     def n_documents(self) -> int:
         """Number of documents D."""
-        return self.indptr.numel() - 1
+        return self.indptr.numel() - 1 if self._rows is None else self._rows.numel()
 
     def __len__(self) -> int:
         return self.n_documents
@@ -74,6 +79,8 @@ class CorpusTensors:
             raise TypeError(f"rows must be an int64 tensor, got {rows.dtype}")
         if rows.dim() != 1:
             raise ValueError(f"rows has shape {list(rows.shape)}, expected [B]")
+        if self._rows is not None:
+            rows = self._rows[rows]
         return Batch(*self.ops.bow_rows(self.indptr, self.indices, self.counts, rows, nonzeros))
 
 

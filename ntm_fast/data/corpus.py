@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, SupportsIndex
 
@@ -114,6 +114,20 @@ class Corpus:
             counts = self.counts[first:end].astype(np.float64)
             lengths[part] = np.add.reduceat(counts, self.indptr[part] - first)
         return lengths
+
+    @property
+    def document_nonzeros(self) -> NDArray[np.int64]:
+        """Number of distinct words of each document, int64 [D]."""
+        return np.diff(self.indptr)
+
+    @property
+    def nbytes(self) -> int:
+        """Size of the arrays."""
+        return self.indptr.nbytes + self.indices.nbytes + self.counts.nbytes
+
+    def blocks(self) -> Iterator[Corpus]:
+        """All documents in order: at once, since they are there already (see `Part.blocks`)."""
+        yield self
 
     def __len__(self) -> int:
         return self.n_documents

@@ -15,7 +15,8 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from ntm_fast import metrics
-from ntm_fast.data import Corpus
+from ntm_fast.data import Corpus, Part
+from ntm_fast.data.splits import split_rows
 from ntm_fast.estimator import disk
 from ntm_fast.metrics.perplexity import PerplexityKind
 from ntm_fast.models import TopicModel
@@ -92,11 +93,13 @@ class TopicEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         corpus = self._corpus(X, vocabulary, reset=True)
         # A run that goes on holds out the documents that it held out before.
         seed = self._seed() if resume_from is None else seed_of(resume_from)
-        train, held_out = corpus, None
+        train: Corpus | Part = corpus
+        held_out: Part | None = None
         if recipe.training.validation > 0 and len(corpus) > 1:
-            train, held_out, _ = corpus.split(recipe.training.validation, 0.0, seed)
-            if not train.n_nonzeros or not held_out.n_nonzeros:
-                train, held_out = corpus, None
+            rows = split_rows(len(corpus), recipe.training.validation, 0.0, seed)
+            parts = [Part(corpus, chosen) for chosen in rows[:2]]
+            if all(part.document_nonzeros.any() for part in parts):
+                train, held_out = parts
         model = self._new_model(corpus, recipe, seed)
         trainer = self._new_trainer(model, recipe, seed, callback)
         if resume_from is not None:

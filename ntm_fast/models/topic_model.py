@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from ntm_fast.data import Batch, Corpus, CorpusTensors
+from ntm_fast.data import Batch, Corpus, CorpusTensors, Part
 from ntm_fast.models import checks
 from ntm_fast.models.backend import resolve
 from ntm_fast.models.decoders import DECODERS, Mixture
@@ -166,7 +166,7 @@ class TopicModel(nn.Module):
         return self._evaluate(corpus, likelihood)
 
     @torch.no_grad()
-    def elbo(self, corpus: Corpus, seed: int = 0) -> Tensor:
+    def elbo(self, corpus: Corpus | Part, seed: int = 0) -> Tensor:
         """log p(x | θ) − KL(q ‖ prior) of each document [D], in nats, at one draw of θ."""
         source = torch.Generator().manual_seed(seed)
 
@@ -235,7 +235,7 @@ class TopicModel(nn.Module):
             f" {self.settings.decoder!r}: only mixtures' θ is refined"
         )
 
-    def _evaluate(self, corpus: Corpus, value: Callable[[Batch, slice], Tensor]) -> Tensor:
+    def _evaluate(self, corpus: Corpus | Part, value: Callable[[Batch, slice], Tensor]) -> Tensor:
         if corpus.n_words != self.n_words:
             raise ValueError(
                 f"corpus has a vocabulary of {corpus.n_words} words; expected {self.n_words}, "
@@ -260,7 +260,9 @@ def draw_seeds(source: torch.Generator, n: int) -> Tensor:
     return torch.randint(2**63 - 1, (n,), generator=source, device="cpu")
 
 
-def in_chunks(corpus: Corpus, device: torch.device, ops: Any) -> Iterator[tuple[Batch, slice]]:
+def in_chunks(
+    corpus: Corpus | Part, device: torch.device, ops: Any
+) -> Iterator[tuple[Batch, slice]]:
     """The documents in order, a batch of EVALUATION_BATCH at a time."""
     tensors = CorpusTensors(corpus, ops=ops)
     for start in range(0, len(corpus), EVALUATION_BATCH):

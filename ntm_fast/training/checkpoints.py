@@ -10,13 +10,14 @@ from dataclasses import asdict, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import safetensors
 import safetensors.torch
 import torch
 from torch import Tensor
 
 import ntm_fast
-from ntm_fast.data import Corpus
+from ntm_fast.data import Corpus, Part
 from ntm_fast.data.folders import check_version, known_fields, replacing_file
 from ntm_fast.training.optimiser import Adam
 from ntm_fast.training.state import Epoch, State
@@ -29,7 +30,7 @@ VERSION = 1
 MAY_CHANGE = ("epochs", "patience", "cuda_graphs")  # settings that a resumed run may have otherwise
 
 
-def save(trainer: Trainer, path: Path, corpus: Corpus) -> None:
+def save(trainer: Trainer, path: Path) -> None:
     """Write weights, best weights, optimiser, generator and position to `path`, or nothing.
 
     Raises OSError where that fails; a checkpoint that was there stays.
@@ -51,7 +52,7 @@ def save(trainer: Trainer, path: Path, corpus: Corpus) -> None:
         "history": [asdict(epoch) for epoch in trainer.history],
         "model": asdict(trainer.model.settings),
         "training": asdict(trainer.settings),
-        "corpus": digest(corpus),
+        "corpus": trainer.documents,
         "environment": environment(trainer.model.device),
     }
     data = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
@@ -98,21 +99,21 @@ def seed_of(path: str | os.PathLike[str]) -> int:
     return int(_read(Path(path))[1]["seed"])
 
 
-def check_corpus(trainer: Trainer, corpus: Corpus) -> None:
-    """Raise ValueError if a resumed run is continued on other documents."""
-    if trainer.resumed_from is None:
-        return
-    if trainer.resumed_from["corpus"] != digest(corpus):
+def check_corpus(trainer: Trainer, corpus: Corpus | Part) -> None:
+    """Raise ValueError if a resumed run is continued on documents other than those it hashed."""
+    if trainer.resumed_from is not None and trainer.resumed_from["corpus"] != trainer.documents:
         raise ValueError(
             f"corpus ({corpus!r}) is not the one that {trainer.resumed_from['path']} was made with"
         )
 
 
-def digest(corpus: Corpus) -> str:
-    """Hash of the documents and the vocabulary."""
+def digest(corpus: Corpus | Part) -> str:
+    """Hash of the documents and the vocabulary; a part's is that of a copy of its documents."""
     state = hashlib.blake2b(digest_size=16)
-    for array in (corpus.indptr, corpus.indices, corpus.counts):
-        state.update(array.data)
+    state.update(np.concatenate([[0], np.cumsum(corpus.document_nonzeros)]).data)
+    for name in ("indices", "counts"):
+        for block in corpus.blocks():
+            state.update(getattr(block, name).data)
     state.update("\n".join(corpus.vocabulary).encode())
     return state.hexdigest()
 

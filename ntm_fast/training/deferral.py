@@ -7,7 +7,7 @@ from types import TracebackType
 import numpy as np
 import torch
 
-from ntm_fast.data import Batch, Corpus
+from ntm_fast.data import Batch, Corpus, Part
 from ntm_fast.models import TopicModel
 from ntm_fast.training.optimiser import Adam
 from ntm_fast.training.settings import TrainingSettings
@@ -29,7 +29,7 @@ class Deferral:
         model: TopicModel,
         optimiser: torch.optim.Optimizer,
         settings: TrainingSettings,
-        corpus: Corpus,
+        corpus: Corpus | Part,
     ) -> None:
         self.model, self.optimiser = model, optimiser
         self._applies = isinstance(optimiser, Adam) and (
@@ -61,12 +61,13 @@ class Deferral:
             self.optimiser.flush()
 
 
-def pays(model: TopicModel, settings: TrainingSettings, corpus: Corpus) -> bool:
+def pays(model: TopicModel, settings: TrainingSettings, corpus: Corpus | Part) -> bool:
     """Whether a batch leaves enough of a large layer alone for its rows to gain by waiting."""
     n = min(len(corpus), SAMPLE)
     if model.encoder.weight.numel() < WORTH_WAITING or n == 0:
         return False
-    indices = corpus.indices[: corpus.indptr[n]]
-    share = np.bincount(indices, minlength=corpus.n_words) / n  # of the documents, by word
+    share = (
+        np.bincount(corpus[:n].indices, minlength=corpus.n_words) / n
+    )  # of the documents, by word
     touched = 1 - (1 - np.minimum(share, 1)) ** settings.batch_size
     return float(touched.mean()) <= MOST_TOUCHED

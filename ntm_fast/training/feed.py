@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Protocol
 
-import numpy as np
 import torch
 from torch import Tensor
 
-from ntm_fast.data import Batch, Corpus, CorpusTensors
+from ntm_fast.data import Batch, Corpus, CorpusTensors, Part
 from ntm_fast.models.backend import device_name
 
 SHARE = 0.5  # of the GPU's memory that is left over: what a corpus may take of it
@@ -33,11 +32,11 @@ class Resident:
     How many nonzeros a batch has is read off the corpus on the host, so that nothing waits.
     """
 
-    def __init__(self, corpus: Corpus, device: torch.device, ops: Any) -> None:
+    def __init__(self, corpus: Corpus | Part, device: torch.device, ops: Any) -> None:
         self.device = device
         self.place = f"{device_name(device)}, the corpus beside the model"
         self.corpus = CorpusTensors(corpus, device, ops)
-        self._lengths = torch.from_numpy(np.diff(corpus.indptr))
+        self._lengths = torch.from_numpy(corpus.document_nonzeros)
 
     def sizes(self, parts: Sequence[Tensor]) -> list[int]:
         """Nonzeros of each part."""
@@ -69,7 +68,7 @@ class Streamed:
 
     def __init__(
         self,
-        corpus: Corpus,
+        corpus: Corpus | Part,
         device: torch.device,
         ops: Any,
         send: Callable[[Batch], Coming] | None = None,
@@ -118,14 +117,13 @@ class _Sent:
         return self.batch
 
 
-def feed_for(corpus: Corpus, device: torch.device, ops: Any, reserved: int) -> Feed:
+def feed_for(corpus: Corpus | Part, device: torch.device, ops: Any, reserved: int) -> Feed:
     """The corpus on the device if it fits, else batches sent there.
 
     It fits if it takes at most half of the memory that is free there beyond `reserved` bytes,
     which are for what the model is still going to need.
     """
-    size = corpus.indptr.nbytes + corpus.indices.nbytes + corpus.counts.nbytes
-    if device.type != "cuda" or size <= SHARE * (free_bytes(device) - reserved):
+    if device.type != "cuda" or corpus.nbytes <= SHARE * (free_bytes(device) - reserved):
         return Resident(corpus, device, ops)
     return Streamed(corpus, device, ops)
 

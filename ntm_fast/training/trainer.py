@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ntm_fast.data import Batch, Corpus
+from ntm_fast.data import Batch, Corpus, Part
 from ntm_fast.models import Loss, TopicModel
 from ntm_fast.models.topic_model import draw_seeds
 from ntm_fast.ops._device_errors import raise_device_errors
@@ -87,6 +87,7 @@ class Trainer:
         self.best_weights: dict[str, Tensor] | None = None
         self._stopped = False  # by the callback
         self.resumed_from: dict[str, Any] | None = None
+        self.documents = ""  # their hash, where a checkpoint needs it
 
     def resume(self, path: str | os.PathLike[str]) -> None:
         """Take up the run saved at `path`; `fit` then continues it, bit for bit.
@@ -97,9 +98,16 @@ class Trainer:
         checkpoints.load(self, Path(path))
 
     def fit(
-        self, corpus: Corpus, validation: Corpus | None = None, *, epochs: int | None = None
+        self,
+        corpus: Corpus | Part,
+        validation: Corpus | Part | None = None,
+        *,
+        epochs: int | None = None,
     ) -> list[Epoch]:
         """Train until `epochs` (default: the settings') are done, and return the history.
+
+        Of a memory-mapped corpus only the documents of a batch are copied, so that it may be
+        larger than memory; a `Part` of one has its documents trained on where they are.
 
         With validation documents the weights of the epoch with the best validation ELBO are
         restored in the end, and patience may stop the run early.
@@ -113,11 +121,13 @@ class Trainer:
         """
         end = self.settings.epochs if epochs is None else epochs
         self._stopped = False
+        if self.checkpoint is not None or self.resumed_from is not None:
+            self.documents = checkpoints.digest(corpus)
         checkpoints.check_corpus(self, corpus)
         feed = self._feed(corpus)
         self._replays = self._replayed(feed)
         logger.info("training on %s", feed.place)
-        rows = torch.from_numpy(np.flatnonzero(np.diff(corpus.indptr)))  # not the empty documents
+        rows = torch.from_numpy(np.flatnonzero(corpus.document_nonzeros))  # no empty ones
         if not rows.numel():
             raise ValueError(f"corpus has {len(corpus)} documents, every one empty; expected words")
         steps = -(-rows.numel() // self.settings.batch_size)
@@ -130,16 +140,14 @@ class Trainer:
             Deferral(self.model, self.optimiser, self.settings, corpus) as self._deferral,
         ):
             while self.state.epoch < end and not self._stopped and not self._out_of_patience():
-                self._epoch(feed, rows, bar, interrupt, corpus)
+                self._epoch(feed, rows, bar, interrupt)
                 self._close_epoch(validation)
                 if self.checkpoint is not None:
-                    checkpoints.save(self, self.checkpoint, corpus)
+                    checkpoints.save(self, self.checkpoint)
         self._restore_best()
         return self.history
 
-    def _epoch(
-        self, feed: Feed, rows: Tensor, bar: Bar, interrupt: Interrupt, corpus: Corpus
-    ) -> None:
+    def _epoch(self, feed: Feed, rows: Tensor, bar: Bar, interrupt: Interrupt) -> None:
         state, settings = self.state, self.settings
         start = self.generator.get_state()
         order = rows[torch.randperm(rows.numel(), generator=self.generator, device="cpu")]
@@ -178,7 +186,7 @@ class Trainer:
                 bar.show(state.epoch, state.step, elbo, rate)
             if interrupt.requested:
                 self._read(pending, step + 1, feed, parts, seeds)
-                self._stop(start, corpus)
+                self._stop(start)
         self.rate = (state.documents - documents_before) / (time.perf_counter() - begin)
 
     def loss(
@@ -220,7 +228,7 @@ class Trainer:
             return None
         return Replays(feed, self.train_on, CudaRecorder(self.model.device))
 
-    def _feed(self, corpus: Corpus) -> Feed:
+    def _feed(self, corpus: Corpus | Part) -> Feed:
         reserved = 4 * sum(p.nbytes for p in self._parameters)  # gradients, Adam, working memory
         return feed_for(corpus, self.model.device, self.model.decoder.ops, reserved)
 
@@ -258,16 +266,16 @@ class Trainer:
             self.state.documents += n_documents
         pending.clear()
 
-    def _stop(self, generator_state: Tensor, corpus: Corpus) -> None:
+    def _stop(self, generator_state: Tensor) -> None:
         if self.checkpoint is not None:
             now = self.generator.get_state()
             self.generator.set_state(generator_state)  # the epoch's order is drawn again
-            checkpoints.save(self, self.checkpoint, corpus)
+            checkpoints.save(self, self.checkpoint)
             self.generator.set_state(now)
         self._restore_best()
         raise TrainingInterrupted(self.checkpoint)
 
-    def _close_epoch(self, validation: Corpus | None) -> None:
+    def _close_epoch(self, validation: Corpus | Part | None) -> None:
         state, settings = self.state, self.settings
         self._deferral.flush()
         score = None

@@ -1,0 +1,55 @@
+"""A part of a corpus stands for a copy of its documents, bit for bit."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ntm_fast.data import Corpus, CorpusTensors, Part, part
+from ntm_fast.training.checkpoints import digest
+from tests.data.strategies import csr_matrices
+from tests.training.test_trainer import CORPUS, assert_equal, trainer, weights
+
+
+@given(csr_matrices(), st.data())
+def test_a_part_is_as_its_copy(matrix: Any, data: st.DataObject) -> None:
+    corpus = Corpus.from_scipy(matrix)
+    chosen = data.draw(st.lists(st.integers(0, len(corpus) - 1), min_size=1))
+    rows = np.array(chosen, np.int64)
+    there, copy = Part(corpus, rows), corpus[rows]
+    assert (len(there), there.n_words) == (len(copy), copy.n_words)
+    assert there.vocabulary == copy.vocabulary
+    np.testing.assert_array_equal(there.document_nonzeros, copy.document_nonzeros)
+    assert there[: len(chosen) // 2] == copy[: len(chosen) // 2]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(part, "_BLOCK", 2)
+        assert sum(map(len, there.blocks())) == len(copy)
+        assert digest(there) == digest(copy)
+    order = torch.randperm(len(copy))
+    batches = [CorpusTensors(documents).batch(order) for documents in (there, copy)]
+    for one, other in zip(batches[0][:3], batches[1][:3], strict=True):
+        assert torch.equal(one, other)
+    assert len(CorpusTensors(there)) == len(copy)
+
+
+def test_training_on_a_part_of_a_corpus_on_disk(tmp_path: Path) -> None:
+    CORPUS.save(tmp_path / "corpus")
+    loaded = Corpus.load(tmp_path / "corpus")
+    rows, held_out = np.arange(0, len(CORPUS), 2), np.arange(1, len(CORPUS), 4)
+    there, copied = trainer(checkpoint=tmp_path / "state"), trainer()
+    there.fit(Part(loaded, rows), Part(loaded, held_out))
+    history = copied.fit(CORPUS[rows], CORPUS[held_out])
+    assert_equal(weights(there), weights(copied))
+    assert [e.validation_elbo for e in there.history] == [e.validation_elbo for e in history]
+    resumed = trainer()
+    resumed.resume(tmp_path / "state")
+    resumed.fit(CORPUS[rows], CORPUS[held_out])
+    resumed.resume(tmp_path / "state")
+    with pytest.raises(
+        ValueError, match=r"corpus \(Part\(.* documents of Corpus\(.*is not the one"
+    ):
+        resumed.fit(Part(loaded, held_out))
