@@ -9,6 +9,10 @@ namespace ntm_fast {
 // More topics than this are multiplied in T, whatever is asked for.
 constexpr int64_t most_packed_topics = 256;
 
+// What products of float32 are made of: T itself, or on the tensor cores bfloat16, tf32 (10 bits
+// after the leading one), or two pieces of bfloat16, of which three products are close to float32.
+enum class Operands { exact, bf16, tf32, bf16x3 };
+
 template <class T>
 struct BowProductCuda {
   const T* hidden;  // [documents, topics]
@@ -19,9 +23,7 @@ struct BowProductCuda {
   bool batch_statistics;
   int64_t documents, topics, words;
   DeviceCsr<T> batch;
-  // Into how many pieces of bfloat16 a number is split for products on the tensor cores: 1 for
-  // bfloat16, 2 for three products of them, close to float32; 0 for products in T.
-  int pieces;
+  Operands operands;
 };
 
 // What a forward keeps for the backward, [documents * (topics + 2)]: residual [documents, topics],

@@ -14,13 +14,21 @@ namespace {
 
 using namespace bow_product;
 
+// Whether an environment variable is 1.
+bool is_asked_for(const char* variable) {
+  const char* const value = std::getenv(variable);
+  return value && std::string(value) == "1";
+}
+
 // Precisions are 0, 1 and 2 for torch's "highest", "high" and "medium": products in T, three
-// products of bfloat16 or one. What the tensor cores have no kernel for is more precise than asked.
+// products of bfloat16 (one of tf32 if NTM_FAST_TF32=1 asks for it), one of bfloat16. What the
+// tensor cores have no kernel for is more precise than asked.
 template <class T>
-int pieces_for(int64_t precision, int64_t topics) {
+Operands operands_for(int64_t precision, int64_t topics) {
   check(precision >= 0 && precision <= 2, op, ": precision is ", precision, ", expected 0, 1 or 2");
-  if (sizeof(T) != 4 || topics > most_packed_topics || precision == 0) return 0;
-  return precision == 1 ? 2 : 1;
+  if (sizeof(T) != 4 || topics > most_packed_topics || precision == 0) return Operands::exact;
+  if (precision == 2) return Operands::bf16;
+  return is_asked_for("NTM_FAST_TF32") ? Operands::tf32 : Operands::bf16x3;
 }
 
 template <class T>
@@ -38,7 +46,7 @@ BowProductCuda<T> inputs(const Arguments& a, const DeviceBatch<T>& batch, int64_
           a.hidden.size(1),
           a.weight.size(0),
           batch.view(),
-          pieces_for<T>(precision, a.hidden.size(1))};
+          operands_for<T>(precision, a.hidden.size(1))};
 }
 
 template <class T>
@@ -144,10 +152,7 @@ std::tuple<Tensor, Tensor, Tensor, Tensor, Tensor> backward(
 
 }  // namespace
 
-bool wgmma_is_asked_for() {
-  const char* const asked = std::getenv("NTM_FAST_WGMMA");
-  return asked && std::string(asked) == "1";
-}
+bool wgmma_is_asked_for() { return is_asked_for("NTM_FAST_WGMMA"); }
 
 STABLE_TORCH_LIBRARY_IMPL(ntm_fast, NTM_FAST_CUDA_KEY, m) {
   m.impl("bow_product_log_likelihood", TORCH_BOX(&forward));

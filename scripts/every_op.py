@@ -9,6 +9,7 @@ exit code is 1 if a value is not finite.
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -103,15 +104,18 @@ def calls(dtype: torch.dtype, topics: int) -> dict[str, Callable[[], Any]]:
     }
 
 
-def cases() -> Iterator[tuple[str, Callable[[], Any], str]]:
-    """Name, call and float32 precision; the product at each, and for two numbers of topics."""
+def cases() -> Iterator[tuple[str, Callable[[], Any], str, bool]]:
+    """Name, call, float32 precision, and whether "high" is tf32.
+
+    The product comes at each precision, and for two numbers of topics.
+    """
     for dtype in (torch.float32, torch.float64):
         for name, call in calls(dtype, TOPICS).items():
-            yield name, call, "highest"
+            yield name, call, "highest", False
     for topics in (TOPICS, 130):
-        for precision in ("high", "medium"):
+        for precision, tf32 in (("high", False), ("high", True), ("medium", False)):
             name = "bow_product_log_likelihood"
-            yield name, calls(torch.float32, topics)[name], precision
+            yield name, calls(torch.float32, topics)[name], precision, tf32
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -121,14 +125,16 @@ def main(arguments: list[str] | None = None) -> int:
     torch.manual_seed(0)
     bad = []
     with torch.device(device):
-        for name, call, precision in cases():
+        for name, call, precision, tf32 in cases():
             torch.set_float32_matmul_precision(precision)
+            os.environ["NTM_FAST_TF32"] = str(int(tf32))
             output = call()
             if output.requires_grad:
                 output.sum().backward()
             if not output.isfinite().all():
                 bad.append(name)
         torch.set_float32_matmul_precision("highest")
+        del os.environ["NTM_FAST_TF32"]
     if device == "cuda":
         torch.cuda.synchronize()
         ops.raise_device_errors()

@@ -60,6 +60,8 @@ def test_phases_of_a_gpu(tmp_path: Path) -> None:
     assert {"tests", "memcheck", "racecheck", "initcheck", "benchmark training"} <= set(names)
     asking = [p.name for p in known if set(gpu_session.WGMMA) <= set(p.environment)]
     assert asking == ["wgmma check", "wgmma sanitized", "benchmark wgmma"]
+    asking = [p.name for p in known if set(gpu_session.TF32) <= set(p.environment)]
+    assert asking == ["benchmark tf32"]
     benchmarks = sum(p.seconds for p in known if p.log == "benchmarks.log")
     assert benchmarks <= 20 * 60
     picked = gpu_session.chosen("build,tests", known)
@@ -77,6 +79,22 @@ def test_benchmarks_named_there_exist() -> None:
         n for _, words in gpu_session.BENCHMARKS.values() for n in choose(list(words), known)
     }
     assert {"floor", "bow_product_log_likelihood", "training", "kl_gamma"} <= measured
+
+
+def test_without_an_extension_it_is_built_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done: list[str] = []
+
+    def run(phase: Phase, out: Path, left: float) -> Result:
+        done.append(phase.name)
+        return Result(phase.name, "ok", 0.0, "")
+
+    monkeypatch.setattr(gpu_session, "run", run)
+    for there in (True, False):
+        monkeypatch.setattr(gpu_session, "is_built", lambda there=there: there)
+        gpu_session.main(["--out", str(tmp_path), "--phases", "memcheck"])
+    assert done == ["memcheck", "build", "memcheck"]
 
 
 def test_a_session_on_the_cpu(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -26,9 +26,9 @@ from ntm_fast import ops, reference
 from ntm_fast.training.precision import matmul_precision
 
 Function = Callable[..., Tensor]
-OP = "bow_product_log_likelihood"
-if os.environ.get("NTM_FAST_WGMMA") == "1":  # other kernels, on one kind of GPU
-    OP += ", wgmma"
+# Environment variables that ask for other kernels on a GPU: rows say so.
+ASKED = [name for name in ("WGMMA", "TF32") if os.environ.get(f"NTM_FAST_{name}") == "1"]
+OP = ", ".join(["bow_product_log_likelihood", *map(str.lower, ASKED)])
 # B, K, V
 SHAPES = device.pick(
     [
@@ -149,7 +149,10 @@ def gpu_rows(shape: tuple[int, int, int], threads: int, compiled: Any) -> list[d
     }
     torch._dynamo.reset()  # its limit of recompilations is for less than these shapes
     rows = []
-    for precision, batch_norm in [*((name, True) for name in floors), ("medium", False)]:
+    cases = [*((name, True) for name in floors), ("medium", False)]
+    if "TF32" in ASKED:
+        cases = [("high", True)]
+    for precision, batch_norm in cases:
         subjects = peers(batch, words, batch_norm, compiled)
         if not batch_norm or (precision != "medium" and (QUICK or shape != SHAPES[0])):
             subjects.pop("compiled reference", None)  # each takes its time to compile

@@ -12,7 +12,7 @@ namespace bow_product {
 
 // How many consecutive parts the columns of a pass over [rows, columns] are cut into: enough blocks
 // to fill a GPU. It depends on the shape alone, and so do the sums of the parts.
-int64_t parts_of(int64_t rows, int64_t columns, int64_t topics, int pieces);
+int64_t parts_of(int64_t rows, int64_t columns, int64_t topics, Operands operands);
 
 // One pass over all logits z_rc = row_r . column_c + offsets, which are never stored. Of the rows'
 // weighted sums of columns each part gives its share.
@@ -34,19 +34,22 @@ template <class T>
 int run_pass(const Pass<T>&, void* stream);
 
 // The same pass on the tensor cores, for topics <= most_packed_topics, with rows and columns
-// packed: [pieces, packed_rows(n), packed_topics(topics)] of bfloat16, zeros beyond n and topics,
-// hidden times log2 e, the scaled words as they are. 8 rows and 8 topics make a block of 128 bytes,
-// row after row; such blocks follow each other along the topics, then along the rows.
+// packed: [packed_rows(n), packed_topics(topics)] of tf32 or, twice if in two pieces, of bfloat16;
+// zeros beyond n and topics, hidden times log2 e, the scaled words as they are. 8 rows and 16 bytes
+// of topics make a block of 128 bytes, row after row; such blocks follow each other along the
+// topics, then along the rows.
+constexpr Operands matrix_operands = Operands::bf16x3;  // of what is multiplied by a K x K matrix
 int64_t packed_topics(int64_t topics);
 NTM_FAST_INLINE int64_t packed_rows(int64_t n) { return (n + 127) / 128 * 128; }
+int64_t packed_bytes(Operands operands, int64_t n, int64_t topics);
 int pack(const float* x, const float* row_scale, bool by_log2_e, int64_t n, int64_t topics,
-         int pieces, uint16_t* packed, void* stream);
-int run_packed_pass(const Pass<float>&, int pieces, const uint16_t* rows, const uint16_t* columns,
+         Operands operands, void* packed, void* stream);
+int run_packed_pass(const Pass<float>&, Operands operands, const void* rows, const void* columns,
                     void* stream);
-// By the instructions that only sm_90a has; whether the device has them and NTM_FAST_WGMMA=1 asks
-// for them.
+// By the instructions that only sm_90a has, of bfloat16 alone; whether the device has them and
+// NTM_FAST_WGMMA=1 asks for them.
 bool wgmma_is_wanted();
-int run_wgmma_pass(const Pass<float>&, int pieces, const uint16_t* rows, const uint16_t* columns,
+int run_wgmma_pass(const Pass<float>&, Operands operands, const void* rows, const void* columns,
                    void* stream);
 
 // means [K] and centered [B, K] = hidden - means
@@ -84,13 +87,13 @@ template <class T>
 int scale_words(const BowProductCuda<T>&, const T* means, const T* batch_var, T* batch_mean,
                 const WordScale<T>&, void* stream);
 
-// On the tensor cores, where a matrix is packed in 2 pieces: subtract_products; and what stands for
-// quadratic_forms, scale_words and the packing of the words, in one pass over them.
-int subtract_packed_products(const float* x, const uint16_t* matrix, const float* row_scale,
+// On the tensor cores, where a matrix is packed as matrix_operands: subtract_products; and what
+// stands for quadratic_forms, scale_words and the packing of the words, in one pass over them.
+int subtract_packed_products(const float* x, const void* matrix, const float* row_scale,
                              float scale, const float* shift, int64_t n, int64_t topics, float* out,
                              void* stream);
-int prepare_words(const BowProductCuda<float>&, const uint16_t* covariance, const float* means,
-                  float* batch_mean, float* batch_var, const WordScale<float>&, uint16_t* packed,
+int prepare_words(const BowProductCuda<float>&, const void* covariance, const float* means,
+                  float* batch_mean, float* batch_var, const WordScale<float>&, void* packed,
                   void* stream);
 
 // Log likelihood, lse and residual of each document, from the parts of a forward pass.

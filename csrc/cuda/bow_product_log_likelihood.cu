@@ -51,7 +51,8 @@ int forward(const BowProductCudaForward<T>& args, Workspace& memory, bool run, v
 template <class T>
 int backward(const BowProductCudaBackward<T>& args, Workspace& memory, bool run, void* stream) {
   const BowProductCuda<T>& in = args.in;
-  const int64_t B = in.documents, K = in.topics, V = in.words, parts = parts_of(V, B, K, in.pieces);
+  const int64_t B = in.documents, K = in.topics, V = in.words,
+                parts = parts_of(V, B, K, in.operands);
   const bool batch = in.batch_statistics;
   const bool through_batch = batch && (args.grad_hidden || args.grad_weight);
   const bool moments = args.grad_weight || args.grad_scale || through_batch;
@@ -115,7 +116,7 @@ int backward(const BowProductCudaBackward<T>& args, Workspace& memory, bool run,
       [&] {
         if (!through_batch || !args.grad_hidden) return 0;
         const int error =
-            gram<T>(in.weight, tilt, V, K, T(1) / T(B), in.pieces, grams, matrix, stream);
+            gram<T>(in.weight, tilt, V, K, T(1) / T(B), common.packs(), grams, matrix, stream);
         if (error) return error;
         return column_means<T>(args.grad_hidden, B, K, mean, stream);
       },

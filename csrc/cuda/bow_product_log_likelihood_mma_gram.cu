@@ -12,6 +12,7 @@ namespace {
 // partial[blockIdx.z] = Σ_r weights_r x_r x_rᵀ over its share of rows, in tiles of 64 x 64; those
 // below the diagonal are left out.
 constexpr int gram_tile = 64, gram_depth = 32, gram_threads = 128;
+constexpr int matrix_pieces = MatrixFormat::pieces, chunk = MatrixFormat::chunk;
 
 __global__ void __launch_bounds__(gram_threads)
     gram_mma_kernel(const float* x, const float* weights, int64_t n, int topics, float* partial) {
@@ -22,6 +23,9 @@ __global__ void __launch_bounds__(gram_threads)
   const int lane = threadIdx.x % 32, warp = threadIdx.x / 32, g = lane / 4, m = lane % 4;
   const int first_i = blockIdx.x * gram_tile, first_j = blockIdx.y * gram_tile;
   const int warp_i = warp / 2 * 32, warp_j = warp % 2 * 32;
+  const auto at_chunk = [](uint16_t* matrix, int row, int k) {
+    return place<MatrixFormat, gram_tile>(matrix, row, k / chunk);
+  };
   const int64_t steps = (n + gram_depth - 1) / gram_depth;
   const int64_t last = (int64_t(blockIdx.z) + 1) * steps / gridDim.z;
   float sums[2][4][4] = {};
@@ -50,8 +54,8 @@ __global__ void __launch_bounds__(gram_threads)
         split<matrix_pieces>(values[side][i][0], values[side][i][1], both);
 #pragma unroll
         for (int p = 0; p < matrix_pieces; ++p) {
-          uint16_t* const to = place<gram_tile>((side ? right : left) + p * plane, row, k) + k % 8;
-          *reinterpret_cast<uint32_t*>(to) = both[p];
+          uint16_t* const to = (side ? right : left) + p * plane;
+          *reinterpret_cast<uint32_t*>(at_chunk(to, row, k) + k % chunk) = both[p];
         }
       }
     }
@@ -63,19 +67,18 @@ __global__ void __launch_bounds__(gram_threads)
       for (int i = 0; i < 2; ++i) {
 #pragma unroll
         for (int p = 0; p < matrix_pieces; ++p) {
-          cuda::ldmatrix_transposed(a[i][p],
-                                    place<gram_tile>(left + p * plane, v + lane / 16 * 8 + lane % 8,
-                                                     warp_i + 16 * i + lane / 8 % 2 * 8));
+          const int row = v + lane / 16 * 8 + lane % 8, k = warp_i + 16 * i + lane / 8 % 2 * 8;
+          cuda::ldmatrix_transposed(a[i][p], at_chunk(left + p * plane, row, k));
         }
       }
 #pragma unroll
       for (int j = 0; j < 4; j += 2) {
         uint32_t b[2][matrix_pieces][2];
-        load_rows<gram_tile, matrix_pieces, gram_depth>(right, v, warp_j + 8 * j, b);
+        load_rows<MatrixFormat, gram_tile, gram_depth>(right, v, warp_j + 8 * j, b);
 #pragma unroll
         for (int i = 0; i < 2; ++i) {
-          multiply<matrix_pieces>(sums[i][j], a[i], b[0]);
-          multiply<matrix_pieces>(sums[i][j + 1], a[i], b[1]);
+          MatrixFormat::multiply(sums[i][j], a[i], b[0]);
+          MatrixFormat::multiply(sums[i][j + 1], a[i], b[1]);
         }
       }
     }

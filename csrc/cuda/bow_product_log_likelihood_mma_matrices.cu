@@ -1,8 +1,6 @@
 // Products with the K x K matrices of batch normalisation on the tensor cores, always by three
 // products of bfloat16, close to float32: variances are differences of large numbers.
 
-#include <type_traits>
-
 #include "bow_product.cuh"
 #include "bow_product_mma.cuh"
 #include "bow_product_rows.cuh"
@@ -16,6 +14,7 @@ namespace {
 // Rows of x in registers, 16 a warp; rows of the symmetric matrix come in by tiles.
 constexpr int product_warps = 8, product_rows = 16 * product_warps, product_columns = 32;
 static_assert(product_rows == 128, "the words are packed up to a multiple of 128");
+constexpr int matrix_pieces = MatrixFormat::pieces;
 
 // 16 rows of x and their products with all rows of a symmetric matrix; lane 4 g + m holds elements
 // 2 m, 2 m + 1 of every 8 in rows g and g + 8.
@@ -41,8 +40,7 @@ struct RowProducts {
 #pragma unroll
       for (int q = 0; q < 4; ++q) {
         uint32_t both[matrix_pieces];
-        split<matrix_pieces>(element(q % 2, column(k, q, 0)), element(q % 2, column(k, q, 1)),
-                             both);
+        split(element(q % 2, column(k, q, 0)), element(q % 2, column(k, q, 1)), both);
 #pragma unroll
         for (int p = 0; p < matrix_pieces; ++p) a[k][p][q] = both[p];
       }
@@ -53,15 +51,15 @@ struct RowProducts {
   __device__ __forceinline__ void multiply_all(uint16_t* stages, const F& use) {
     constexpr int column_tiles = product_columns / 8, stage = matrix_pieces * product_columns * K;
     constexpr int threads = 32 * product_warps;
-    copy_rows<K, matrix_pieces, product_columns, threads>(matrix, topics, 0, stages);
+    copy_rows<MatrixFormat, K, product_columns, threads>(matrix, topics, 0, stages);
     cuda::cp_async_commit();
     load();
     for (int c = 0, at = 0; c < topics; c += product_columns, at ^= 1) {
       cuda::cp_async_wait<0>();
       __syncthreads();
       if (c + product_columns < topics) {
-        copy_rows<K, matrix_pieces, product_columns, threads>(matrix, topics, c + product_columns,
-                                                              stages + (at ^ 1) * stage);
+        copy_rows<MatrixFormat, K, product_columns, threads>(matrix, topics, c + product_columns,
+                                                             stages + (at ^ 1) * stage);
         cuda::cp_async_commit();
       }
       float z[column_tiles][4] = {};
@@ -70,9 +68,9 @@ struct RowProducts {
 #pragma unroll
         for (int j = 0; j < column_tiles; j += 2) {
           uint32_t b[2][matrix_pieces][2];
-          load_columns<K, matrix_pieces, product_columns>(stages + at * stage, 8 * j, 16 * k, b);
-          multiply<matrix_pieces>(z[j], a[k], b[0]);
-          multiply<matrix_pieces>(z[j + 1], a[k], b[1]);
+          load_columns<MatrixFormat, K, product_columns>(stages + at * stage, 8 * j, 16 * k, b);
+          MatrixFormat::multiply(z[j], a[k], b[0]);
+          MatrixFormat::multiply(z[j + 1], a[k], b[1]);
         }
       }
 #pragma unroll
@@ -108,11 +106,11 @@ __global__ void __launch_bounds__(32 * product_warps)
 }
 
 // What the words need of the batch's statistics, and the scaled words, packed.
-template <int K>
+template <class Format, int K>
 __global__ void __launch_bounds__(32 * product_warps)
     prepare_kernel(const BowProductCuda<float> in, const uint16_t* covariance, const float* means,
                    float* batch_mean, float* batch_var, const WordScale<float> words,
-                   uint16_t* packed) {
+                   void* packed) {
   RowProducts<K> rows{in.weight, covariance, in.words, first_row_of_warp(), int(in.topics), {}};
   float variances[2] = {}, averages[2] = {};
   rows.multiply_all(dynamic_shared<uint16_t>(), [&](int r, int k, float product) {
@@ -148,25 +146,9 @@ __global__ void __launch_bounds__(32 * product_warps)
         low += low_half(rows.a[k][p][q]);
         high += high_half(rows.a[k][p][q]);
       }
-      uint32_t both[matrix_pieces];
-      split<matrix_pieces>(slope[q % 2] * low, slope[q % 2] * high, both);
-#pragma unroll
-      for (int p = 0; p < matrix_pieces; ++p) {
-        if (p >= in.pieces) continue;
-        uint16_t* const piece = packed + p * packed_rows(in.words) * K;
-        *reinterpret_cast<uint32_t*>(piece + packed_place(v, rows.column(k, q, 0), K)) = both[p];
-      }
+      Format::store(slope[q % 2] * low, slope[q % 2] * high, in.words, v, rows.column(k, q, 0), K,
+                    packed);
     }
-  }
-}
-
-// Calls run(std::integral_constant<int, K>) for the padded K.
-template <class F>
-int with_packed_topics(int64_t topics, const F& run) {
-  switch (packed_topics(topics)) {
-    case 64: return run(std::integral_constant<int, 64>());
-    case 128: return run(std::integral_constant<int, 128>());
-    default: return run(std::integral_constant<int, 256>());
   }
 }
 
@@ -176,22 +158,26 @@ constexpr size_t stage_bytes(int topics) {
 
 }  // namespace
 
-int subtract_packed_products(const float* x, const uint16_t* matrix, const float* row_scale,
+int subtract_packed_products(const float* x, const void* matrix, const float* row_scale,
                              float scale, const float* shift, int64_t n, int64_t topics, float* out,
                              void* stream) {
   return with_packed_topics(topics, [&](auto K) {
     return launch(subtract_kernel<K>, unsigned(divide_up(n, product_rows)), 32 * product_warps,
-                  stage_bytes(K), stream, x, matrix, row_scale, scale, shift, n, int(topics), out);
+                  stage_bytes(K), stream, x, static_cast<const uint16_t*>(matrix), row_scale, scale,
+                  shift, n, int(topics), out);
   });
 }
 
-int prepare_words(const BowProductCuda<float>& in, const uint16_t* covariance, const float* means,
-                  float* batch_mean, float* batch_var, const WordScale<float>& words,
-                  uint16_t* packed, void* stream) {
-  return with_packed_topics(in.topics, [&](auto K) {
-    return launch(prepare_kernel<K>, unsigned(divide_up(in.words, product_rows)),
-                  32 * product_warps, stage_bytes(K), stream, in, covariance, means, batch_mean,
-                  batch_var, words, packed);
+int prepare_words(const BowProductCuda<float>& in, const void* covariance, const float* means,
+                  float* batch_mean, float* batch_var, const WordScale<float>& words, void* packed,
+                  void* stream) {
+  return with_format(in.operands, [&](auto format) {
+    return with_packed_topics(in.topics, [&](auto K) {
+      return launch(prepare_kernel<decltype(format), K>,
+                    unsigned(divide_up(in.words, product_rows)), 32 * product_warps, stage_bytes(K),
+                    stream, in, static_cast<const uint16_t*>(covariance), means, batch_mean,
+                    batch_var, words, packed);
+    });
   });
 }
 

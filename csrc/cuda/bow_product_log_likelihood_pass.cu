@@ -137,16 +137,17 @@ int launch_pass(const Pass<T>& pass, void* stream) {
 
 }  // namespace
 
-int64_t parts_of(int64_t rows, int64_t columns, int64_t topics, int pieces) {
+int64_t parts_of(int64_t rows, int64_t columns, int64_t topics, Operands operands) {
 #ifdef NTM_FAST_CUDA_EMULATED
   constexpr int64_t filled = 2;  // so that a part of little data has several tiles
 #else
   constexpr int64_t filled = 264;  // about as many blocks as an H100 holds at a time
 #endif
   // A block of the exact pass is a quarter as big.
-  const int64_t blocks = pieces ? filled : 2 * filled, block_rows = pieces ? 128 : tile;
+  const bool exact = operands == Operands::exact;
+  const int64_t blocks = exact ? 2 * filled : filled, block_rows = exact ? tile : 128;
   const int64_t tiles = divide_up(columns, tile);
-  const int64_t others = divide_up(rows, block_rows) * (pieces ? 1 : divide_up(topics, 128));
+  const int64_t others = divide_up(rows, block_rows) * (exact ? divide_up(topics, 128) : 1);
   const int64_t parts = others > 0 ? blocks / others : 1;
   return parts < 1 ? 1 : parts < tiles ? parts : tiles;
 }

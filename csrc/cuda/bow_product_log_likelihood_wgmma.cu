@@ -121,7 +121,8 @@ __device__ __forceinline__ void consume(const Pass<float>& pass, int64_t part,
                                         const TileRange& tiles,
                                         const Shared<WarpgroupShape<K, PIECES>>& shared) {
   using S = WarpgroupShape<K, PIECES>;
-  using Rows = PassRows<K, 1, S::columns, FORWARD, SUMS>;
+  using Format = Bfloat16<PIECES>;
+  using Rows = PassRows<Format, K, 1, S::columns, FORWARD, SUMS>;
   const int own = int(threadIdx.x) / warpgroup - 1;  // of the warpgroups with rows
   const uint16_t* const row_tile = shared.row_tile + own * 64 * K;
   Rows rows(pass, int64_t(blockIdx.x) * S::rows + own * 64 + threadIdx.x % warpgroup / 32 * 16);
@@ -137,7 +138,7 @@ __device__ __forceinline__ void consume(const Pass<float>& pass, int64_t part,
 #pragma unroll
     for (int k = 0; k < K; k += 16) {
 #pragma unroll
-      for (int sum = PIECES - 1; sum >= 0; --sum) {  // as `multiply`
+      for (int sum = PIECES - 1; sum >= 0; --sum) {  // as Format::multiply
 #pragma unroll
         for (int p = 0; p <= sum; ++p) {
           cuda::wgmma_bf16(
@@ -152,7 +153,9 @@ __device__ __forceinline__ void consume(const Pass<float>& pass, int64_t part,
     if constexpr (SUMS) {
       uint32_t a[S::columns / 16][PIECES][4];
 #pragma unroll
-      for (int c = 0; c < S::columns / 16; ++c) Rows::as_left(z[0], 2 * c, a[c]);
+      for (int c = 0; c < S::columns / 16; ++c) {
+        Format::as_left(z[0][2 * c], z[0][2 * c + 1], a[c]);
+      }
       cuda::wgmma_fence(rows.sums[0]);
 #pragma unroll
       for (int c = 0; c < S::columns / 16; ++c) {
@@ -200,13 +203,13 @@ __global__ void __launch_bounds__(WarpgroupShape<K, PIECES>::threads, 1)
 }
 
 template <int K, int PIECES>
-int launch_wgmma(const Pass<float>& pass, const uint16_t* rows, const uint16_t* columns,
-                 void* stream) {
+int launch_wgmma(const Pass<float>& pass, const void* rows, const void* columns, void* stream) {
   using S = WarpgroupShape<K, PIECES>;
   static_assert(S::bytes <= 227 << 10, "too much shared memory");
   const dim3 grid(unsigned(divide_up(pass.n_rows, S::rows)), unsigned(pass.parts));
   const auto run = [&](auto kernel) {
-    return launch(kernel, grid, S::threads, S::bytes, stream, pass, rows, columns);
+    return launch(kernel, grid, S::threads, S::bytes, stream, pass,
+                  static_cast<const uint16_t*>(rows), static_cast<const uint16_t*>(columns));
   };
   if (pass.forward) {
     return pass.sums ? run(wgmma_kernel<K, PIECES, true, true>)
@@ -232,16 +235,12 @@ bool wgmma_is_wanted() {
 #endif
 }
 
-int run_wgmma_pass(const Pass<float>& pass, int pieces, const uint16_t* rows,
-                   const uint16_t* columns, void* stream) {
-  switch (packed_topics(pass.topics) + pieces) {
-    case 65: return launch_wgmma<64, 1>(pass, rows, columns, stream);
-    case 66: return launch_wgmma<64, 2>(pass, rows, columns, stream);
-    case 129: return launch_wgmma<128, 1>(pass, rows, columns, stream);
-    case 130: return launch_wgmma<128, 2>(pass, rows, columns, stream);
-    case 257: return launch_wgmma<256, 1>(pass, rows, columns, stream);
-    default: return launch_wgmma<256, 2>(pass, rows, columns, stream);
-  }
+int run_wgmma_pass(const Pass<float>& pass, Operands operands, const void* rows,
+                   const void* columns, void* stream) {
+  return with_packed_topics(pass.topics, [&](auto K) {
+    return operands == Operands::bf16 ? launch_wgmma<K, 1>(pass, rows, columns, stream)
+                                      : launch_wgmma<K, 2>(pass, rows, columns, stream);
+  });
 }
 
 }  // namespace bow_product

@@ -1,6 +1,14 @@
 #pragma once
-// What the products on the tensor cores share: tiles of bfloat16 in shared memory, and numbers in
-// pieces.
+// What the products on the tensor cores share: formats of numbers, and tiles of them in shared
+// memory.
+//
+// Operands are multiplied in slices of 16 elements of what is summed over, a slice in the format's
+// `parts`: pieces of bfloat16, each the rounded rest of those before, or two times 8 tf32. Either
+// way a fragment's 8 rows of 16 bytes are what ldmatrix reads. There is none that transposes 32
+// bits: where a tile's rows are summed over, the lanes read tf32 themselves, in an order of the
+// summands and of the columns that suits them.
+
+#include <type_traits>
 
 #include "bow_product.cuh"
 #include "ptx.cuh"
@@ -10,40 +18,13 @@ namespace bow_product {
 
 constexpr unsigned all_lanes = 0xffffffffu;
 constexpr float log2_e = 1.44269504f;
-constexpr int matrix_pieces = 2;  // of what is multiplied with a K x K matrix
-
-// Where 8 elements from k on of a row of a tile stand: swizzled, so that 8 rows of one column use
-// all banks.
-template <int K>
-__device__ __forceinline__ uint16_t* place(uint16_t* tile, int row, int k) {
-  return tile + row * K + ((k / 8 ^ (row & 7)) * 8);
-}
-
-// Where element k of a row stands in a piece of a packed matrix.
-__device__ __forceinline__ int64_t packed_place(int64_t row, int k, int padded_topics) {
-  return row / 8 * 8 * padded_topics + k / 8 * 64 + row % 8 * 8 + k % 8;
-}
-
-// Rows first ... first + ROWS - 1 of each piece of a packed matrix; first is a multiple of 8.
-template <int K, int PIECES, int ROWS, int THREADS>
-__device__ __forceinline__ void copy_rows(const uint16_t* from, int64_t n, int64_t first,
-                                          uint16_t* to) {
-  constexpr int chunks = ROWS * K / 8;  // of 8 elements, in the order of the packed matrix
-#pragma unroll
-  for (int i = threadIdx.x; i < PIECES * chunks; i += THREADS) {
-    const int piece = i / chunks, chunk = i % chunks;
-    const int row = chunk / K * 8 + chunk % 8, k = chunk % K / 8 * 8;
-    const uint16_t* const source = from + (piece * packed_rows(n) + first) * K + chunk * 8;
-    cuda::cp_async_16(place<K>(to + piece * ROWS * K, row, k), source);
-  }
-}
 
 __device__ __forceinline__ float low_half(uint32_t pair) { return __uint_as_float(pair << 16); }
 __device__ __forceinline__ float high_half(uint32_t pair) {
   return __uint_as_float(pair & 0xffff0000u);
 }
 
-// Two numbers as pieces of bfloat16, each the rounded rest of those before.
+// Two numbers as pieces of bfloat16.
 template <int PIECES>
 __device__ __forceinline__ void split(float low, float high, uint32_t (&pieces)[PIECES]) {
 #pragma unroll
@@ -54,45 +35,191 @@ __device__ __forceinline__ void split(float low, float high, uint32_t (&pieces)[
   }
 }
 
-// d += a b for numbers in pieces; the product of the last two is below the rounding.
 template <int PIECES>
-__device__ __forceinline__ void multiply(float (&d)[4], const uint32_t (&a)[PIECES][4],
-                                         const uint32_t (&b)[PIECES][2]) {
+struct Bfloat16 {
+  using Element = uint16_t;
+  static constexpr int pieces = PIECES, parts = PIECES;
+  static constexpr int chunk = 8;  // elements in 16 bytes
+
+  // Where part p of a slice is: in which piece, from which chunk of the slice on.
+  __device__ __forceinline__ static constexpr int piece(int part) { return part; }
+  __device__ __forceinline__ static constexpr int first_chunk(int) { return 0; }
+
+  // d += a b; the product of the last two pieces is below the rounding.
+  __device__ __forceinline__ static void multiply(float (&d)[4], const uint32_t (&a)[parts][4],
+                                                  const uint32_t (&b)[parts][2]) {
 #pragma unroll
-  for (int sum = PIECES - 1; sum >= 0; --sum) {
+    for (int sum = PIECES - 1; sum >= 0; --sum) {
 #pragma unroll
-    for (int i = 0; i <= sum; ++i) cuda::mma_bf16(d, a[i], b[sum - i]);
+      for (int i = 0; i <= sum; ++i) cuda::mma_bf16(d, a[i], b[sum - i]);
+    }
+  }
+  // 16 columns of a result, those of `first` and of `second`, as the left matrix of a product.
+  __device__ __forceinline__ static void as_left(const float (&first)[4], const float (&second)[4],
+                                                 uint32_t (&a)[parts][4]) {
+#pragma unroll
+    for (int q = 0; q < 4; ++q) {
+      const float (&from)[4] = q / 2 ? second : first;
+      uint32_t both[PIECES];
+      split(from[q % 2 * 2], from[q % 2 * 2 + 1], both);
+#pragma unroll
+      for (int p = 0; p < PIECES; ++p) a[p][q] = both[p];
+    }
+  }
+  // Which of 16 columns is number n of product j, j < 2, by what load_rows gives.
+  __device__ __forceinline__ static constexpr int column(int j, int n) { return 8 * j + n; }
+  // Elements k, k + 1 of a row of a packed matrix of n rows and K columns; k is even.
+  __device__ __forceinline__ static void store(float low, float high, int64_t n, int64_t row, int k,
+                                               int K, void* packed) {
+    uint32_t both[PIECES];
+    split(low, high, both);
+#pragma unroll
+    for (int p = 0; p < PIECES; ++p) {
+      uint16_t* const piece = static_cast<uint16_t*>(packed) + p * packed_rows(n) * K;
+      uint16_t* const to = piece + row / 8 * 8 * K + k / 8 * 64 + row % 8 * 8 + k % 8;
+      *reinterpret_cast<uint32_t*>(to) = both[p];
+    }
+  }
+};
+
+struct Tf32 {
+  using Element = uint32_t;
+  static constexpr int pieces = 1, parts = 2, chunk = 4;
+
+  __device__ __forceinline__ static constexpr int piece(int) { return 0; }
+  __device__ __forceinline__ static constexpr int first_chunk(int part) { return 2 * part; }
+  __device__ __forceinline__ static void multiply(float (&d)[4], const uint32_t (&a)[2][4],
+                                                  const uint32_t (&b)[2][2]) {
+    cuda::mma_tf32(d, a[0], b[0]);
+    cuda::mma_tf32(d, a[1], b[1]);
+  }
+  // A lane has columns 2 m and 2 m + 1 of 8: they are its summands m and m + 4.
+  __device__ __forceinline__ static void as_left(const float (&first)[4], const float (&second)[4],
+                                                 uint32_t (&a)[2][4]) {
+#pragma unroll
+    for (int q = 0; q < 4; ++q) {
+      const int e = q % 2 * 2 + q / 2;
+      a[0][q] = cuda::to_tf32(first[e]);
+      a[1][q] = cuda::to_tf32(second[e]);
+    }
+  }
+  __device__ __forceinline__ static constexpr int column(int j, int n) { return 2 * n + j; }
+  __device__ __forceinline__ static void store(float low, float high, int64_t, int64_t row, int k,
+                                               int K, void* packed) {
+    uint32_t* const to =
+        static_cast<uint32_t*>(packed) + row / 8 * 8 * K + k / 4 * 32 + row % 8 * 4 + k % 4;
+    *reinterpret_cast<uint64_t*>(to) = cuda::to_tf32(low) | uint64_t(cuda::to_tf32(high)) << 32;
+  }
+};
+
+using MatrixFormat = Bfloat16<2>;  // of matrix_operands
+
+// Calls run(format) for the operands of a product on the tensor cores.
+template <class F>
+int with_format(Operands operands, const F& run) {
+  switch (operands) {
+    case Operands::bf16: return run(Bfloat16<1>());
+    case Operands::tf32: return run(Tf32());
+    default: return run(Bfloat16<2>());
   }
 }
 
-// Fragments b of two neighbouring products from a tile [PIECES, ROWS, K]: its rows are the columns
-// first_row ... + 15 of the products, 16 of its elements from k on what is summed over.
-template <int K, int PIECES, int ROWS>
-__device__ __forceinline__ void load_columns(uint16_t* tile, int first_row, int k,
-                                             uint32_t (&b)[2][PIECES][2]) {
+// Calls run(std::integral_constant<int, K>) for the padded number of topics.
+template <class F>
+int with_packed_topics(int64_t topics, const F& run) {
+  switch (packed_topics(topics)) {
+    case 64: return run(std::integral_constant<int, 64>());
+    case 128: return run(std::integral_constant<int, 128>());
+    default: return run(std::integral_constant<int, 256>());
+  }
+}
+
+// Where the 16 bytes number `chunk` of a row of a tile stand: swizzled, so that those of 8 rows,
+// or two neighbours' of 4 even or 4 odd ones, use all banks.
+template <class Format, int K>
+__device__ __forceinline__ typename Format::Element* place(typename Format::Element* tile, int row,
+                                                           int chunk) {
+  return tile + row * K + (chunk ^ (row & 7)) * Format::chunk;
+}
+
+// Where half `half` of part `part` of a slice from element k on of a row stands in a tile [pieces,
+// ROWS, K].
+template <class Format, int K, int ROWS>
+__device__ __forceinline__ typename Format::Element* place_of_half(typename Format::Element* tile,
+                                                                   int row, int k, int part,
+                                                                   int half) {
+  return place<Format, K>(tile + Format::piece(part) * ROWS * K, row,
+                          k / Format::chunk + Format::first_chunk(part) + half);
+}
+
+// Rows first ... first + ROWS - 1 of each piece of a packed matrix; first is a multiple of 8.
+template <class Format, int K, int ROWS, int THREADS>
+__device__ __forceinline__ void copy_rows(const typename Format::Element* from, int64_t n,
+                                          int64_t first, typename Format::Element* to) {
+  constexpr int size = Format::chunk, chunks = ROWS * K / size;  // in the packed matrix' order
+#pragma unroll
+  for (int i = threadIdx.x; i < Format::pieces * chunks; i += THREADS) {
+    const int piece = i / chunks, chunk = i % chunks, of_8_rows = 8 * K / size;
+    const int row = chunk / of_8_rows * 8 + chunk % 8, column = chunk % of_8_rows / 8;
+    cuda::cp_async_16(place<Format, K>(to + piece * ROWS * K, row, column),
+                      from + (piece * packed_rows(n) + first) * K + chunk * size);
+  }
+}
+
+// The fragment a of a slice from k on of 16 rows of a tile [pieces, ROWS, K].
+template <class Format, int K, int ROWS>
+__device__ __forceinline__ void load_left(typename Format::Element* tile, int first_row, int k,
+                                          uint32_t (&a)[Format::parts][4]) {
   const int lane = threadIdx.x % 32;
 #pragma unroll
-  for (int p = 0; p < PIECES; ++p) {
+  for (int p = 0; p < Format::parts; ++p) {
+    cuda::ldmatrix(a[p],
+                   place_of_half<Format, K, ROWS>(tile, first_row + lane % 16, k, p, lane / 16));
+  }
+}
+
+// Fragments b of two neighbouring products from a tile: its rows are the columns first_row ... + 15
+// of the products, a slice from k on is summed over.
+template <class Format, int K, int ROWS>
+__device__ __forceinline__ void load_columns(typename Format::Element* tile, int first_row, int k,
+                                             uint32_t (&b)[2][Format::parts][2]) {
+  const int lane = threadIdx.x % 32, row = first_row + lane / 16 * 8 + lane % 8;
+#pragma unroll
+  for (int p = 0; p < Format::parts; ++p) {
     uint32_t pair[4];
-    cuda::ldmatrix(pair, place<K>(tile + p * ROWS * K, first_row + lane / 16 * 8 + lane % 8,
-                                  k + lane / 8 % 2 * 8));
+    cuda::ldmatrix(pair, place_of_half<Format, K, ROWS>(tile, row, k, p, lane / 8 % 2));
     b[0][p][0] = pair[0], b[0][p][1] = pair[1];
     b[1][p][0] = pair[2], b[1][p][1] = pair[3];
   }
 }
 
-// The same where 16 of the tile's rows are summed over, and elements k ... + 15 are the columns.
-template <int K, int PIECES, int ROWS>
-__device__ __forceinline__ void load_rows(uint16_t* tile, int first_row, int k,
-                                          uint32_t (&b)[2][PIECES][2]) {
+// The same where 16 of the tile's rows are summed over, in the order of as_left, and elements k ...
+// + 15 are the columns, as Format::column says.
+template <class Format, int K, int ROWS>
+__device__ __forceinline__ void load_rows(typename Format::Element* tile, int first_row, int k,
+                                          uint32_t (&b)[2][Format::parts][2]) {
   const int lane = threadIdx.x % 32;
+  if constexpr (std::is_same_v<Format, Tf32>) {
+    const int column = k + lane / 4 * 2;
 #pragma unroll
-  for (int p = 0; p < PIECES; ++p) {
-    uint32_t pair[4];
-    cuda::ldmatrix_transposed(
-        pair, place<K>(tile + p * ROWS * K, first_row + lane % 16, k + lane / 16 * 8));
-    b[0][p][0] = pair[0], b[0][p][1] = pair[1];
-    b[1][p][0] = pair[2], b[1][p][1] = pair[3];
+    for (int p = 0; p < 2; ++p) {
+#pragma unroll
+      for (int e = 0; e < 2; ++e) {
+        const int row = first_row + 8 * p + lane % 4 * 2 + e;
+        uint32_t pair[2];
+        cuda::load_shared_pair(pair, place<Tf32, K>(tile, row, column / 4) + column % 4);
+        b[0][p][e] = pair[0], b[1][p][e] = pair[1];
+      }
+    }
+  } else {
+#pragma unroll
+    for (int p = 0; p < Format::parts; ++p) {
+      uint32_t pair[4];
+      cuda::ldmatrix_transposed(
+          pair, place_of_half<Format, K, ROWS>(tile, first_row + lane % 16, k, p, lane / 16));
+      b[0][p][0] = pair[0], b[0][p][1] = pair[1];
+      b[1][p][0] = pair[2], b[1][p][1] = pair[3];
+    }
   }
 }
 

@@ -37,7 +37,7 @@ struct ColumnVector {
   }
 };
 
-template <int K, int ROW_TILES, int COLUMNS, bool FORWARD, bool SUMS>
+template <class Format, int K, int ROW_TILES, int COLUMNS, bool FORWARD, bool SUMS>
 struct PassRows {
   static constexpr int column_tiles = COLUMNS / 8, sum_tiles = SUMS ? K / 8 : 0;
   using Logits = float[ROW_TILES][column_tiles][4];
@@ -136,20 +136,6 @@ struct PassRows {
     }
   }
 
-  // p of 16 columns in pieces, as the left matrix of a product.
-  template <int PIECES>
-  __device__ __forceinline__ static void as_left(const float (&p)[column_tiles][4], int column_tile,
-                                                 uint32_t (&a)[PIECES][4]) {
-#pragma unroll
-    for (int q = 0; q < 4; ++q) {
-      const float (&from)[4] = p[column_tile + q / 2];
-      uint32_t pieces[PIECES];
-      split(from[q % 2 * 2], from[q % 2 * 2 + 1], pieces);
-#pragma unroll
-      for (int piece = 0; piece < PIECES; ++piece) a[piece][q] = pieces[piece];
-    }
-  }
-
   __device__ __forceinline__ void store(const Pass<float>& pass, int64_t part) const {
     const int m = threadIdx.x % 4;
 #pragma unroll
@@ -169,7 +155,7 @@ struct PassRows {
         for (int j = 0; j < sum_tiles; ++j) {
 #pragma unroll
           for (int e = 0; e < 2; ++e) {
-            const int topic = 8 * j + 2 * m + e;
+            const int topic = j / 2 * 16 + Format::column(j % 2, 2 * m + e);
             // Packed hidden, the backward's columns, are in units of log 2.
             const float sum = sums[i][j][2 * r + e] * (FORWARD ? 1 : ln_2);
             if (topic < pass.topics) pass.sums[at * pass.topics + topic] = sum;

@@ -47,7 +47,7 @@ struct Common {
   const BowProductCuda<T>& in;
   T *means, *centered, *covariance, *partial;
   WordScale<T> words;
-  uint16_t *packed_hidden, *packed_words, *packed_matrix;
+  char *packed_hidden, *packed_words, *packed_matrix;  // on the tensor cores
 
   Common(const BowProductCuda<T>& inputs, bool needs_covariance, Workspace& memory) : in(inputs) {
     const bool batch = in.batch_statistics;
@@ -59,12 +59,15 @@ struct Common {
     words.slope = memory.take<T>(in.words);
     words.inverse_std = memory.take<T>(in.words);
     words.offset = memory.take<T>(in.words);
-    words.scaled = memory.take<T>(in.words * K, scales(in) && !in.pieces);
-    const int64_t row = in.pieces * packed_topics(K), matrix = 2 * packed_topics(K);
-    packed_hidden = memory.take<uint16_t>(packed_rows(in.documents) * row, in.pieces);
-    packed_words = memory.take<uint16_t>(packed_rows(in.words) * row, in.pieces);
-    packed_matrix = memory.take<uint16_t>(packed_rows(K) * matrix, in.pieces && batch);
+    words.scaled = memory.take<T>(in.words * K, scales(in) && !packs());
+    const auto packed = [&](Operands operands, int64_t n, bool wanted) {
+      return memory.take<char>(packed_bytes(operands, n, K), packs() && wanted);
+    };
+    packed_hidden = packed(in.operands, in.documents, true);
+    packed_words = packed(in.operands, in.words, true);
+    packed_matrix = packed(matrix_operands, K, batch);
   }
+  bool packs() const { return in.operands != Operands::exact; }
   const T* hidden() const { return in.batch_statistics ? centered : in.hidden; }
   const T* scaled() const { return words.scaled ? words.scaled : in.weight; }
 
@@ -81,20 +84,19 @@ struct Common {
     };
     if constexpr (std::is_same_v<T, float>) {
       const auto pack_hidden = [&] {
-        return pack(hidden(), nullptr, true, B, K, in.pieces, packed_hidden, stream);
+        return pack(hidden(), nullptr, true, B, K, in.operands, packed_hidden, stream);
       };
-      if (in.pieces && variances) {
+      if (packs() && variances) {
         return in_order(
-            pack_hidden,
-            [&] { return pack(covariance, nullptr, false, K, K, 2, packed_matrix, stream); },
+            pack_hidden, [&] { return pack_matrix(covariance, stream); },
             [&] {
               return prepare_words(in, packed_matrix, means, batch_mean, batch_var, words,
                                    packed_words, stream);
             });
       }
-      if (in.pieces) {
+      if (packs()) {
         return in_order(pack_hidden, scale, [&] {
-          return pack(in.weight, words.slope, false, V, K, in.pieces, packed_words, stream);
+          return pack(in.weight, words.slope, false, V, K, in.operands, packed_words, stream);
         });
       }
     }
@@ -105,8 +107,8 @@ struct Common {
   }
   int run(const Pass<T>& pass, void* stream) const {
     if constexpr (std::is_same_v<T, float>) {
-      if (in.pieces) {
-        return run_packed_pass(pass, in.pieces, pass.forward ? packed_hidden : packed_words,
+      if (packs()) {
+        return run_packed_pass(pass, in.operands, pass.forward ? packed_hidden : packed_words,
                                pass.forward ? packed_words : packed_hidden, stream);
       }
     }
@@ -114,19 +116,25 @@ struct Common {
   }
   int covariances(void* stream) const {
     if (!covariance) return 0;
-    return gram<T>(hidden(), nullptr, in.documents, in.topics, T(1) / T(in.documents), in.pieces,
+    return gram<T>(hidden(), nullptr, in.documents, in.topics, T(1) / T(in.documents), packs(),
                    partial, covariance, stream);
+  }
+  int pack_matrix(const T* matrix, void* stream) const {
+    const int64_t K = in.topics;
+    if constexpr (std::is_same_v<T, float>) {
+      return pack(matrix, nullptr, false, K, K, matrix_operands, packed_matrix, stream);
+    }
+    return 0;
   }
   // out[r] -= (row_scale[r] or scale) matrix x_r + shift
   int subtract(const T* x, const T* matrix, const T* row_scale, T scale, const T* shift, int64_t n,
                T* out, void* stream) const {
     if constexpr (std::is_same_v<T, float>) {
-      if (in.pieces) {
-        const int64_t K = in.topics;
-        const int error = pack(matrix, nullptr, false, K, K, 2, packed_matrix, stream);
+      if (packs()) {
+        const int error = pack_matrix(matrix, stream);
         if (error) return error;
-        return subtract_packed_products(x, packed_matrix, row_scale, scale, shift, n, K, out,
-                                        stream);
+        return subtract_packed_products(x, packed_matrix, row_scale, scale, shift, n, in.topics,
+                                        out, stream);
       }
     }
     return subtract_products<T>(x, matrix, row_scale, scale, shift, n, in.topics, out, stream);
@@ -141,7 +149,7 @@ struct Documents {
 
   Documents(const BowProductCuda<T>& in, bool needed, bool needs_residual, T* keep,
             Workspace& memory)
-      : parts(parts_of(in.documents, in.words, in.topics, in.pieces)) {
+      : parts(parts_of(in.documents, in.words, in.topics, in.operands)) {
     const int64_t B = in.documents, K = in.topics;
     sums = memory.take<T>(parts * B * K, needed && needs_residual);
     maxima = memory.take<T>(parts * B, needed);

@@ -63,6 +63,14 @@ NTM_FAST_LDMATRIX(ldmatrix, "")
 NTM_FAST_LDMATRIX(ldmatrix_transposed, ".trans")
 #undef NTM_FAST_LDMATRIX
 
+// Two words of shared memory, aligned to 8; by all lanes of a warp.
+__device__ __forceinline__ void load_shared_pair(uint32_t (&to)[2], const void* from) {
+  asm volatile("ld.shared.v2.b32 {%0, %1}, [%2];"
+               : "=r"(to[0]), "=r"(to[1])
+               : "r"(shared_address(from))
+               : "memory");
+}
+
 // Asynchronous copies to shared memory, zeros unless valid; both pointers aligned to the size.
 #define NTM_FAST_CP_ASYNC(bytes, cache)                                              \
   __device__ __forceinline__ void cp_async_##bytes(void* shared, const void* global, \

@@ -6,7 +6,8 @@
 // waits, at a block barrier or a warp collective, or ends; only then are those waited for
 // completed. A launch fails, with a message in emulation_message(), when
 //   - threads wait at different barriers, or for lanes that have ended or wait elsewhere,
-//   - a kernel writes past its dynamic shared memory.
+//   - a kernel writes past its dynamic shared memory,
+//   - lanes meet in a bank of it, by the loads that ptx.h has.
 // Shared memory is full of NaN (0xff bytes) when a block begins, so what is read before it is
 // written shows; so is the target of an asynchronous copy until it is waited for. The order in
 // which threads and blocks run is that of emulation_set_order, or of CUDA_EMULATION_ORDER in the

@@ -90,24 +90,48 @@ inline void mma_m8n8k4_f64(Lane* lanes, unsigned mask) {
   }
 }
 
-struct MatrixRow {
+struct SharedPlace {
   const void* address;
 };
+
+// Fails if lanes first ... first + count - 1, whose accesses of so many bytes are one step of the
+// memory, need different words of one of its 32 banks.
+inline void check_banks(const Lane* lanes, int first, int count, int bytes) {
+  uintptr_t word_in[32] = {};
+  for (int l = first; l < first + count; ++l) {
+    const auto begin =
+        reinterpret_cast<uintptr_t>(static_cast<const SharedPlace*>(lanes[l].in)->address);
+    if (begin % bytes) fail("shared memory: an access not aligned to its size");
+    for (uintptr_t word = begin / 4; word < (begin + bytes) / 4; ++word) {
+      uintptr_t& known = word_in[word % 32];
+      if (known && known != word) fail("shared memory: lanes meet in a bank");
+      known = word;
+    }
+  }
+}
 
 template <int MATRICES, bool TRANSPOSED>
 void load_matrices(Lane* lanes, unsigned mask) {
   if (mask != ~0u) fail("ldmatrix needs all lanes of the warp");
+  for (int matrix = 0; matrix < MATRICES; ++matrix) check_banks(lanes, 8 * matrix, 8, 16);
   for (int l = 0; l < 32; ++l) {
     uint32_t* out = static_cast<uint32_t*>(lanes[l].out);
     for (int matrix = 0; matrix < MATRICES; ++matrix) {
       const auto at = [&](int row, int column) {
-        const void* address = static_cast<const MatrixRow*>(lanes[matrix * 8 + row].in)->address;
-        if (reinterpret_cast<uintptr_t>(address) % 16) fail("ldmatrix: a row not aligned to 16");
+        const void* address = static_cast<const SharedPlace*>(lanes[matrix * 8 + row].in)->address;
         return uint32_t(static_cast<const uint16_t*>(address)[column]);
       };
       const int i = l / 4, j = 2 * (l % 4);
       out[matrix] = TRANSPOSED ? at(j, i) | at(j + 1, i) << 16 : at(i, j) | at(i, j + 1) << 16;
     }
+  }
+}
+
+inline void load_pairs(Lane* lanes, unsigned mask) {
+  if (mask != ~0u) fail("load_shared_pair needs all lanes of the warp");
+  for (int half = 0; half < 2; ++half) check_banks(lanes, 16 * half, 16, 8);
+  for (int l = 0; l < 32; ++l) {
+    memcpy(lanes[l].out, static_cast<const SharedPlace*>(lanes[l].in)->address, 8);
   }
 }
 
@@ -151,7 +175,7 @@ inline void mma_f64(double (&d)[2], double a, double b, int line = __builtin_LIN
 
 template <int MATRICES, bool TRANSPOSED>
 inline void load_matrices(uint32_t (&to)[MATRICES], const void* row, int line) {
-  const cuda_emulation::MatrixRow in{row};
+  const cuda_emulation::SharedPlace in{row};
   cuda_emulation::collective(~0u, line, cuda_emulation::load_matrices<MATRICES, TRANSPOSED>, &in,
                              to);
 }
@@ -166,6 +190,11 @@ inline void ldmatrix(uint32_t (&to)[2], const void* row, int line = __builtin_LI
 }
 inline void ldmatrix_transposed(uint32_t (&to)[2], const void* row, int line = __builtin_LINE()) {
   load_matrices<2, true>(to, row, line);
+}
+
+inline void load_shared_pair(uint32_t (&to)[2], const void* from, int line = __builtin_LINE()) {
+  const cuda_emulation::SharedPlace in{from};
+  cuda_emulation::collective(~0u, line, cuda_emulation::load_pairs, &in, to);
 }
 
 inline void cp_async_16(void* shared, const void* global, bool valid = true) {

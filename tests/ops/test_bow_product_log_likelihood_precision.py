@@ -54,3 +54,44 @@ def test_high_is_close_to_float32(mode: str) -> None:
         truths = checks.gradients(call(reference, **how), args)
         single = checks.to_dtype(args, torch.float32)
         assert max(errors(call(ops, **how), truths, single)) <= 2e-5, topics
+
+
+def tf32(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NTM_FAST_TF32", "1")
+    torch.set_float32_matmul_precision("high")
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("mode", MODES)
+def test_tf32_errs_an_eighth_of_bfloat16(mode: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It has three bits more. Three products of bfloat16 would err less than a hundredth."""
+    ours, bfloat16 = [], []
+    for documents, words, topics in SHAPES:
+        args, how = problem(fixed_batch(documents, words, 20), topics, mode, SPREAD)
+        truths = checks.gradients(call(reference, **how), args)
+        single = checks.to_dtype(args, torch.float32)
+        torch.set_float32_matmul_precision("medium")
+        bfloat16.append(errors(call(ops, **how), truths, single))
+        tf32(monkeypatch)
+        ours.append(errors(call(ops, **how), truths, single))
+    ratio = torch.tensor(ours).norm(dim=0) / torch.tensor(bfloat16).norm(dim=0)
+    if mode == "batch":
+        ratio = ratio[[0, 1, 2, 4, 5]]  # the gradient of the bias is 0
+    assert (ratio >= 1 / 16).all(), ratio
+    assert (ratio <= 1 / 4).all(), ratio
+
+
+@pytest.mark.gpu
+def test_tf32_errs_no_more_than_its_rounding(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both operands of a logit are rounded by 2⁻¹¹ at most; so none errs by more than twice that
+    of Σ_k |h_k W_vk|, nor does the log sum exp."""
+    tf32(monkeypatch)
+    for documents, words, topics in SHAPES:
+        args, how = problem(fixed_batch(documents, words, 20), topics, "plain")
+        hidden, weight = single = checks.to_dtype(args, torch.float32)
+        truth = call(reference, **how)(hidden.double(), weight.double())[0]
+        error = (call(ops, **how)(*single)[0].double() - truth).abs()
+        indptr, _, counts, _ = how["batch"]
+        totals = torch.stack([counts[i:j].sum() for i, j in indptr.unfold(0, 2, 1).tolist()])
+        largest = (hidden.abs() @ weight.abs().T).amax(1)
+        assert (error <= 1.01 * 2**-10 * totals * largest).all()
