@@ -46,7 +46,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         context = getattr(error, "ctx", None)
         if hasattr(error, "format_message"):  # typer's own: bad usage
             where = context.command_path if context else "ntm-fast"
-            _say(f"{where}: {error.format_message()} (see {where} --help)")
+            message = error.format_message().replace("Value error, ", "")
+            _say(f"{where}: {message} (see {where} --help)")
             return int(getattr(error, "exit_code", 2))
         if isinstance(error, BAD_INPUT):
             _say(f"ntm-fast: {_reason(error)}")

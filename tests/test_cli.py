@@ -55,6 +55,41 @@ def test_help_shows_an_example(name: str, capsys: pytest.CaptureFixture[str]) ->
     assert f"Example: ntm-fast {name}" in capsys.readouterr().out
 
 
+def test_lines_of_a_help_are_as_long_as_the_terminal(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
+    assert main(["train", "--help"]) == 0
+    assert "OUTPUT.checkpoint until it is done; --resume takes it up" in capsys.readouterr().out
+
+
+def test_options(text: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "model"
+    options = ["--option", "kl_schedule=linear", "--option", "topic_dropout=0.1", "--background"]
+    assert main(["train", str(text), "--output", str(out), *SMALL, *options]) == 0
+    saved = json.loads((out / "model.json").read_text())
+    assert (saved["settings"]["topic_dropout"], saved["settings"]["background"]) == (0.1, True)
+    assert saved["parameters"]["options"]["kl_schedule"] == "linear"
+    for wrong, message in (("x", "expected NAME=VALUE"), ("x=1", "unknown option 'x'")):
+        arguments = ["train", str(text), "--output", f"{out}2", "--option", wrong]
+        assert main(arguments) == 2
+        assert message in capsys.readouterr().err
+
+
+def test_a_vocabulary_smaller_than_what_is_shown(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text, out = tmp_path / "few.txt", tmp_path / "model"
+    text.write_text("red green\nred blue\ngreen blue\n" + "black\n" * 3)
+    arguments = ["--topics", "2", "--epochs", "1", "--option", "validation=0"]
+    assert main(["train", str(text), "--output", str(out), *arguments]) == 0
+    assert f"1 epoch; saved to {out}" in capsys.readouterr().out
+    assert main(["topics", str(out)]) == 0
+    assert [len(line.split()) for line in capsys.readouterr().out.splitlines()] == [5, 5]
+    assert main(["topics", str(out), "--n", "5"]) == 2
+    assert "n is 5; expected >= 1 and <= 4" in capsys.readouterr().err
+
+
 def test_help_does_not_load_torch() -> None:
     code = "import sys; from ntm_fast.__main__ import main; main(['train', '--help'])\n"
     code += "assert not {'torch', 'numpy', 'sklearn'} & set(sys.modules)"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import inspect
 import os
 import sys
 from collections.abc import Callable
@@ -48,7 +49,9 @@ def command(*, example: str) -> Callable[[Callable[..., None]], Callable[..., No
             except BrokenPipeError:  # such as `ntm-fast topics model | head`
                 os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
-        app.command(epilog=f"Example: {example}")(run)
+        paragraphs = inspect.cleandoc(function.__doc__ or "").split("\n\n")
+        unbroken = "\n\n".join(" ".join(paragraph.split()) for paragraph in paragraphs)
+        app.command(help=unbroken, epilog=f"Example: {example}")(run)
         return run
 
     return register

@@ -18,6 +18,7 @@ from ntm_fast.cli.support import (
     load_model,
     read_in_words_of,
     read_source,
+    settings,
     use_threads,
 )
 from ntm_fast.report import facts_as_text, topics_as_json, topics_as_text
@@ -44,7 +45,9 @@ class Model(str, Enum):
 def train(
     source: Annotated[str, typer.Argument(metavar="CORPUS", help="As `ntm-fast corpus` reads.")],
     output: Annotated[Path, typer.Option(help="Folder to save the model to.")],
-    model: Annotated[Model, typer.Option(help="Which model.")] = Model.prodlda,
+    model: Annotated[
+        Model, typer.Option(metavar="NAME", help=f"One of {', '.join(m.value for m in Model)}.")
+    ] = Model.prodlda,
     topics: Annotated[int, typer.Option(min=1, help="Number of topics.")] = 50,
     epochs: Annotated[int | None, typer.Option(min=1, help="Passes, at most.")] = None,
     batch_size: Annotated[int | None, typer.Option(min=1, help="Documents a step.")] = None,
@@ -57,6 +60,14 @@ def train(
         typer.Option(
             "--background/--no-background",
             help="Whether words have a bias that all topics share: it absorbs stop words.",
+        ),
+    ] = None,
+    option: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME=VALUE",
+            help="Any other setting of the model or its training, such as topic_dropout=0.1; may be"
+            " given several times.",
         ),
     ] = None,
     seed: Seed = 0,
@@ -92,7 +103,7 @@ def train(
         epochs=epochs,
         batch_size=batch_size,
         learning_rate=learning_rate,
-        options=None if background is None else {"background": background},
+        options=settings(option or []) | given(background=background),
         checkpoint=checkpoint,
         random_state=seed,
         device=device,
@@ -108,17 +119,19 @@ def train(
     estimator.save(output, overwrite=overwrite)
     checkpoint.unlink(missing_ok=True)
     print(topics_as_text(estimator.top_words(min(10, documents.n_words))))
-    print(f"{estimator.n_epochs_} epochs; saved to {output}")
+    epochs_done = "1 epoch" if estimator.n_epochs_ == 1 else f"{estimator.n_epochs_} epochs"
+    print(f"{epochs_done}; saved to {output}")
 
 
 @command(example="ntm-fast topics reviews-model --n 15")
 def topics(
     model: Saved,
-    n: Annotated[int, typer.Option(min=1, help="Words a topic.")] = 10,
+    n: Annotated[int | None, typer.Option(min=1, help="Words a topic; 10 unless given.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Print the topics of a model, each with its top words."""
-    words = load_model(model).top_words(n)
+    fitted = load_model(model)
+    words = fitted.top_words(n or min(10, len(fitted.vocabulary_)))
     print(topics_as_json(words) if as_json else topics_as_text(words))
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,6 +20,20 @@ SECONDS_BETWEEN_LINES = 10  # of progress, where there is no terminal
 def given(**options: Any) -> dict[str, Any]:
     """The options that are not None."""
     return {name: value for name, value in options.items() if value is not None}
+
+
+def settings(options: Sequence[str]) -> dict[str, Any]:
+    """What `--option NAME=VALUE` asks for: values as in JSON, words without quotes."""
+    asked: dict[str, Any] = {}
+    for option in options:
+        name, equals, value = option.partition("=")
+        if not equals:
+            raise ValueError(f"--option is {option!r}; expected NAME=VALUE")
+        try:
+            asked[name] = json.loads(value)
+        except ValueError:
+            asked[name] = value
+    return asked
 
 
 def read_source(source: str, work: dict[str, Any] | None = None, **options: Any) -> Corpus:
