@@ -13,10 +13,14 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from statistics import harmonic_mean
+from typing import TYPE_CHECKING, Any
 
 from ntm_fast.data import Corpus
 from ntm_fast.data.folders import replacing_file
+
+if TYPE_CHECKING:
+    from ntm_fast.training import Epoch
 
 Row = dict[str, Any]
 HELD_OUT = 0.1  # share of the documents that perplexity is measured on
@@ -68,11 +72,12 @@ def compare(
     Returns
     -------
     list of dict
-        Figures by name: "model", "epochs", "seconds" of training, "documents_per_second",
-        "peak_megabytes" of the process, "npmi" and (with gensim) "c_v" of the top 10 words,
-        "diversity" and "uniqueness" of the top 25, "redundancy" of the top 10, "perplexity" of
-        held-out words, "perplexity_per_word" and "perplexity_per_document", "leading_topics"
-        that are the largest of some document, "effective_topics", pairs of near-"duplicates".
+        Figures by name: "model", "epochs", "seconds" of training with its validation,
+        "documents_per_second" trained on, "peak_megabytes" of the process, "npmi" and (with
+        gensim) "c_v" of the top 10 words, "diversity" and "uniqueness" of the top 25,
+        "redundancy" of the top 10, "perplexity" of held-out words, "perplexity_per_word" and
+        "perplexity_per_document", "leading_topics" that are the largest of some document,
+        "effective_topics", pairs of near-"duplicates".
     """
     train, _, test = corpus.split(0.0, HELD_OUT, seed)
     rows = []
@@ -125,7 +130,7 @@ def _measure(
         "model": name,
         "epochs": model.n_epochs_,
         "seconds": spent,
-        "documents_per_second": len(train) * model.n_epochs_ / spent,
+        "documents_per_second": trained_per_second(model.history_),
         "peak_megabytes": peak_megabytes(),
     }
     words = model.top_word_ids(min(25, train.n_words))
@@ -145,6 +150,11 @@ def _measure(
     row["effective_topics"] = signs.effective_topics
     row["duplicates"] = len(signs.duplicates)
     return row
+
+
+def trained_per_second(history: Sequence[Epoch]) -> float:
+    """Documents of all epochs over the time of their steps; validation between them is left out."""
+    return harmonic_mean([epoch.documents_per_second for epoch in history])
 
 
 def peak_megabytes() -> float | None:

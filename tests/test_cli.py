@@ -232,7 +232,7 @@ BAD = {
     "train {text} --output {model}": "--overwrite",
     "train {text} --output {tmp} --overwrite": "exists: it holds no model",
     "train {text} --output {tmp}/m --topics 0": "--topics",
-    "train {text} --output {tmp}/m --model lda": "--model",
+    "train {text} --output {tmp}/m --model lda": "Invalid value for '--model': 'lda' is not one of",
     "train {text} --output {tmp}/m --learning-rate -1": "learning_rate",
     "train {text} --output {tmp}/m --device tpu": "device is 'tpu'",
     "train {text} --output {tmp}/m --resume": "no checkpoint to resume from",

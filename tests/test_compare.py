@@ -1,6 +1,7 @@
 """Tables of several models: budgets, failures, files."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,7 @@ import pytest
 
 from ntm_fast import compare
 from ntm_fast.compare import save, table
+from ntm_fast.training import Epoch
 from tests.blocks import block_corpus
 
 ROWS: list[dict[str, Any]] = [
@@ -32,6 +34,12 @@ def test_a_budget_of_seconds_ends_a_run() -> None:
     assert row["epochs"] == 1
     assert 1 < row["perplexity"] < 100
     assert set(compare.COLUMNS) - {"c_v"} <= set(row)
+
+
+def test_speed_is_that_of_the_documents_trained_on() -> None:
+    none = Epoch(1, -7.0, -6.0, 1.0, 1.0, None, 0.0)
+    history = [replace(none, documents_per_second=rate) for rate in (10.0, 30.0)]
+    assert compare.trained_per_second(history) == pytest.approx(15)  # 30 each, in 3 and 1 s
 
 
 def test_table_has_columns_and_failures() -> None:
