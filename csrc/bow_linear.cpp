@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <tuple>
 
+#include "bow_linear_checks.h"
 #include "csr.h"
 #include "huge_pages.h"
 
@@ -10,20 +11,10 @@ namespace ntm_fast {
 
 namespace {
 
-constexpr char op[] = "bow_linear";
+using namespace bow_linear_checks;
+
 constexpr int64_t documents_per_block = 8, words_per_block = 256, rows_per_block = 32;
 constexpr double element_ns = .1;  // of a row of weight or output, read or written
-
-void check_gradient(const Tensor& grad_output, int64_t documents, int64_t features) {
-  check(
-      grad_output.dim() == 2 && grad_output.size(0) == documents && grad_output.size(1) == features,
-      op, ": grad_output has shape ", shape(grad_output), ", expected [", documents, ", ", features,
-      "]");
-}
-
-void check_weight(const Tensor& weight) {
-  check(weight.dim() == 2, op, ": weight has shape ", shape(weight), ", expected [V, H]");
-}
 
 // (indptr [B+1], indices [N], counts [N], weight [V, H], order [N]) -> [B, H]. The order, here and
 // in the backward, is for kernels that cannot keep the one found last (see WordOrdered).

@@ -1,5 +1,6 @@
 #include <tuple>
 
+#include "bow_linear_checks.h"
 #include "bow_linear_device.h"
 #include "csr_device_torch.h"
 
@@ -7,11 +8,7 @@ namespace ntm_fast {
 
 namespace {
 
-constexpr char op[] = "bow_linear";
-
-void check_weight(const Tensor& weight) {
-  check(weight.dim() == 2, op, ": weight has shape ", shape(weight), ", expected [V, H]");
-}
+using namespace bow_linear_checks;
 
 // (indptr [B+1], indices [N], counts [N], weight [V, H], order [N]) -> [B, H]
 Tensor forward(const Tensor& indptr, const Tensor& indices, const Tensor& counts,
@@ -48,10 +45,7 @@ std::tuple<Tensor, Tensor> backward(const Tensor& grad_output, const Tensor& ind
     const DeviceBatch<T> batch(op, NotingOp::bow_linear, indptr, indices, counts, words, "weight",
                                weight);
     const int64_t documents = batch.view().documents, nonzeros = batch.view().nonzeros;
-    check(grad_output.dim() == 2 && grad_output.size(0) == documents &&
-              grad_output.size(1) == features,
-          op, ": grad_output has shape ", shape(grad_output), ", expected [", documents, ", ",
-          features, "]");
+    check_gradient(grad_output, documents, features);
     const Tensor grad_counts = torch::stable::new_zeros(weight, {want_counts ? nonzeros : 0});
     const Tensor grad_weight =
         torch::stable::new_empty(weight, {want_weight ? words : 0, features});

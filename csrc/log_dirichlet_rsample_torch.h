@@ -1,6 +1,6 @@
 #pragma once
-// Torch's side of log_dirichlet_rsample on any device: device.run(args, rows,
-// alpha) is the kernel.
+// Torch's side of log_dirichlet_rsample on any device: device.run(args, rows, alpha) is the
+// kernel.
 
 #include <tuple>
 #include <utility>

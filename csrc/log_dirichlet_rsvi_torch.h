@@ -1,6 +1,5 @@
 #pragma once
-// Torch's side of log_dirichlet_rsvi on any device: device.run(args, rows,
-// alpha) is the kernel.
+// Torch's side of log_dirichlet_rsvi on any device: device.run(args, rows, alpha) is the kernel.
 
 #include <tuple>
 #include <utility>

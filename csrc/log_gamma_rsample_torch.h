@@ -1,6 +1,5 @@
 #pragma once
-// Torch's side of log_gamma_rsample on any device: device.run(args, n, alpha) is
-// the kernel.
+// Torch's side of log_gamma_rsample on any device: device.run(args, n, alpha) is the kernel.
 
 #include <utility>
 

@@ -1,6 +1,5 @@
 #pragma once
-// Torch's side of logistic_normal_rsample on any device: device.run(args, rows)
-// is the kernel.
+// Torch's side of logistic_normal_rsample on any device: device.run(args, rows) is the kernel.
 
 #include <tuple>
 #include <utility>

@@ -3,7 +3,7 @@
 
 namespace ntm_fast {
 
-// Topics as beta [V, K] whose mean over the words is 1 (math/topic_norm.h), and their lifts
+// Topics as beta [V, K] whose mean over the words is 1 (math/topic_overlap.h), and their lifts
 // beta[v, k] scales[v], where scales[v] is 1 / sqrt(mean over the topics of beta[v, :]). Rows of
 // lifts are padded to row_stride elements, and the norms so that beta is next to nothing there.
 template <class T>

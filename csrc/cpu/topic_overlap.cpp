@@ -1,6 +1,6 @@
 #include "../topic_overlap.h"
 
-#include "../math/topic_norm.h"
+#include "../math/topic_overlap.h"
 #include "bow_mixture_beta.h"
 #include "panel_gemm.h"
 
@@ -50,13 +50,11 @@ void overlap_gram(const OverlapGram<T>& args, int64_t first_word, int64_t last_w
     each_panel(lifts, begin, words,
                [&](int64_t i, int64_t k, V beta)
                    __attribute__((always_inline)) { store(tile + i * stride + k, beta); });
-    constexpr T least = sizeof(T) == 4 ? T(0x1p-126) : T(0x1p-1022);
     for (int64_t i = 0; i < words; ++i) {
       T* row = tile + i * stride;
       V sum{};
       for (int64_t k = 0; k < topics; k += width) sum += load(row + k);
-      const T mean = sum_lanes<T>(sum) / T(topics);
-      const T scale = T(1) / square_root(mean < least ? least : mean);  // NaN stays
+      const T scale = lift_scale(sum_lanes<T>(sum), topics);
       args.scales[begin + i] = scale;
       for (int64_t k = 0; k < topics; k += width) store(row + k, load(row + k) * scale);
     }
@@ -81,21 +79,17 @@ void overlap_value(const OverlapValue<T>& args) {
       NTM_FAST_SIMD for (int64_t j = i; j < topics; ++j) row[j] += double(gram[j]);
     }
     for (int64_t j = i + 1; j < topics; ++j) sums[j * topics + i] = row[j];
-    inverse_norms[i] = 1 / square_root(row[i]);
+    inverse_norms[i] = inverse_norm(row[i]);
   }
   double total = 0;
-  const double scale = 4 / double(topics);
   for (int64_t i = 0; i < topics; ++i) {
     T* to = args.gram_gradient + i * topics;
-    double squares = 0;
+    OverlapRow row(inverse_norms[i], topics);
     for (int64_t j = 0; j < topics; ++j) {
-      const double norms = inverse_norms[i] * inverse_norms[j];
-      const double cosine = i == j ? 0. : sums[i * topics + j] * norms;
-      squares += cosine * cosine;
-      to[j] = T(scale * cosine * norms);
+      if (j != i) to[j] = T(row.take(sums[i * topics + j], inverse_norms[j]));
     }
-    total += squares;
-    to[i] = T(-scale * squares * inverse_norms[i] * inverse_norms[i]);
+    total += row.squares;
+    to[i] = T(row.diagonal(row.squares));
   }
   *args.overlap = T(total / double(topics));
 }
@@ -129,8 +123,7 @@ void overlap_backward(const OverlapBackward<T>& args, int64_t first_word, int64_
       const T *lift = tile + i * stride, *slope = slopes + i * stride;
       V total{};
       for (int64_t k = 0; k < topics; k += width) total += load(lift + k) * load(slope + k);
-      // What comes back through the mean under the square root.
-      const T mean = sum_lanes<T>(total) * args.scales[begin + i] / T(2 * topics);
+      const T mean = slope_through_mean(sum_lanes<T>(total), args.scales[begin + i], topics);
       T* to = args.grad_topic_logits + (begin + i) * topics;
       for (int64_t k = 0; k < topics; k += width) {
         const V gradient = load(lift + k) * (load(slope + k) - mean);

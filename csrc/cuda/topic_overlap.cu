@@ -1,6 +1,6 @@
 // What topic_overlap does beside its products: lifts, cosines, and the gradient from the slopes.
 
-#include "../math/topic_norm.h"
+#include "../math/topic_overlap.h"
 #include "../topic_overlap_device.h"
 
 #include "bow_mixture.cuh"
@@ -22,7 +22,6 @@ __global__ void __launch_bounds__(row_threads)
 
 template <class T>
 __global__ void __launch_bounds__(row_threads) lift_words(const DeviceOverlapLifts<T> args) {
-  constexpr T least = sizeof(T) == 4 ? T(0x1p-126) : T(0x1p-1022);
   for (int64_t word = first_row(); word < args.words; word += row_stride()) {
     const T* const logits = args.topic_logits + word * args.topics;
     T* const lifts = args.lifts + word * args.topics;
@@ -32,8 +31,7 @@ __global__ void __launch_bounds__(row_threads) lift_words(const DeviceOverlapLif
       lifts[k] = beta;
       sum += beta;
     }
-    const T mean = warp_sum(sum) / T(args.topics);
-    const T scale = T(1) / sqrt(mean < least ? least : mean);  // NaN stays
+    const T scale = lift_scale(warp_sum(sum), args.topics);
     for (int64_t k = lane_index(); k < args.topics; k += warp_size) lifts[k] *= scale;
     if (args.scales && lane_index() == 0) args.scales[word] = scale;
   }
@@ -42,22 +40,17 @@ __global__ void __launch_bounds__(row_threads) lift_words(const DeviceOverlapLif
 // A warp takes the cosines of a topic to all others.
 template <class T>
 __global__ void __launch_bounds__(row_threads) take_cosines(const DeviceOverlapValue<T> args) {
-  const double scale = 4 / double(args.topics);
   for (int64_t i = first_row(); i < args.topics; i += row_stride()) {
     const T* const gram = args.gram + i * args.topics;
     T* const gradient = args.gram_gradient + i * args.topics;
-    const double norm = 1 / sqrt(double(gram[i]));
-    double squares = 0;
+    OverlapRow row(inverse_norm(gram[i]), args.topics);
     for (int64_t j = lane_index(); j < args.topics; j += warp_size) {
-      const double norms = norm / sqrt(double(args.gram[j * args.topics + j]));
-      const double cosine = i == j ? 0. : double(gram[j]) * norms;
-      squares += cosine * cosine;
-      gradient[j] = T(scale * cosine * norms);
+      if (j == i) continue;
+      gradient[j] = T(row.take(gram[j], inverse_norm(args.gram[j * args.topics + j])));
     }
-    squares = warp_sum(squares);
-    __syncwarp();
+    const double squares = warp_sum(row.squares);
     if (lane_index() == 0) {
-      gradient[i] = T(-scale * squares * norm * norm);
+      gradient[i] = T(row.diagonal(squares));
       args.squares[i] = T(squares);
     }
   }
@@ -80,8 +73,7 @@ __global__ void __launch_bounds__(row_threads)
     T* const slopes = args.slopes + word * args.topics;
     T sum = 0;
     for (int64_t k = lane_index(); k < args.topics; k += warp_size) sum += lifts[k] * slopes[k];
-    // What comes back through the mean under the square root.
-    const T mean = warp_sum(sum) * args.scales[word] / T(2 * args.topics);
+    const T mean = slope_through_mean(warp_sum(sum), args.scales[word], args.topics);
     for (int64_t k = lane_index(); k < args.topics; k += warp_size) {
       slopes[k] = grad * lifts[k] * (slopes[k] - mean);
     }
