@@ -89,7 +89,7 @@ def bow_linear(
 
     output_d = Σ_v x_dv w_v over the stored counts. Give raw counts, or log1p of them, or counts
     divided by their sums. In plain PyTorch:
-    ``torch.sparse_csr_tensor(indptr, indices, counts) @ weight``.
+    ``torch.sparse_csr_tensor(indptr, indices, counts, size=(B, V)) @ weight``.
 
     Parameters
     ----------

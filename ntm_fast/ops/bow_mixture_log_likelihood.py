@@ -64,8 +64,8 @@ def bow_mixture_log_likelihood(
 
     Σ_v x_dv log p(v | θ_d) in nats, over the stored counts only. Neither β nor anything of B × V
     elements is formed: memory beyond inputs and gradients is O(B K + N). A word whose probability
-    underflows is computed in log space; a stored count of 0 contributes 0. In plain PyTorch, on a
-    dense ``x`` [B, V]: ``(x * (theta @ topic_logits.softmax(0).T).log()).sum(-1)``.
+    underflows is computed in log space; a stored count of 0 contributes 0. In plain PyTorch, with
+    dense counts X: ``(X * (theta @ topic_logits.softmax(0).T).log()).sum(-1)``.
 
     Parameters
     ----------

@@ -84,8 +84,8 @@ def dense_layer(
     With batch norm: activation((z − mean) / √(var + eps) + shift) for z = x Wᵀ + bias, mean and
     biased variance over the documents. One pass forward and one backward for layers so small that
     the calls cost more than the arithmetic. Under ``torch.autocast`` x Wᵀ is torch's own product,
-    in the type that is cast to, and the rest float32. In plain PyTorch:
-    ``F.softplus(F.batch_norm(F.linear(x, weight, bias), None, None, None, shift, True))``.
+    in the type that is cast to, and the rest float32. In plain PyTorch, with batch norm:
+    ``F.softplus(F.batch_norm(F.linear(x, weight, bias), None, None, None, shift, True, 0, eps))``.
 
     Parameters
     ----------
