@@ -22,7 +22,7 @@ inline void check_arguments(const Tensor& indptr, const Tensor& indices, const T
   check_shape("counts", counts, "[N]");
   check_shape("rows", rows, "[B]");
   for (const auto& [name, tensor] : {std::pair{"indptr", &indptr}, {"rows", &rows}}) {
-    check(is_integer(*tensor), op, ": ", name, " must be int32 or int64");
+    check(is_integer(*tensor), op, ": ", name, " must be int32 or int64, got ", dtype(*tensor));
   }
   const int64_t nonzeros = indices.size(0), size = wanted.value_or(0);
   check(indptr.size(0) > 0, op, ": indptr is empty, expected [D + 1] elements");

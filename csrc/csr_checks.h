@@ -29,7 +29,7 @@ inline bool is_real(const Tensor& tensor) {
 
 inline void check_vector(const char* op, const char* name, const Tensor& tensor, bool type_ok,
                          const char* types) {
-  check(type_ok, op, ": ", name, " must be ", types);
+  check(type_ok, op, ": ", name, " must be ", types, ", got ", dtype(tensor));
   check(tensor.dim() == 1, op, ": ", name, " has shape ", shape(tensor), ", expected 1-D");
 }
 
@@ -53,7 +53,7 @@ using Order = std::optional<Tensor>;
 
 inline void check_order(const char* op, const Order& order, const Tensor& indices) {
   if (!order) return;
-  check(order->scalar_type() == ScalarType::Long, op, ": order must be int64");
+  check(order->scalar_type() == ScalarType::Long, op, ": order must be int64, got ", dtype(*order));
   check(order->dim() == 1 && order->size(0) == indices.size(0), op, ": order has shape ",
         shape(*order), ", expected that of indices, ", shape(indices));
 }

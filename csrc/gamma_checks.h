@@ -49,8 +49,10 @@ class FirstInvalid {
 };
 
 inline void check_seed(const char* op, const Tensor& seed) {
+  constexpr char expected[] = "expected a 0-dimensional int64 tensor";
+  check(seed.defined(), op, ": seed is None, ", expected);
   check(seed.scalar_type() == ScalarType::Long && seed.dim() == 0, op, ": seed has shape ",
-        shape(seed), ", expected a 0-dimensional int64 tensor");
+        shape(seed), " and dtype ", dtype(seed), ", ", expected);
 }
 
 inline uint64_t read_seed(const char* op, const Tensor& seed) {

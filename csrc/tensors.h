@@ -46,6 +46,30 @@ inline std::ostream& operator<<(std::ostream& out, const Shape& shape) {
   return out << "]";
 }
 
+// A dtype in a message, by torch's name of it.
+struct Dtype {
+  const Tensor& tensor;
+};
+
+inline Dtype dtype(const Tensor& tensor) { return {tensor}; }
+
+inline std::ostream& operator<<(std::ostream& out, const Dtype& dtype) {
+  const ScalarType type = dtype.tensor.scalar_type();
+  switch (type) {
+    case ScalarType::Bool: return out << "bool";
+    case ScalarType::Byte: return out << "uint8";
+    case ScalarType::Char: return out << "int8";
+    case ScalarType::Short: return out << "int16";
+    case ScalarType::Int: return out << "int32";
+    case ScalarType::Long: return out << "int64";
+    case ScalarType::Half: return out << "float16";
+    case ScalarType::BFloat16: return out << "bfloat16";
+    case ScalarType::Float: return out << "float32";
+    case ScalarType::Double: return out << "float64";
+    default: return out << torch::headeronly::toString(type);
+  }
+}
+
 inline void check_same_shape(const char* op, const char* name, const Tensor& tensor,
                              const char* other_name, const Tensor& other) {
   bool same = tensor.dim() == other.dim();
@@ -65,7 +89,8 @@ inline void check_same_dtype(const char* op, const char* name, const Tensor& ten
                              const char* other_name, const Tensor& other) {
   check_same_device(op, name, tensor, other_name, other);
   check(tensor.scalar_type() == other.scalar_type(), op, ": ", name, " has another dtype than ",
-        other_name, "; expected both float32 or both float64");
+        other_name, ", ", dtype(tensor), " and ", dtype(other),
+        "; expected both float32 or both float64");
 }
 
 // Calls f(float{}) or f(double{}), whichever the tensor holds.
@@ -73,7 +98,7 @@ template <class F>
 auto dispatch_floating(const char* op, const char* name, const Tensor& tensor, F&& f) {
   const ScalarType type = tensor.scalar_type();
   check(type == ScalarType::Float || type == ScalarType::Double, op, ": ", name,
-        " must be float32 or float64");
+        " must be float32 or float64, got ", dtype(tensor));
   return type == ScalarType::Double ? f(double{}) : f(float{});
 }
 
