@@ -31,7 +31,12 @@ def zipf_matrix(documents: int, words: int, length: int, seed: int = 0) -> sp.cs
 
 
 def shared_folder(name: str) -> Path:
-    """Where the real corpus lies, if it does: $NTM_FAST_SHARED, or shared beside the checkout."""
+    """Where the real corpus lies, if it does: $NTM_FAST_SHARED, or shared beside the checkout.
+
+    A name that is not of SIZES is a folder's own path.
+    """
+    if name not in SIZES:
+        return Path(name)
     beside = Path(__file__).resolve().parents[2] / "shared"
     return Path(os.environ.get("NTM_FAST_SHARED", beside)) / "data" / name
 

@@ -3,6 +3,8 @@
     python -m benchmarks.quality                                    # all of RUNS: hours
     python -m benchmarks.quality --corpus 20ng_prodlda LDAVAE       # part of them
     python -m benchmarks.quality --corpus arxiv_100k --topics 200 --seeds 0 --epochs 10 LDAVAE
+    python -m benchmarks.quality --corpus my/folder --seeds 0       # with train.npz, test.npz and
+                                                                    # vocab.txt: any other corpus
 
 Each model learns from the training documents with its recipe's defaults, or with what OPTIONS and
 SETTINGS say, once a seed, and is measured by ntm_fast.metrics: NPMI of the top 10 words from
@@ -47,9 +49,9 @@ SETTINGS: dict[str, tuple[str, dict[str, Any]]] = {  # models with other setting
     # Topics in a third of the time.
     "ProdLDA, quick": (
         "ProdLDA",
-        {"epochs": 20, "learning_rate": 5e-3, "validation": 0.0, "topic_dropout": 0.1},
+        {"epochs": 20, "learning_rate": 5e-3, "validation": 0.0, "warm_up": 5},
     ),
-    **{f"LDAVAE, diversity {n}": ("LDAVAE", {"diversity": float(n)}) for n in (0, 1, 4)},
+    **{f"LDAVAE, diversity {n}": ("LDAVAE", {"diversity": float(n)}) for n in (0, 2, 4)},
 }
 
 
@@ -76,8 +78,8 @@ RUNS = (
 )
 # Options of all models on a corpus. Eighty epochs of arXiv would take hours; six are nearly as
 # many steps as eighty of 20 Newsgroups.
-OPTIONS: dict[str, dict[str, Any]] = {CORPUS: {}, LARGE: {"epochs": 6, "warm_up": 2}}
-SWEEPS = {CORPUS: 200, LARGE: 60}  # of Gibbs sampling
+OPTIONS: dict[str, dict[str, Any]] = {LARGE: {"epochs": 6, "warm_up": 2}}
+SWEEPS = {LARGE: 60}  # of Gibbs sampling, on all others 200
 FIGURES = (
     "npmi_10",
     "diversity_25",
@@ -124,13 +126,14 @@ def train(
         make = getattr(ntm_fast, kind)
         learned = make(n_topics, random_state=seed, options=options or None, device=device.NAME)
     began, cpu_began = time.perf_counter(), time.process_time()
-    learned.fit(SWEEPS[name] if model == GIBBS else training)
+    sweeps = SWEEPS.get(name, 200)
+    learned.fit(sweeps if model == GIBBS else training)
     row = {
         "op": f"{model} quality",
         "subject": f"seed {seed}",
         "shape": shape_of(name, n_topics, validation),
         "threads": threads,
-        "epochs": SWEEPS[name] if model == GIBBS else learned.n_epochs_,
+        "epochs": sweeps if model == GIBBS else learned.n_epochs_,
         "relevance": RELEVANCE,
         "train_seconds": time.perf_counter() - began,
         "cpu_seconds": time.process_time() - cpu_began,
@@ -152,7 +155,7 @@ def train(
 
 def shape_of(name: str, n_topics: int, validation: bool = False) -> str:
     """What a row calls the documents and K."""
-    return f"{name}{', validation split' if validation else ''}, K={n_topics}"
+    return f"{Path(name).name}{', validation split' if validation else ''}, K={n_topics}"
 
 
 def texts(name: str, documents: Corpus) -> Corpus | list[list[str]]:
@@ -232,7 +235,7 @@ def main() -> int:
     )
     known = (*MODELS, *SETTINGS, GIBBS)
     parser.add_argument("models", nargs="*", metavar="model", help=f"of {'; '.join(known)}")
-    parser.add_argument("--corpus", choices=list(corpora.SIZES))
+    parser.add_argument("--corpus", help=f"{', '.join(corpora.SIZES)}, or a folder that holds one")
     parser.add_argument("--topics", type=int)
     parser.add_argument("--seeds", type=int, nargs="+")
     parser.add_argument("--epochs", type=int, help="fewer than the recipe's")
@@ -253,7 +256,10 @@ def main() -> int:
     done = {} if given.again or options or not output.exists() else saved.read(output)
     runs = choose(given)
     for absent in {r.corpus for r in runs if not corpora.is_real(r.corpus)}:
-        parser.error(f"{absent} is absent: set NTM_FAST_SHARED to the folder that holds it")
+        parser.error(
+            f"{corpora.shared_folder(absent)} has no train.npz; expected a corpus there"
+            " (NTM_FAST_SHARED is the folder whose data/ holds the named ones)"
+        )
     for each in runs:
         if each.model == GIBBS and find_spec("tomotopy") is None:
             print(f"{GIBBS} is not measured: pip install tomotopy")

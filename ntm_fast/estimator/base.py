@@ -168,6 +168,7 @@ class TopicEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         with _ONE_AT_A_TIME, torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             model = TopicModel(corpus.n_words, recipe.model, ops=self._ops)
+        model.begin_at(corpus)
         return model.to(device)
 
     def _new_trainer(

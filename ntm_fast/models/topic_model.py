@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call
@@ -22,6 +23,7 @@ from ntm_fast.models.score import ScoreTerm
 from ntm_fast.models.settings import ModelSettings
 
 EVALUATION_BATCH = 1024  # documents evaluated together
+CHUNK = 1 << 22  # nonzeros looked at together: a corpus may be larger than memory
 
 
 class Loss(NamedTuple):
@@ -74,6 +76,18 @@ class TopicModel(nn.Module):
     def device(self) -> torch.device:
         """Where the parameters are."""
         return self.encoder.weight.device
+
+    def begin_at(self, corpus: Corpus) -> None:
+        """Begin at what the corpus says without any training: how frequent each word is.
+
+        A word that is not in it counts as half a word of text.
+        """
+        self._check_words(corpus)
+        counts = np.full(self.n_words, 0.5)
+        for start in range(0, corpus.n_nonzeros, CHUNK):
+            part = slice(start, start + CHUNK)
+            counts += np.bincount(corpus.indices[part], corpus.counts[part], self.n_words)
+        self.decoder.begin_at(torch.from_numpy(counts))
 
     def loss(
         self,
@@ -235,12 +249,15 @@ class TopicModel(nn.Module):
             f" {self.settings.decoder!r}: only mixtures' θ is refined"
         )
 
-    def _evaluate(self, corpus: Corpus | Part, value: Callable[[Batch, slice], Tensor]) -> Tensor:
+    def _check_words(self, corpus: Corpus | Part) -> None:
         if corpus.n_words != self.n_words:
             raise ValueError(
                 f"corpus has a vocabulary of {corpus.n_words} words; expected {self.n_words}, "
                 "as in training"
             )
+
+    def _evaluate(self, corpus: Corpus | Part, value: Callable[[Batch, slice], Tensor]) -> Tensor:
+        self._check_words(corpus)
         if not len(corpus):
             raise ValueError("corpus has no documents; expected at least one")
         with evaluating(self):

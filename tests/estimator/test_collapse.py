@@ -28,7 +28,8 @@ def fit(corpus: Corpus, posterior: str, decoder: str, rate: float, **options: An
 
 
 def report(posterior: str, rate: float, **options: Any) -> CollapseReport:
-    options = {**options, "refinement": 0}  # the encoder is looked at
+    usual = {"prior": 0.1} if posterior == "dirichlet" else {"background": False}
+    options = {**usual, **options, "refinement": 0}  # the encoder is looked at
     model = fit(CORPUS, posterior, "mixture", rate, **options)
     return metrics.collapse(model, CORPUS, n=8)
 

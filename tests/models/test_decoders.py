@@ -113,3 +113,16 @@ def test_a_products_background_is_its_shift() -> None:
     ratio = product.topics_with_background() / product.topic_weights()
     expected = product.shift.exp().expand_as(ratio)
     torch.testing.assert_close(ratio / ratio[:, :1], expected / expected[:, :1])
+
+
+@pytest.mark.parametrize("name", ["mixture", "product", "embedded-mixture", "embedded-product"])
+def test_a_background_begins_at_the_words_frequencies(name: str) -> None:
+    frequencies = torch.arange(1.0, 41)
+    decoder = make(name, background=True, decoder_batch_norm=False)
+    with torch.no_grad():
+        for parameter in decoder.parameters():
+            parameter.zero_()
+    decoder.begin_at(frequencies)
+    words = decoder.word_probabilities(theta())
+    torch.testing.assert_close(words, (frequencies / frequencies.sum()).expand(12, 40))
+    make(name, background=False).begin_at(frequencies)  # nothing to do

@@ -7,7 +7,7 @@ from hypothesis import given
 
 from ntm_fast import ops, reference
 from ntm_fast.data import Batch, Corpus, CorpusTensors
-from ntm_fast.models import ModelSettings, TopicModel
+from ntm_fast.models import ModelSettings, TopicModel, topic_model
 from ntm_fast.training import RECIPES
 from tests.blocks import block_corpus
 from tests.ops.strategies import CsrBatch, csr_batches
@@ -153,3 +153,15 @@ def test_wrong_shapes_are_named() -> None:
         model.topic_proportions(block_corpus(n_topics=2))
     with pytest.raises(ValueError, match=r"theta has shape \(1, 3\); expected \(300, 3\)"):
         model.log_likelihood(torch.ones(1, 3), block_corpus())
+
+
+def test_a_model_begins_at_the_words_of_its_corpus(monkeypatch: pytest.MonkeyPatch) -> None:
+    corpus = block_corpus(n_documents=30)
+    model = make("ProdLDA", corpus.n_words)
+    monkeypatch.setattr(topic_model, "CHUNK", 7)  # a corpus larger than what is looked at at once
+    model.begin_at(corpus)
+    counts = corpus.to_scipy().toarray().sum(0) + 0.5
+    found = torch.softmax(model.decoder.shift, 0)
+    torch.testing.assert_close(found, torch.from_numpy(counts / counts.sum()).float())
+    with pytest.raises(ValueError, match="vocabulary"):
+        make("ProdLDA", corpus.n_words + 1).begin_at(corpus)

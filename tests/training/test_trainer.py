@@ -17,7 +17,8 @@ Weights = dict[str, torch.Tensor]
 
 
 def trainer(name: str = "ProdLDA", checkpoint: Path | None = None, **changes: object) -> Trainer:
-    options = {"n_topics": 4, "hidden": (16,), "epochs": 4, "batch_size": 32, **changes}
+    options = {"n_topics": 4, "hidden": (16,), "epochs": 4, "batch_size": 32}
+    options |= {"kl_schedule": "constant", **changes}
     recipe = RECIPES[name].changed(**options)
     torch.manual_seed(0)
     model = TopicModel(40, recipe.model)

@@ -6,7 +6,8 @@ from abc import abstractmethod
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from torch import Tensor
+import torch
+from torch import Tensor, nn
 
 from ntm_fast.data import Batch
 from ntm_fast.models.backend import Ops, OpsModule
@@ -18,10 +19,22 @@ class Decoder(OpsModule):
     """p(x | θ) for bags of words x; `takes` says what θ may be, as `Posterior.kinds` does."""
 
     takes: tuple[str, ...]
+    shift: nn.Parameter | None  # the words' background [V], where there is one
 
     def __init__(self, n_words: int, settings: ModelSettings, ops: Ops) -> None:
         super().__init__(ops)
         self.n_words, self.n_topics = n_words, settings.n_topics
+
+    @torch.no_grad()
+    def begin_at(self, frequencies: Tensor) -> None:
+        """Let the words' background, if there is one, begin at the words' frequencies [V], > 0.
+
+        Learned from nothing, it takes thousands of steps to tell the rarest words from the most
+        frequent ones, while topics learn that in its place.
+        """
+        if self.shift is not None:
+            logs = frequencies.log()
+            self.shift.copy_(logs - logs.mean())
 
     @abstractmethod
     def drop_topics(self, theta: Tensor, p: float, masks: Masks | None) -> Tensor:

@@ -24,7 +24,6 @@ class Mixture(Decoder):
     """
 
     takes = ("proportions",)
-    shift: nn.Parameter | None
 
     def __init__(self, n_words: int, settings: ModelSettings, ops: Ops) -> None:
         super().__init__(n_words, settings, ops)

@@ -26,7 +26,6 @@ class Product(Decoder):
 
     takes = ("proportions", "reals")
     running: RunningMoments | None
-    shift: nn.Parameter | None
 
     def __init__(self, n_words: int, settings: ModelSettings, ops: Ops) -> None:
         super().__init__(n_words, settings, ops)
