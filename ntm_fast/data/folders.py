@@ -74,7 +74,21 @@ def clear_leftovers(folder: Path) -> None:
 
 @contextmanager
 def _scratch(target: Path) -> Iterator[Path]:
-    """A hidden folder beside `target`, locked and removed at the end of the block."""
+    """A hidden folder beside `target`, locked and removed at the end of the block.
+
+    An OSError that is of no file but those in it names the target instead.
+    """
+    try:
+        with _locked_folder(target) as scratch:
+            yield scratch
+    except OSError as error:
+        if error.errno is None or _MARK not in str(error.filename or _MARK):
+            raise
+        raise OSError(error.errno, error.strerror, str(target)) from error
+
+
+@contextmanager
+def _locked_folder(target: Path) -> Iterator[Path]:
     while True:
         made = tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.name}{_MARK}")
         with made as scratch, ExitStack() as stack:

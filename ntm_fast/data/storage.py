@@ -192,7 +192,9 @@ def _require_free(target: Path, overwrite: bool) -> None:
     if not any(target.iterdir()):
         return
     if not overwrite:
-        raise FileExistsError(f"{target} exists: pass overwrite=True to replace the corpus in it")
+        raise FileExistsError(
+            f"{target} exists: overwrite=True (or `--overwrite`) replaces the corpus in it"
+        )
     if not (target / METADATA).is_file():
         raise FileExistsError(f"{target} holds no corpus ({METADATA}), so it is not overwritten")
 

@@ -1,5 +1,6 @@
 """Files and folders appear whole or not at all."""
 
+import errno
 import json
 import os
 import signal
@@ -81,6 +82,23 @@ def test_leftovers_of_a_killed_run_are_cleared(tmp_path: Path, when: str) -> Non
     clear_leftovers(tmp_path)
     assert sorted(os.listdir(tmp_path)) == [".corpus.original", "corpus"]
     assert os.listdir(target) == ["old"]
+
+
+def test_errors_name_the_target(tmp_path: Path) -> None:
+    target = tmp_path / "file"
+    with (
+        pytest.raises(OSError, match=rf"No space left on device: '{target}'"),
+        replacing_file(target),
+    ):
+        raise OSError(errno.ENOSPC, "No space left on device")
+    with (
+        pytest.raises(FileNotFoundError, match=rf"No such file or directory: '{target}'"),
+        replacing_folder(target) as written,
+    ):
+        (written / "absent" / "file").write_text("")
+    with pytest.raises(FileNotFoundError, match=r"directory: 'absent'"), replacing_file(target):
+        Path("absent").read_text()
+    assert not os.listdir(tmp_path)
 
 
 def test_what_others_write_is_left_alone(tmp_path: Path) -> None:

@@ -39,7 +39,7 @@ def test_texts_and_memory_mapping(tmp_path: Path, corpus: Corpus) -> None:
 def test_overwriting_must_be_asked_for(tmp_path: Path, corpus: Corpus) -> None:
     folder = tmp_path / "corpus"
     corpus.save(folder)
-    with pytest.raises(FileExistsError, match="pass overwrite=True"):
+    with pytest.raises(FileExistsError, match=r"overwrite=True .or `--overwrite`. replaces"):
         corpus[:2].save(folder)
     Corpus.load(folder)[:2].save(folder, overwrite=True)  # also over the files it is mapped from
     assert Corpus.load(folder) == corpus[:2]

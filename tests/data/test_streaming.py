@@ -135,7 +135,7 @@ def test_what_is_interrupted_leaves_nothing(tmp_path: Path, error: type[BaseExce
     vectorise(TEXTS, output=tmp_path / "corpus")
     with pytest.raises(error):
         vectorise(broken(), output=tmp_path / "corpus", overwrite=True)
-    with pytest.raises(FileExistsError, match="pass overwrite=True"):
+    with pytest.raises(FileExistsError, match=r"overwrite=True .or `--overwrite`. replaces"):
         vectorise(broken(), output=tmp_path / "corpus")  # before the texts are read
     assert os.listdir(tmp_path) == ["corpus"]
     assert Corpus.load(tmp_path / "corpus") == vectorise(TEXTS)

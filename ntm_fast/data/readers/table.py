@@ -6,7 +6,7 @@ import csv
 import json
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -45,9 +45,7 @@ def read_table(
 
     def documents() -> Iterator[Document]:
         for place, row in _rows(file, columns, encoding, errors):
-            for name in columns:
-                if name not in row:
-                    raise ValueError(f"{place}: no column {name!r}, found {_names(row)}")
+            _require(columns, row, place)
             text = row[column]
             if not isinstance(text, str | None):
                 raise ValueError(f"{place}: column {column!r} must be text, got {text!r}")
@@ -65,7 +63,7 @@ def _rows(path: Path, columns: list[str], encoding: str, errors: str) -> Iterato
     if kind in (".jsonl", ".ndjson"):
         return _json_rows(path, encoding, errors)
     if kind in (".csv", ".tsv"):
-        return _csv_rows(path, "\t" if kind == ".tsv" else ",", encoding, errors)
+        return _csv_rows(path, columns, "\t" if kind == ".tsv" else ",", encoding, errors)
     if kind == ".parquet":
         return _parquet_rows(path, columns)
     raise ValueError(
@@ -74,7 +72,9 @@ def _rows(path: Path, columns: list[str], encoding: str, errors: str) -> Iterato
     )
 
 
-def _csv_rows(path: Path, delimiter: str, encoding: str, errors: str) -> Iterator[Row]:
+def _csv_rows(
+    path: Path, columns: list[str], delimiter: str, encoding: str, errors: str
+) -> Iterator[Row]:
     limit = csv.field_size_limit(min(sys.maxsize, 2**31 - 1))  # whole books fit into a field
     try:
         reader = csv.DictReader(
@@ -85,6 +85,8 @@ def _csv_rows(path: Path, delimiter: str, encoding: str, errors: str) -> Iterato
         )
         while True:
             try:
+                if reader.line_num == 0:
+                    _require(columns, reader.fieldnames or (), f"{path}, line 1")
                 row = next(reader)
             except StopIteration:
                 return
@@ -133,8 +135,11 @@ def _parquet_rows(path: Path, columns: list[str]) -> Iterator[Row]:
             yield f"{path}, row {number}", row
 
 
-def _names(row: dict[str, Any]) -> str:
-    return ", ".join(repr(name) for name in row) or "none"
+def _require(columns: list[str], found: Collection[str], place: str) -> None:
+    for name in columns:
+        if name not in found:
+            names = ", ".join(map(repr, found)) or "none"
+            raise ValueError(f"{place}: no column {name!r}, found {names}")
 
 
 def _line(value: Any) -> str:

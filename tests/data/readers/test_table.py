@@ -48,11 +48,12 @@ def test_a_row_is_a_document(tmp_path: Path, name: str) -> None:
 @pytest.mark.parametrize(
     ("name", "text", "message"),
     [
-        ("t.csv", "id,text\n1,cats\n", "t.csv, line 2: no column 'body', found 'id', 'text'"),
+        ("t.csv", "id,text\n1,cats\n", "t.csv, line 1: no column 'body', found 'id', 'text'"),
         ("t.csv", "body\ncats,dogs\n", "t.csv, line 2: more fields than the 1 column names"),
         ("t.csv", 'body\n"cats\n', "t.csv, line 2: unexpected end of data"),
         ("t.csv", "", "t.csv is empty"),
         ("t.csv", "body\n", "t.csv: no words are left"),
+        ("t.csv", "text\n", "t.csv, line 1: no column 'body', found 'text'"),
         ("t.jsonl", '{"body": "cats"}\n{"body"', "t.jsonl, line 2: not JSON"),
         ("t.jsonl", '["cats"]\n', "t.jsonl, line 1: expected a JSON object, got list"),
         ("t.jsonl", '{"body": 3}\n', "t.jsonl, line 1: column 'body' must be text, got 3"),
