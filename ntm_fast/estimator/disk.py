@@ -24,9 +24,11 @@ _NEEDED = {"estimator": str, "parameters": dict, "named_columns": bool, "history
 
 def save(estimator: TopicEstimator, folder: str | os.PathLike[str], *, overwrite: bool) -> None:
     """See `TopicEstimator.save`."""
+    parameters = estimator.get_params()
+    parameters.pop("embeddings", None)  # they are among the tensors
     extra = {
         "estimator": type(estimator).__name__,
-        "parameters": {name: _plain(value) for name, value in estimator.get_params().items()},
+        "parameters": _plain(parameters),
         "named_columns": hasattr(estimator, "feature_names_in_"),
         "history": [asdict(epoch) for epoch in estimator.history_],
     }
@@ -45,6 +47,9 @@ def load(cls: type[TopicEstimator], folder: str | os.PathLike[str]) -> TopicEsti
     if parameters.get("hidden") is not None:
         parameters["hidden"] = tuple(parameters["hidden"])
     loaded = found(**parameters)
+    if "embeddings" in loaded.get_params() and not model.settings.learned_embeddings:
+        words = model.decoder.get_parameter("embeddings.words")
+        loaded.set_params(embeddings=words.detach().numpy().copy())
     loaded.model_ = model.to(choose_device(loaded.device))
     loaded.vocabulary_ = vocabulary
     loaded.n_features_in_ = len(vocabulary)
@@ -79,6 +84,6 @@ def _plain(value: Any) -> Any:
         return str(value)
     if isinstance(value, np.generic):
         return value.item()
-    if isinstance(value, np.random.RandomState | np.ndarray):  # given embeddings: in the tensors
+    if isinstance(value, np.random.RandomState):
         return None
     return value

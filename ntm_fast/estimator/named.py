@@ -268,8 +268,10 @@ class _Embedded(TopicEstimator):
     def _base_recipe(self) -> Recipe:
         if self.embeddings is None:
             return self._recipe
-        size = np.shape(self.embeddings)[-1]
-        return self._recipe.changed(embedding_size=size, learned_embeddings=False)
+        shape = np.shape(self.embeddings)
+        if len(shape) != 2:
+            raise ValueError(f"embeddings has shape {shape}; expected [V, E]")
+        return self._recipe.changed(embedding_size=shape[1], learned_embeddings=False)
 
     def _new_model(self, corpus: Corpus, recipe: Recipe, seed: int) -> TopicModel:
         model = super()._new_model(corpus, recipe, seed)

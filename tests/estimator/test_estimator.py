@@ -65,15 +65,19 @@ def test_threads_that_fit_at_once_give_the_same_bits() -> None:
     assert all(np.array_equal(first, other) for other in others)
 
 
-def test_given_word_embeddings_stay(tmp_path: Path) -> None:
+@pytest.mark.parametrize("form", [np.asarray, np.ndarray.tolist, torch.tensor])
+def test_given_word_embeddings_stay(tmp_path: Path, form: Any) -> None:
     given = np.random.default_rng(0).normal(size=(40, 6))
-    model = ntm_fast.ETM(4, embeddings=given, **QUICK).fit(X)
+    model = ntm_fast.ETM(4, embeddings=form(given), **QUICK).fit(X)
     np.testing.assert_allclose(model.model_.decoder.embeddings.words.detach(), given, rtol=1e-6)
     model.save(tmp_path / "etm")
     loaded = ntm_fast.ETM.load(tmp_path / "etm")
     np.testing.assert_array_equal(loaded.transform(X), model.transform(X))
-    with pytest.raises(ValueError, match=r"embeddings has shape \(39, 6\); expected \(40, 6\)"):
-        ntm_fast.ETM(4, embeddings=given[1:], **QUICK).fit(X)
+    again = clone(loaded).fit(X)
+    np.testing.assert_allclose(again.components_, model.components_, rtol=1e-5)
+    for wrong, shape in ((given[1:], r"\(39, 6\)"), (given[0], r"\(6,\)"), ("ρ.npy", r"\(\)")):
+        with pytest.raises(ValueError, match=rf"embeddings has shape {shape}; expected"):
+            ntm_fast.ETM(4, embeddings=wrong, **QUICK).fit(X)
 
 
 @pytest.mark.parametrize("kind", [ProdLDA, ntm_fast.LDAVAE, ntm_fast.WHAI])
