@@ -13,7 +13,13 @@ from scipy.special import entr
 from ntm_fast.data import Corpus
 from ntm_fast.metrics import topics
 from ntm_fast.metrics.collapse_report import CollapseReport, DuplicatePair
-from ntm_fast.metrics.topics import as_array, check_int, check_top_words
+from ntm_fast.metrics.topics import (
+    as_array,
+    check_corpus,
+    check_int,
+    check_top_words,
+    trained_model,
+)
 
 __all__ = ["InspectableModel", "collapse", "collapse_report"]
 
@@ -71,13 +77,16 @@ def collapse(
     ------
     ValueError
         If corpus is empty or of other words than the model's, or an option is out of range.
+    TypeError
+        If model or corpus is something else.
 
     Source: Srivastava & Sutton, "Autoencoding Variational Inference for Topic Models", 2017
     (component collapse); Burda, Grosse & Salakhutdinov, "Importance Weighted Autoencoders", 2016
     (units that are inactive); Bowman et al., "Generating Sentences from a Continuous Space", 2016
     (a KL term of 0).
     """
-    inner: InspectableModel = getattr(model, "model_", model)
+    inner: InspectableModel = trained_model(model, "posterior_parameters", "kl_per_topic")
+    check_corpus(corpus)
     if not len(corpus):
         raise ValueError("corpus is empty; expected documents")
     alpha = inner.posterior_parameters(corpus).get("alpha")

@@ -9,7 +9,7 @@ import numpy.typing as npt
 import torch
 
 from ntm_fast.data import Corpus, split_tokens
-from ntm_fast.metrics.topics import check_int
+from ntm_fast.metrics.topics import check_corpus, check_int, trained_model
 
 __all__ = ["EvaluableModel", "PerplexityKind", "PredictiveModel", "perplexity"]
 
@@ -62,7 +62,7 @@ def perplexity(
 
     Parameters
     ----------
-    model : PredictiveModel, or for the other kinds an EvaluableModel
+    model : PredictiveModel, or for the other kinds an EvaluableModel, or a fitted estimator
     corpus : Corpus
         Documents not seen in training, over the model's vocabulary.
     kind : {"held_out_words", "per_word", "per_document", "elbo"}
@@ -74,10 +74,14 @@ def perplexity(
     ValueError
         If kind is unknown or not one of the model's, no document is left to evaluate, or the
         model returns NaN or a tensor of another shape.
+    TypeError
+        If model or corpus is something else.
     """
     if kind not in get_args(PerplexityKind):
         raise ValueError(f"kind is {kind!r}; expected one of {', '.join(get_args(PerplexityKind))}")
     seed = check_int("seed", seed, low=0)
+    model = trained_model(model, "topic_proportions", "log_likelihood")
+    check_corpus(corpus)
     with torch.no_grad():
         if kind == "held_out_words":
             return _held_out_words(model, corpus, seed)

@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ntm_fast.data import Corpus
+
 __all__ = ["relevance_of_words", "top_words"]
 
 # By which the estimators' topics are read; see `relevance_of_words`. Sievert & Shirley's readers
@@ -113,6 +115,27 @@ def as_array(name: str, value: Any) -> npt.NDArray[Any]:
         return np.asarray(value)
     except ValueError as error:
         raise ValueError(f"{name} is not a rectangular array: {error}") from None
+
+
+def trained_model(model: Any, *methods: str) -> Any:
+    """The model that an estimator holds, or itself; TypeError unless it has all the methods."""
+    inner = getattr(model, "model_", model)
+    for method in methods:
+        if not hasattr(inner, method):
+            raise TypeError(
+                f"model is a {type(model).__name__}; expected a fitted estimator, or a model with"
+                f" the method {method}"
+            )
+    return inner
+
+
+def check_corpus(corpus: Any) -> None:
+    """TypeError unless it is a corpus; a matrix of counts is none."""
+    if not isinstance(corpus, Corpus):
+        raise TypeError(
+            f"corpus is a {type(corpus).__name__}; expected a Corpus (Corpus.from_scipy makes one"
+            " of a matrix of counts)"
+        )
 
 
 def check_int(name: str, value: Any, low: int, high: int | None = None) -> int:

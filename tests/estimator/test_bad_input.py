@@ -6,7 +6,7 @@ import pytest
 import scipy.sparse as sp
 import torch
 
-from ntm_fast import Corpus, ProdLDA
+from ntm_fast import Corpus, ProdLDA, metrics
 from tests.blocks import block_corpus
 from tests.estimator.common import CORPUS, QUICK, X
 
@@ -105,3 +105,12 @@ def test_empty_documents_among_others(fitted: ProdLDA) -> None:
             ProdLDA(4, **QUICK).fit(corpus)
     with pytest.raises(ValueError, match="corpus has no documents"):
         fitted.transform(CORPUS[[]])
+
+
+def test_metrics_take_estimators(fitted: ProdLDA) -> None:
+    assert metrics.perplexity(fitted, CORPUS) == fitted.perplexity(CORPUS)
+    for measure in (metrics.perplexity, metrics.collapse):
+        with pytest.raises(TypeError, match="corpus is a csr_array; expected a Corpus"):
+            measure(fitted, X)  # type: ignore[operator]
+        with pytest.raises(TypeError, match="model is a ProdLDA; expected a fitted estimator"):
+            measure(ProdLDA(), CORPUS)  # type: ignore[operator]

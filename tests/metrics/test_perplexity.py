@@ -119,3 +119,8 @@ def test_bad_input() -> None:
         perplexity(Unigram(P), CORPUS[[1]], "per_word")
     with pytest.raises(ValueError, match="seed is -1"):
         perplexity(Unigram(P), CORPUS, seed=-1)
+    for wrong in (CORPUS.to_scipy(), [["a", "b"]]):
+        with pytest.raises(TypeError, match=r"corpus is a \w+; expected a Corpus"):
+            perplexity(Unigram(P), wrong)  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="model is a int; expected a fitted estimator"):
+        perplexity(3, CORPUS)  # type: ignore[arg-type]
