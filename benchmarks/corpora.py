@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import scipy.sparse as sp
 
-from ntm_fast.data import Corpus, read_npz
+from ntm_fast.data import Corpus, read_npz, read_octis
 
 SIZES = {  # documents, words, tokens a document
     "20ng_prodlda": (11_259, 1_995, 88),
@@ -43,13 +43,21 @@ def shared_folder(name: str) -> Path:
 
 @functools.cache
 def corpus(name: str, split: str = "train") -> Corpus:
-    """A real corpus, or where it is absent (`is_real`) random documents of its size."""
+    """A real corpus, or where it is absent (`is_real`) random documents of its size.
+
+    OCTIS's validation documents are among those of training.
+    """
     folder = shared_folder(name)
-    if is_real(name):
+    if (folder / "train.npz").exists():
         return read_npz(folder / f"{split}.npz", folder / "vocab.txt")
+    if (folder / "corpus.tsv").exists():
+        names = ("train", "val") if split == "train" else (split,)
+        parts = [read_octis(folder, part) for part in names]
+        matrix = sp.vstack([part.to_scipy() for part in parts], format="csr")
+        return Corpus.from_scipy(matrix, parts[0].vocabulary)
     return Corpus.from_scipy(zipf_matrix(*SIZES[name]))
 
 
 def is_real(name: str) -> bool:
-    """Whether the real corpus is at hand."""
-    return (shared_folder(name) / "train.npz").exists()
+    """Whether the real corpus is at hand: train.npz, test.npz and vocab.txt, or OCTIS's files."""
+    return any((shared_folder(name) / file).exists() for file in ("train.npz", "corpus.tsv"))

@@ -3,8 +3,8 @@
     python -m benchmarks.quality                                    # all of RUNS: hours
     python -m benchmarks.quality --corpus 20ng_prodlda LDAVAE       # part of them
     python -m benchmarks.quality --corpus arxiv_100k --topics 200 --seeds 0 --epochs 10 LDAVAE
-    python -m benchmarks.quality --corpus my/folder --seeds 0       # with train.npz, test.npz and
-                                                                    # vocab.txt: any other corpus
+    python -m benchmarks.quality --corpus octis/BBC_News --seeds 0  # any folder of OCTIS's, or with
+                                                                    # train.npz, test.npz, vocab.txt
 
 Each model learns from the training documents with its recipe's defaults, or with what OPTIONS and
 SETTINGS say, once a seed, and is measured by ntm_fast.metrics: NPMI of the top 10 words from
@@ -257,7 +257,7 @@ def main() -> int:
     runs = choose(given)
     for absent in {r.corpus for r in runs if not corpora.is_real(r.corpus)}:
         parser.error(
-            f"{corpora.shared_folder(absent)} has no train.npz; expected a corpus there"
+            f"{corpora.shared_folder(absent)} has no train.npz or corpus.tsv; expected a corpus"
             " (NTM_FAST_SHARED is the folder whose data/ holds the named ones)"
         )
     for each in runs:

@@ -121,6 +121,28 @@ def test_quality_sums_up_its_seeds() -> None:
     assert quality.summary(runs[:1])["npmi_10_spread"] == 0
 
 
+@pytest.mark.parametrize("octis", [False, True])
+def test_corpora_of_any_folder(tmp_path: Path, octis: bool) -> None:
+    corpus = block_corpus(n_documents=6)
+    assert not corpora.is_real(str(tmp_path))
+    if octis:
+        words = np.array(corpus.vocabulary)
+        rows = [" ".join(words[corpus[d].indices]) for d in range(6)]
+        splits = ("train", "test", "val", "train", "train", "train")
+        lines = [f"{row}\t{split}" for row, split in zip(rows, splits, strict=True)]
+        (tmp_path / "corpus.tsv").write_text("\n".join(lines) + "\n")
+        (tmp_path / "vocabulary.txt").write_text("\n".join(words) + "\n")
+    else:
+        for split, rows in (("train", slice(5)), ("test", slice(5, 6))):
+            sp.save_npz(tmp_path / f"{split}.npz", corpus[rows].to_scipy().tocsr())
+        (tmp_path / "vocab.txt").write_text("\n".join(corpus.vocabulary) + "\n")
+    assert corpora.is_real(str(tmp_path))
+    found = corpora.corpus(str(tmp_path)), corpora.corpus(str(tmp_path), "test")
+    assert [len(part) for part in found] == [5, 1]
+    assert found[0].vocabulary == found[1].vocabulary == corpus.vocabulary
+    assert quality.shape_of(str(tmp_path), 4) == f"{tmp_path.name}, K=4"
+
+
 def test_quality_of_a_model(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(corpora, "corpus", lambda name, split="train": block_corpus())
     wanted = quality.Run("ProdLDA, quick", "20ng_prodlda", 4, (0,))
