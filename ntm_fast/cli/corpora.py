@@ -50,7 +50,8 @@ def corpus(
     id_column: Annotated[str | None, typer.Option(help="Column of document ids.")] = None,
     encoding: Encoding = None,
     workers: Annotated[
-        int | None, typer.Option(min=1, help="Processes that read text; one a core unless given.")
+        int | None,
+        typer.Option(min=1, help="Processes that read text; one a core, up to 8, unless given."),
     ] = None,
     as_json: AsJson = False,
 ) -> None:

@@ -21,6 +21,7 @@ Analyser = Callable[[str], Iterable[str]]
 
 CHUNK = 1 << 21  # characters counted together, and sent to another process together
 MOST = 1 << 16  # documents of a chunk, whose texts may be empty
+MOST_JOBS = 8  # processes for whose chunks the one that collects them has the time
 ALONE = 4  # chunks counted by this process: starting others pays for more only
 
 

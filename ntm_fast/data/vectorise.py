@@ -18,7 +18,7 @@ from ntm_fast.data import storage
 from ntm_fast.data.corpus import Corpus
 from ntm_fast.data.files import lines
 from ntm_fast.data.tally import Tally
-from ntm_fast.data.tokens import Analyser, Document, counted_chunks
+from ntm_fast.data.tokens import MOST_JOBS, Analyser, Document, counted_chunks
 from ntm_fast.data.validation import checked_strings, checked_vocabulary, require_words
 from ntm_fast.data.words import words_within
 
@@ -99,8 +99,8 @@ def vectorise(
     ngram_range : (1, 2) counts pairs of neighbouring words too
     output : folder to write the corpus to, whole or not at all, as `Corpus.save` does
     overwrite : replace a corpus in that folder
-    n_jobs : processes that tell words apart (1), None for one a core; a script then has to call
-        this under ``if __name__ == "__main__":``
+    n_jobs : processes that tell words apart (1), None for one a core, 8 at most; with more than 1
+        a script has to call this under ``if __name__ == "__main__":``
     progress : called with the number of documents counted so far, every now and then
 
     Raises
@@ -128,7 +128,9 @@ def vectorise_documents(documents: Iterable[Document], **options: Unpack[TextOpt
         settings["vocabulary"] = read_vocabulary(settings["vocabulary"])
         if "stop_words" not in options:  # a stop word that the vocabulary holds is wanted
             settings["stop_words"] = None
-    n_jobs = joblib.cpu_count() if settings["n_jobs"] is None else settings["n_jobs"]
+    n_jobs = settings["n_jobs"]
+    if n_jobs is None:
+        n_jobs = min(joblib.cpu_count(), MOST_JOBS)
     if isinstance(n_jobs, bool) or not isinstance(n_jobs, int) or n_jobs < 1:
         raise ValueError(f"n_jobs is {n_jobs!r}, expected an int >= 1, or None")
     analyse = _analyser(settings)
