@@ -10,6 +10,7 @@ from array import array
 from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
+from contextlib import contextmanager
 from multiprocessing import get_context, parent_process
 from typing import NamedTuple
 
@@ -90,7 +91,8 @@ def counted_chunks(
             while waiting or following is not None:
                 while following is not None and len(waiting) < 2 * n_jobs:
                     texts = [document.text for document in following]
-                    waiting.append((following, pool.submit(count, analyse, texts)))
+                    with _no_interrupt():  # a process that starts here leaves Ctrl-C to this one
+                        waiting.append((following, pool.submit(count, analyse, texts)))
                     following = next(chunks, None)
                 chunk, future = waiting.popleft()
                 yield chunk, future.result()
@@ -99,9 +101,18 @@ def counted_chunks(
             raise
 
 
+@contextmanager
+def _no_interrupt() -> Iterator[None]:
+    """Ctrl-C waits for the end of the block, and for ever in processes that are started in it."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 def _start_worker() -> None:
-    """Leave Ctrl-C to the parent process, and end with it, however it ends."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    """End with the parent process, however it ends."""
     parent = parent_process()
     assert parent is not None
 

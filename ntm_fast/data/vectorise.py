@@ -78,7 +78,7 @@ def vectorise(
 
     The texts are read once, in order, and may come from a generator. With `output` the corpus is
     written to a folder as it comes, for texts and corpora larger than memory: what is held is the
-    distinct words of all texts (some 150 bytes each), 2 million characters of text and their
+    distinct words of all texts (some 300 bytes each), 2 million characters of text and their
     counts for each of 2 `n_jobs` chunks (or the longest document, if it is longer), and for the
     corpus returned, which is memory-mapped, its vocabulary, labels and document ids. Beside the
     folder's own size the disk needs 8 bytes for each distinct word of each document meanwhile.
