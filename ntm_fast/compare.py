@@ -167,10 +167,12 @@ def peak_megabytes() -> float | None:
 
 
 def table(rows: Sequence[Row]) -> str:
-    """The rows as text, a line each, in columns."""
-    cells = [[heading for heading, _ in COLUMNS.values()]]
+    """The rows as text, a line each, in columns; a figure that no row has gets none."""
+    known = {name for row in rows for name, value in row.items() if value is not None}
+    shown = {name: how for name, how in COLUMNS.items() if name in known}
+    cells = [[heading for heading, _ in shown.values()]]
     for row in rows:
-        values = ((row.get(name), form) for name, (_, form) in COLUMNS.items())
+        values = ((row.get(name), form) for name, (_, form) in shown.items())
         cells.append(["" if value is None else format(value, form) for value, form in values])
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     lines = []

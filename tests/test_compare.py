@@ -44,6 +44,7 @@ def test_speed_is_that_of_the_documents_trained_on() -> None:
 
 def test_table_has_columns_and_failures() -> None:
     head, first, second = table(ROWS).splitlines()
+    assert head.split() == ["model", "epochs", "seconds", "NPMI"]
     assert first.split() == ["ProdLDA", "3", "1.2", "0.500"]
     assert first.index("0.500") + 5 == head.index("NPMI") + 4
     assert second == "ETM      the loss is not finite"

@@ -34,7 +34,8 @@ class Resident:
 
     def __init__(self, corpus: Corpus | Part, device: torch.device, ops: Any) -> None:
         self.device = device
-        self.place = f"{device_name(device)}, the corpus beside the model"
+        beside = "" if device.type == "cpu" else ", the corpus beside the model"
+        self.place = device_name(device) + beside
         self.corpus = CorpusTensors(corpus, device, ops)
         self._lengths = torch.from_numpy(corpus.document_nonzeros)
 

@@ -113,7 +113,7 @@ def test_a_memory_mapped_corpus(tmp_path: object, recwarn: pytest.WarningsRecord
 def test_the_log_names_the_device(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.INFO, "ntm_fast"):
         trainer(epochs=1).fit(CORPUS)
-    assert caplog.messages == ["training on cpu, the corpus beside the model"]
+    assert caplog.messages == ["training on cpu"]
 
 
 @pytest.mark.parametrize("name", ["ProdLDA", "LDAVAE"])
