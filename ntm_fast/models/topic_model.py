@@ -82,7 +82,7 @@ class TopicModel(nn.Module):
 
         A word that is not in it counts as half a word of text.
         """
-        self._check_words(corpus)
+        self.check_corpus(corpus)
         counts = np.full(self.n_words, 0.5)
         for start in range(0, corpus.n_nonzeros, CHUNK):
             part = slice(start, start + CHUNK)
@@ -249,15 +249,21 @@ class TopicModel(nn.Module):
             f" {self.settings.decoder!r}: only mixtures' θ is refined"
         )
 
-    def _check_words(self, corpus: Corpus | Part) -> None:
+    def check_corpus(self, corpus: Corpus | Part) -> None:
+        """Raise TypeError unless it is a corpus, ValueError unless it has as many words."""
+        if not isinstance(corpus, Corpus | Part):
+            raise TypeError(
+                f"corpus is a {type(corpus).__name__}; expected a Corpus (Corpus.from_scipy makes"
+                " one of a matrix of counts)"
+            )
         if corpus.n_words != self.n_words:
             raise ValueError(
-                f"corpus has a vocabulary of {corpus.n_words} words; expected {self.n_words}, "
-                "as in training"
+                f"corpus has a vocabulary of {corpus.n_words} words; expected"
+                f" {self.n_words}, as the model has"
             )
 
     def _evaluate(self, corpus: Corpus | Part, value: Callable[[Batch, slice], Tensor]) -> Tensor:
-        self._check_words(corpus)
+        self.check_corpus(corpus)
         if not len(corpus):
             raise ValueError("corpus has no documents; expected at least one")
         with evaluating(self):

@@ -116,11 +116,15 @@ class Trainer:
         ------
         NotFiniteError
             At the first loss that is not finite, naming the step and the tensor.
+        TypeError, ValueError
+            If corpus or validation is no corpus of the model's words, or every document is empty.
         TrainingInterrupted
             After Ctrl-C, once the step is done and the checkpoint saved.
         """
         end = self.settings.epochs if epochs is None else epochs
         self._stopped = False
+        for documents in (corpus,) if validation is None else (corpus, validation):
+            self.model.check_corpus(documents)
         if self.checkpoint is not None or self.resumed_from is not None:
             self.documents = checkpoints.digest(corpus)
         checkpoints.check_corpus(self, corpus)

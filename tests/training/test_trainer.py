@@ -137,6 +137,17 @@ def test_empty_documents_teach_nothing() -> None:
     assert_equal(weights(plain), weights(ragged))
 
 
+def test_what_is_no_corpus_of_the_models_words_is_refused() -> None:
+    before, run = weights(trainer()), trainer()
+    fewer = Corpus.from_scipy(CORPUS.to_scipy()[:, :30])
+    for corpora in ((fewer,), (CORPUS, fewer)):
+        with pytest.raises(ValueError, match="vocabulary of 30 words; expected 40, as the model"):
+            run.fit(*corpora)
+    with pytest.raises(TypeError, match="corpus is a csr_array; expected a Corpus"):
+        run.fit(CORPUS.to_scipy())  # type: ignore[arg-type]
+    assert_equal(weights(run), before)
+
+
 def test_a_loss_that_is_not_finite_stops_with_its_origin() -> None:
     run = trainer()
     run.fit(CORPUS, epochs=1)
