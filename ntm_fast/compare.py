@@ -16,8 +16,9 @@ from pathlib import Path
 from statistics import harmonic_mean
 from typing import TYPE_CHECKING, Any
 
-from ntm_fast.data import Corpus
+from ntm_fast.data import Corpus, Part
 from ntm_fast.data.folders import replacing_file
+from ntm_fast.data.splits import split_rows
 
 if TYPE_CHECKING:
     from ntm_fast.training import Epoch
@@ -79,12 +80,12 @@ def compare(
         "perplexity_per_document", "leading_topics" that are the largest of some document,
         "effective_topics", pairs of near-"duplicates".
     """
-    train, _, test = corpus.split(0.0, HELD_OUT, seed)
+    train, _, test = split_rows(len(corpus), 0.0, HELD_OUT, seed)
     rows = []
     with tempfile.TemporaryDirectory(prefix="ntm_fast_compare.") as scratch:
         folders = str(Path(scratch, "train")), str(Path(scratch, "test"))
-        train.save(folders[0])
-        test.save(folders[1])
+        for folder, documents in zip(folders, (train, test), strict=True):
+            Part(corpus, documents).save(folder)
         for model in models:
             task = (model, *folders, n_topics, epochs, seconds, seed, threads)
             context = multiprocessing.get_context("spawn")

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ntm_fast.data import storage
 from ntm_fast.data.corpus import Corpus
 
 _BLOCK = 1 << 16  # documents copied together
@@ -31,6 +33,11 @@ class Part:
         return self.corpus.n_words
 
     @property
+    def n_nonzeros(self) -> int:
+        """Number of stored counts N of these documents."""
+        return int(self.document_nonzeros.sum())
+
+    @property
     def document_nonzeros(self) -> NDArray[np.int64]:
         """Number of distinct words of each document, int64 [D]."""
         return self.corpus.indptr[self.rows + 1] - self.corpus.indptr[self.rows]
@@ -49,6 +56,10 @@ class Part:
     def __getitem__(self, rows: slice) -> Corpus:
         """Some of the documents, as a corpus of their own."""
         return self.corpus[self.rows[rows]]
+
+    def save(self, folder: str | os.PathLike[str], *, overwrite: bool = False) -> None:
+        """Write the documents to `folder`, as `Corpus.save` of a copy of them does."""
+        storage.save(self, folder, overwrite=overwrite)
 
     def blocks(self) -> Iterator[Corpus]:
         """All documents in order, so many at a time as can be copied."""

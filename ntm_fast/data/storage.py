@@ -26,6 +26,7 @@ from ntm_fast.data.tally import Rows
 
 if TYPE_CHECKING:
     from ntm_fast.data.corpus import Corpus
+    from ntm_fast.data.part import Part
 
 FORMAT = "ntm_fast corpus"
 VERSION = 1
@@ -34,17 +35,22 @@ _ARRAYS = {"indptr": "<i8", "indices": "<i4", "counts": "<f4"}
 _TEXTS = ("labels", "document_ids")
 
 
-def save(corpus: Corpus, folder: str | os.PathLike[str], *, overwrite: bool = False) -> None:
+def save(corpus: Corpus | Part, folder: str | os.PathLike[str], *, overwrite: bool = False) -> None:
     """Write `corpus` to `folder`, whole or not at all; see `Corpus.save`."""
     if not corpus.n_nonzeros:
         raise ValueError(f"{corpus!r} has no words to save to {os.path.abspath(folder)!r}")
+
+    def parts(texts: Lines) -> Iterator[Rows]:
+        for block in corpus.blocks():
+            for name in _TEXTS:
+                if (values := getattr(block, name)) is not None:
+                    texts.add(name, values)
+            yield Rows(block.document_nonzeros, block.indices, block.counts)
+
     with new_folder(folder, overwrite) as written, naming(folder):
         texts = Lines(written)
-        for name in _TEXTS:
-            if (values := getattr(corpus, name)) is not None:
-                texts.add(name, values)
-        rows = Rows(np.diff(corpus.indptr), corpus.indices, corpus.counts)
-        write(written, [rows], corpus.vocabulary, corpus.n_documents, corpus.n_nonzeros, texts)
+        rows = parts(texts)
+        write(written, rows, corpus.vocabulary, len(corpus), corpus.n_nonzeros, texts)
 
 
 @contextmanager
@@ -128,7 +134,7 @@ def write(
     n_nonzeros: int,
     texts: Lines,
 ) -> None:
-    """Write a corpus to `folder`, which has the files of `texts` already."""
+    """Write a corpus to `folder`; the files of `texts` there are complete with the last part."""
     sizes = {"indptr": n_documents + 1, "indices": n_nonzeros, "counts": n_nonzeros}
     n_tokens, end = 0.0, np.zeros(1, np.int64)
     with ExitStack() as stack:

@@ -36,6 +36,22 @@ def test_a_part_is_as_its_copy(matrix: Any, data: st.DataObject) -> None:
     assert len(CorpusTensors(there)) == len(copy)
 
 
+def test_a_part_is_saved_as_its_copy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(part, "_BLOCK", 3)
+    labels = [f"l{d % 4}" for d in range(len(CORPUS))]
+    corpus = Corpus.from_scipy(CORPUS.to_scipy(), CORPUS.vocabulary, labels)
+    rows = np.arange(0, len(corpus), 3)
+    Part(corpus, rows).save(tmp_path / "part")
+    corpus[rows].save(tmp_path / "copy")
+    for file in (tmp_path / "copy").iterdir():
+        assert (tmp_path / "part" / file.name).read_bytes() == file.read_bytes()
+    assert Corpus.load(tmp_path / "part") == corpus[rows]
+    with pytest.raises(FileExistsError):
+        Part(corpus, rows).save(tmp_path / "part")
+    with pytest.raises(ValueError, match=r"Part\(0 documents .* has no words to save"):
+        Part(corpus, rows[:0]).save(tmp_path / "none")
+
+
 def test_training_on_a_part_of_a_corpus_on_disk(tmp_path: Path) -> None:
     CORPUS.save(tmp_path / "corpus")
     loaded = Corpus.load(tmp_path / "corpus")
