@@ -18,6 +18,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 from benchmarks import saved  # noqa: E402
+from benchmarks.corpora import SIZES  # noqa: E402
 from benchmarks.peers import PEERS, SOURCE  # noqa: E402
 from benchmarks.saved import OURS, Row  # noqa: E402
 from benchmarks.table import seconds  # noqa: E402
@@ -123,10 +124,15 @@ def training(rows: list[Row], short: bool) -> list[Cells]:
 
 
 def quality(rows: list[Row], short: bool) -> list[Cells]:
-    """One line a model, mean and spread over its seeds, then the other packages on its corpus."""
+    """One line a model, mean and spread over its seeds, then the other packages on its corpus.
+
+    In short the corpora that are measured by default alone.
+    """
     means = [row for row in rows if row["op"].endswith(" quality") and row["subject"] == "mean"]
     lines = []
     for corpus in dict.fromkeys(row["shape"] for row in means):
+        if short and corpus.split(",")[0] not in SIZES:
+            continue
         found = [row for row in means if row["shape"] == corpus]
         found += [peer.row() for peer in PEERS if corpus == f"{peer.corpus}, K=50"]
         for row in found:

@@ -33,7 +33,7 @@ class TrainingSettings:
     kl_weight : final weight of the KL term; 1 for a VAE, others for a β-VAE
     kl_schedule : "constant", "linear" (0 to kl_weight over `warm_up` epochs) or "cyclic" (that
         rise over the first half of each of `warm_up` epochs, again and again)
-    warm_up : epochs, see kl_schedule
+    warm_up : epochs, see kl_schedule; of fewer `epochs` in all, none comes to kl_weight
     free_bits : nats of KL a document that cost nothing to use
     diversity : weight of the topics' overlap, which keeps them from being learned twice over;
         in nats a document, turned up with the KL term; see `ntm_fast.ops.topic_overlap`
