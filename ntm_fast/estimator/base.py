@@ -132,7 +132,13 @@ class TopicEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
             if fitted:
                 self._trainer.history = list(self.history_)
                 self._trainer.state.epoch = self.n_epochs_
-        self._trainer.fit(corpus, epochs=self._trainer.state.epoch + 1)
+        settings, done = self._trainer.settings, self._trainer.state.epoch
+        if settings.learning_rate_schedule != "constant" and done >= settings.epochs:
+            raise ValueError(
+                f"learning_rate_schedule is {settings.learning_rate_schedule!r}, whose"
+                f" {settings.epochs} epochs are over: nothing would be learned; expected 'constant'"
+            )
+        self._trainer.fit(corpus, epochs=done + 1)
         return self._finish(self._trainer)
 
     def _seed(self) -> int:

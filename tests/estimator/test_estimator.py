@@ -184,6 +184,14 @@ def test_partial_fit_takes_up_the_schedules_of_fit(tmp_path: Path) -> None:
         assert fitted.n_epochs_ == 3
 
 
+def test_partial_fit_at_a_learning_rate_of_0_is_refused() -> None:
+    model = ProdLDA(4, options={"learning_rate_schedule": "cosine"}, **QUICK)
+    model.partial_fit(X).partial_fit(X)
+    for fitted in (model, model.fit(X)):
+        with pytest.raises(ValueError, match="schedule is 'cosine', whose 2 epochs are over"):
+            fitted.partial_fit(X)
+
+
 def test_scikit_learns_tools_work() -> None:
     model = ProdLDA(4, **QUICK)
     assert clone(model).get_params() == model.get_params()
