@@ -82,8 +82,9 @@ def _scratch(target: Path) -> Iterator[Path]:
         with _locked_folder(target) as scratch:
             yield scratch
     except OSError as error:
-        if error.errno is None or _MARK not in str(error.filename or _MARK):
-            raise
+        inside = error.filename is None or _MARK in str(error.filename)
+        if error.errno is None or str(target) in str(error.strerror) or not inside:
+            raise  # it is of another file, or names the target already
         raise OSError(error.errno, error.strerror, str(target)) from error
 
 

@@ -151,7 +151,8 @@ resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 14, 1 << 14))
 try:
     read_text({str(tmp_path / "d.txt")!r}, output={str(tmp_path / "corpus")!r})
 except OSError as error:
-    assert "cannot save the corpus to {tmp_path}/corpus: File too large" in str(error), error
+    assert error.filename is None
+    assert error.strerror == "cannot save the corpus to {tmp_path}/corpus: File too large", error
 else:
     raise AssertionError
 """
