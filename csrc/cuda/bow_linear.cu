@@ -13,17 +13,31 @@ constexpr int most_threads = 256;
 // A block for each document and panel of features, a thread for each feature.
 template <class T>
 __global__ void __launch_bounds__(most_threads) sum_rows(const DeviceBowLinear<T> args) {
+  constexpr int together = 8;
   const int64_t document = blockIdx.x;
   const int64_t feature = int64_t(blockIdx.y) * blockDim.x + threadIdx.x;
-  if (feature >= args.features) return;
+  const bool exists = feature < args.features;
   const NonzeroRange range = nonzeros_of(args.batch, document);
   T sum = 0;
-#pragma unroll 4
-  for (int64_t n = range.begin; n < range.end; ++n) {
-    const Nonzero<T> nonzero(args.batch, n);
-    sum += nonzero.count * args.weight[nonzero.word * args.features + feature];
+  for (int64_t begin = range.begin; begin < range.end; begin += warp_size) {
+    // Each lane looks up one nonzero; then their rows are read, several at a time.
+    const int n = int(range.end - begin < warp_size ? range.end - begin : warp_size);
+    const Nonzero<T> own =
+        lane_index() < n ? Nonzero<T>(args.batch, begin + lane_index()) : Nonzero<T>();
+    for (int first = 0; first < n; first += together) {
+      T counts[together], values[together];
+#pragma unroll
+      for (int i = 0; i < together; ++i) {
+        const int64_t word = __shfl_sync(~0u, own.word, first + i);
+        counts[i] = __shfl_sync(~0u, own.count, first + i);
+        const bool wanted = exists && first + i < n;
+        values[i] = wanted ? args.weight[word * args.features + feature] : T(0);
+      }
+#pragma unroll
+      for (int i = 0; i < together; ++i) sum += counts[i] * values[i];
+    }
   }
-  args.output[document * args.features + feature] = sum;
+  if (exists) args.output[document * args.features + feature] = sum;
 }
 
 // A block for each document, a warp for each of its nonzeros in turn.

@@ -23,14 +23,14 @@ __global__ void __launch_bounds__(row_threads) partial_norms(const DeviceMixture
                             : args.words;
     const T* const column = args.topic_logits + topic;
     T largest = -T(__builtin_inf());
-#pragma unroll 4
+#pragma unroll 16
     for (int64_t w = begin; w < end; ++w) {
       const T x = column[w * args.topics];
       largest = x < largest ? largest : x;
     }
     const T shift = largest == -T(__builtin_inf()) ? T(0) : largest;
     T sum = 0;
-#pragma unroll 4
+#pragma unroll 16
     for (int64_t w = begin; w < end; ++w) {
       sum += power_of_2((column[w * args.topics] - shift) * log2_e<T>);
     }
@@ -50,6 +50,7 @@ __global__ void __launch_bounds__(merge_parts* warp_size)
   const int warp = int(threadIdx.x) / warp_size;
   const bool exists = topic < args.topics;
   T largest = -T(__builtin_inf());
+#pragma unroll 8
   for (int64_t part = warp; exists && part < parts; part += merge_parts) {
     const T x = args.maxima[part * args.topics + topic];
     largest = x < largest ? largest : x;
@@ -62,6 +63,7 @@ __global__ void __launch_bounds__(merge_parts* warp_size)
   }
   const T shift = largest == -T(__builtin_inf()) ? T(0) : largest;
   double sum = 0;
+#pragma unroll 8
   for (int64_t part = warp; exists && part < parts; part += merge_parts) {
     const int64_t i = part * args.topics + topic;
     sum += double(args.sums[i]) * double(exp(args.maxima[i] - shift));

@@ -9,7 +9,7 @@ namespace {
 
 using namespace cuda;
 
-constexpr int threads = 256, total_parts = 32;
+constexpr int threads = 256, total_parts = 32, lane_topics = 4;
 
 template <class T>
 __global__ void __launch_bounds__(threads) scale_rows(const DeviceMixtureTheta<T> args) {
@@ -38,12 +38,13 @@ __global__ void __launch_bounds__(total_parts* warp_size)
   const int warp = int(threadIdx.x) / warp_size;
   const bool exists = topic < args.topics;
   double sum = 0;
-#pragma unroll 4
+#pragma unroll 8
   for (int64_t d = warp; exists && d < args.documents; d += total_parts) {
     const int64_t i = d * args.topics + topic;
+    const double share = double(args.theta[i]), slope = double(args.unit_grad_theta[i]);
+    const double gradient = double(args.gradient[d]);
     // Where theta is 0 the topic has no share, even if its gradient overflowed.
-    const double share = double(args.theta[i]);
-    sum += share == 0 ? 0. : double(args.gradient[d]) * (share * double(args.unit_grad_theta[i]));
+    sum += share == 0 ? 0. : gradient * (share * slope);
   }
   parts[warp][lane_index()] = sum;
   __syncthreads();
@@ -56,10 +57,23 @@ __global__ void __launch_bounds__(total_parts* warp_size)
 template <class T>
 __global__ void __launch_bounds__(row_threads) finish_words(const DeviceMixtureWords<T> args) {
   for (int64_t word = first_row(); word < args.words; word += row_stride()) {
-    for (int64_t k = lane_index(); k < args.topics; k += warp_size) {
-      const int64_t i = word * args.topics + k;
-      const T beta = beta_of(args.topic_logits[i], args.norms[k], args.norms[args.topics + k]);
-      args.grad_topic_logits[i] = beta * (args.grad_topic_logits[i] - args.totals[k]);
+    const T* const logits = args.topic_logits + word * args.topics;
+    T* const gradients = args.grad_topic_logits + word * args.topics;
+    for (int64_t first = lane_index(); first < args.topics; first += lane_topics * warp_size) {
+      T values[lane_topics], sums[lane_topics];  // all are under way before the first is stored
+#pragma unroll
+      for (int j = 0; j < lane_topics; ++j) {
+        const int64_t k = first + j * warp_size;
+        values[j] = k < args.topics ? logits[k] : T(0);
+        sums[j] = k < args.topics ? gradients[k] : T(0);
+      }
+#pragma unroll
+      for (int j = 0; j < lane_topics; ++j) {
+        const int64_t k = first + j * warp_size;
+        if (k >= args.topics) continue;
+        const T beta = beta_of(values[j], args.norms[k], args.norms[args.topics + k]);
+        gradients[k] = beta * (sums[j] - args.totals[k]);
+      }
     }
   }
 }

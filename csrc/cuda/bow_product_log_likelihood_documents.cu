@@ -17,7 +17,7 @@ __global__ void __launch_bounds__(1024)
   const int64_t k = int64_t(blockIdx.x) * 32 + lane;
   double sum = 0;
   if (k < topics) {
-#pragma unroll 8
+#pragma unroll 16
     for (int64_t row = warp; row < n; row += 32) sum += double(x[row * topics + k]);
   }
   partial[warp][lane] = sum;
@@ -71,12 +71,13 @@ __global__ void __launch_bounds__(row_threads) document_terms_kernel(const Docum
       const Nonzero<T> mine =
           first + lane < range.end ? Nonzero<T>(in.batch, first + lane) : Nonzero<T>();
       const T factor = mine.count != T(0) ? mine.count * terms.slope[mine.word] : T(0);
-      add_rows(in.weight, in.topics, k, int32_t(mine.word), factor, range.end - first, words);
+      add_rows<8>(in.weight, in.topics, k, int32_t(mine.word), factor, range.end - first, words);
     }
     double sums[lane_topics] = {};  // Σ_v p_dv scaled_v, times total
     for (int64_t first = 0; terms.residual && first < terms.parts; first += 32) {
       const int n = int(terms.parts - first < 32 ? terms.parts - first : 32);
       const double mine = lane < n ? exp(double(terms.maxima[place(first + lane)] - max)) : 0;
+#pragma unroll 8
       for (int p = 0; p < n; ++p) {
         const double factor = __shfl_sync(0xffffffffu, mine, p);
         const T* const from = terms.sums + place(first + p) * in.topics + k;

@@ -49,6 +49,7 @@ __global__ void __launch_bounds__(256)
   // Within a tile of the diagonal both halves are there; take one, so that out is symmetric.
   const int64_t place = row < column ? row * topics + column : column * topics + row;
   double sum = 0;
+#pragma unroll 16
   for (int64_t p = 0; p < parts; ++p) sum += double(partial[p * topics * topics + place]);
   out[i] = scale * T(sum);
 }

@@ -67,7 +67,7 @@ __device__ __forceinline__ void add_places(const WordTerms<T>& terms, NonzeroRan
       }
       total += double(weight);
     }
-    add_rows(terms.hidden, in.topics, k, document, weight, places.end - group, sums);
+    add_rows<4>(terms.hidden, in.topics, k, document, weight, places.end - group, sums);
   }
 }
 

@@ -30,20 +30,30 @@ __device__ __forceinline__ double sum_lanes(double value) {
 }
 
 // sums[j] += weight * rows[row, first_topic + 32 j + lane] for the row and weight that each of the
-// first `lanes` lanes of the warp brings; those of weight 0 are left out.
-template <class T>
+// first `lanes` lanes of the warp brings; those of weight 0 are left out. TOGETHER of them are under
+// way at a time.
+template <int TOGETHER, class T>
 __device__ __forceinline__ void add_rows(const T* rows, int64_t topics, int64_t first_topic,
                                          int32_t row, T weight, int64_t lanes,
                                          T (&sums)[lane_topics]) {
-  const int lane = threadIdx.x % 32;
-#pragma unroll 4
-  for (int i = 0; i < (lanes < 32 ? int(lanes) : 32); ++i) {
-    const T w = __shfl_sync(0xffffffffu, weight, i);
-    const T* const from = rows + int64_t(__shfl_sync(0xffffffffu, row, i)) * topics + first_topic;
-    if (w == T(0)) continue;
+  const int lane = threadIdx.x % 32, n = lanes < 32 ? int(lanes) : 32;
+  for (int first = 0; first < n; first += TOGETHER) {
+    T weights[TOGETHER], values[TOGETHER][lane_topics];
 #pragma unroll
-    for (int j = 0; j < lane_topics; ++j) {
-      if (first_topic + 32 * j + lane < topics) sums[j] += w * from[32 * j + lane];
+    for (int i = 0; i < TOGETHER; ++i) {
+      const T w = __shfl_sync(0xffffffffu, weight, first + i);
+      const int64_t from = int64_t(__shfl_sync(0xffffffffu, row, first + i)) * topics + first_topic;
+      weights[i] = first + i < n ? w : T(0);
+#pragma unroll
+      for (int j = 0; j < lane_topics; ++j) {
+        const bool wanted = weights[i] != T(0) && first_topic + 32 * j + lane < topics;
+        values[i][j] = wanted ? rows[from + 32 * j + lane] : T(0);
+      }
+    }
+#pragma unroll
+    for (int i = 0; i < TOGETHER; ++i) {
+#pragma unroll
+      for (int j = 0; j < lane_topics; ++j) sums[j] += weights[i] * values[i][j];
     }
   }
 }

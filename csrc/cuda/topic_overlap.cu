@@ -92,7 +92,7 @@ __global__ void __launch_bounds__(row_threads) partial_sums(const DeviceOverlapB
                             ? begin + overlap_words_per_partial
                             : args.words;
     T sum = 0;
-#pragma unroll 4
+#pragma unroll 16
     for (int64_t w = begin; w < end; ++w) sum += args.slopes[w * args.topics + topic];
     args.partials[part * args.topics + topic] = sum;
   }
@@ -108,6 +108,7 @@ __global__ void __launch_bounds__(merge_parts* warp_size)
   const int warp = int(threadIdx.x) / warp_size;
   const bool exists = topic < args.topics;
   double sum = 0;
+#pragma unroll 8
   for (int64_t part = warp; exists && part < parts; part += merge_parts) {
     sum += double(args.partials[part * args.topics + topic]);
   }

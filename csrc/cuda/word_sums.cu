@@ -15,6 +15,8 @@ namespace {
 using namespace cuda;
 
 constexpr int lane_columns = 4, panel = warp_size * lane_columns;
+template <class T>
+constexpr int together = 32 / sizeof(T);  // rows that are under way at a time
 
 // The columns of a panel that a lane has: first, first + 32, ...
 template <class T>
@@ -29,11 +31,22 @@ struct LaneColumns {
   __device__ __forceinline__ void clear() {
     for (int j = 0; j < lane_columns; ++j) values[j] = T(0);
   }
-  __device__ __forceinline__ void add(T coefficient, const T* row) {
+  // The elements of a row, zeros unless valid.
+  __device__ __forceinline__ void load(const T* row, bool valid, T (&to)[lane_columns]) const {
+#pragma unroll
     for (int j = 0; j < lane_columns; ++j) {
       const int64_t column = first + j * warp_size;
-      if (column < width) values[j] += coefficient * row[column];
+      to[j] = valid && column < width ? row[column] : T(0);
     }
+  }
+  __device__ __forceinline__ void add(T coefficient, const T (&row)[lane_columns]) {
+#pragma unroll
+    for (int j = 0; j < lane_columns; ++j) values[j] += coefficient * row[j];
+  }
+  __device__ __forceinline__ void add(const T* row) {
+    T own[lane_columns];
+    load(row, true, own);
+    add(T(1), own);
   }
   __device__ __forceinline__ void store(T* row) const {
     for (int j = 0; j < lane_columns; ++j) {
@@ -70,23 +83,33 @@ __global__ void __launch_bounds__(row_threads) sum_chunks(const WordSums<T> args
       const int32_t own_document = order.documents[position];
       T own_coefficient = args.coefficients[position];
       if (args.are_counts && !is_count(own_coefficient)) own_coefficient = T(0);
-      for (int i = 0; i < warp_size && first + i < chunk.end; ++i) {
-        const int64_t place = first + i;
-        const int32_t word = __shfl_sync(~0u, own_word, i);
-        const int32_t document = __shfl_sync(~0u, own_document, i);
-        const T coefficient = __shfl_sync(~0u, own_coefficient, i);
-        if (document >= 0) sums.add(coefficient, args.rows + document * args.width);
-        const bool last = place + 1 == chunk.end;
-        if (!last && order.words[place + 1] == word) continue;
-        if (piece == chunk.begin && chunk.began_before) {
-          sums.store(args.partials + 2 * c * args.width);
-        } else if (last && chunk.goes_on) {
-          sums.store(args.partials + (2 * c + 1) * args.width);
-        } else if (word >= 0 && word < args.words) {
-          sums.store(args.sums + word * args.width);
+      const bool own_is_last = own + 1 == chunk.end || order.words[own + 1] != own_word;
+      const unsigned last_of_words = __ballot_sync(~0u, own_is_last);
+      for (int group = 0; group < warp_size; group += together<T>) {
+        T rows[together<T>][lane_columns];
+#pragma unroll
+        for (int i = 0; i < together<T>; ++i) {
+          const int64_t document = __shfl_sync(~0u, own_document, group + i);
+          const bool valid = document >= 0 && first + group + i < chunk.end;
+          sums.load(args.rows + document * args.width, valid, rows[i]);
         }
-        sums.clear();
-        piece = place + 1;
+#pragma unroll
+        for (int i = 0; i < together<T>; ++i) {
+          const int64_t place = first + group + i;
+          if (place >= chunk.end) break;
+          const int32_t word = __shfl_sync(~0u, own_word, group + i);
+          sums.add(__shfl_sync(~0u, own_coefficient, group + i), rows[i]);
+          if (!(last_of_words >> (group + i) & 1)) continue;
+          if (piece == chunk.begin && chunk.began_before) {
+            sums.store(args.partials + 2 * c * args.width);
+          } else if (place + 1 == chunk.end && chunk.goes_on) {
+            sums.store(args.partials + (2 * c + 1) * args.width);
+          } else if (word >= 0 && word < args.words) {
+            sums.store(args.sums + word * args.width);
+          }
+          sums.clear();
+          piece = place + 1;
+        }
       }
     }
   }
@@ -101,9 +124,9 @@ __global__ void __launch_bounds__(row_threads) join_chunks(const WordSums<T> arg
     const bool begins_here = !chunk.began_before || order.words[chunk.begin] != word;
     if (!chunk.goes_on || !begins_here || word < 0 || word >= args.words) continue;
     LaneColumns<T> sums(int64_t(blockIdx.y) * panel + lane_index(), args.width);
-    sums.add(T(1), args.partials + (2 * c + 1) * args.width);
+    sums.add(args.partials + (2 * c + 1) * args.width);
     for (int64_t next = c + 1;; ++next) {
-      sums.add(T(1), args.partials + 2 * next * args.width);
+      sums.add(args.partials + 2 * next * args.width);
       const Chunk part(order, next);
       if (!part.goes_on || order.words[part.end - 1] != word) break;
     }
