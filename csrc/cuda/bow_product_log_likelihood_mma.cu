@@ -33,7 +33,7 @@ __global__ void __launch_bounds__(Shape<Format, K>::threads)
     mma_kernel(const Pass<float> pass, const typename Format::Element* packed_rows,
                const typename Format::Element* packed_columns) {
   using S = Shape<Format, K>;
-  using Rows = PassRows<Format, K, S::row_tiles, S::columns, FORWARD, SUMS>;
+  using Rows = PassRows<K, S::row_tiles, S::columns, FORWARD, SUMS>;
   using Element = typename Format::Element;
   Element* const row_tile = dynamic_shared<Element>();  // [pieces, rows, K]
   Element* const stages = row_tile + S::row_elements;   // [2, pieces, columns, K]
@@ -41,6 +41,9 @@ __global__ void __launch_bounds__(Shape<Format, K>::threads)
   const int warp_row = threadIdx.x / 32 * 16 * S::row_tiles;
   const int64_t first_row = int64_t(blockIdx.x) * S::rows, part = blockIdx.y;
   const TileRange tiles(pass, part, S::columns);
+  const uint32_t left = left_lane<Format, K>(row_tile, warp_row);
+  const uint32_t columns_at_first = columns_lane<Format, K>(stages);
+  const uint32_t rows_at_first = rows_lane<Format, K>(stages);
   Rows rows(pass, first_row + warp_row);
 
   // The column vectors, by the first threads: read early, stored when the tile's turn is near.
@@ -57,7 +60,8 @@ __global__ void __launch_bounds__(Shape<Format, K>::threads)
 
   for (int64_t t = tiles.first; t < tiles.last; ++t) {
     const int stage = int(t - tiles.first) & 1;
-    Element* const column_tile = stages + stage * S::stage_elements;
+    const uint32_t to_stage = stage * S::stage_elements * sizeof(Element);
+    const uint32_t columns = columns_at_first + to_stage, column_rows = rows_at_first + to_stage;
     const float* const vector = vectors + stage * 3 * S::columns;
     cuda::cp_async_wait<0>();
     __syncthreads();  // the tile is there, and nobody reads the other one any more
@@ -76,12 +80,12 @@ __global__ void __launch_bounds__(Shape<Format, K>::threads)
       uint32_t a[S::row_tiles][Format::parts][4];
 #pragma unroll
       for (int i = 0; i < S::row_tiles; ++i) {
-        load_left<Format, K, S::rows>(row_tile, warp_row + 16 * i, k, a[i]);
+        load_left<Format, K, S::rows>(left, 16 * i, k, a[i]);
       }
 #pragma unroll
       for (int j = 0; j < Rows::column_tiles; j += 2) {
         uint32_t b[2][Format::parts][2];
-        load_columns<Format, K, S::columns>(column_tile, 8 * j, k, b);
+        load_columns<Format, K, S::columns>(columns, 8 * j, k, b);
 #pragma unroll
         for (int i = 0; i < S::row_tiles; ++i) {
           Format::multiply(z[i][j], a[i], b[0]);
@@ -99,7 +103,7 @@ __global__ void __launch_bounds__(Shape<Format, K>::threads)
 #pragma unroll
         for (int k = 0; k < Rows::sum_tiles; k += 2) {
           uint32_t b[2][Format::parts][2];
-          load_rows<Format, K, S::columns>(column_tile, 8 * c, 8 * k, b);
+          load_rows<Format, K, S::columns>(column_rows, 8 * c, 8 * k, b);
 #pragma unroll
           for (int i = 0; i < S::row_tiles; ++i) {
             Format::multiply(rows.sums[i][k], a[i], b[0]);

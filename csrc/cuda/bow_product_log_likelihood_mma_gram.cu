@@ -23,6 +23,7 @@ __global__ void __launch_bounds__(gram_threads)
   const int lane = threadIdx.x % 32, warp = threadIdx.x / 32, g = lane / 4, m = lane % 4;
   const int first_i = blockIdx.x * gram_tile, first_j = blockIdx.y * gram_tile;
   const int warp_i = warp / 2 * 32, warp_j = warp % 2 * 32;
+  const uint32_t right_lane = rows_lane<MatrixFormat, gram_tile>(right);
   const auto at_chunk = [](uint16_t* matrix, int row, int k) {
     return place<MatrixFormat, gram_tile>(matrix, row, k / chunk);
   };
@@ -74,7 +75,7 @@ __global__ void __launch_bounds__(gram_threads)
 #pragma unroll
       for (int j = 0; j < 4; j += 2) {
         uint32_t b[2][matrix_pieces][2];
-        load_rows<MatrixFormat, gram_tile, gram_depth>(right, v, warp_j + 8 * j, b);
+        load_rows<MatrixFormat, gram_tile, gram_depth>(right_lane, v, warp_j + 8 * j, b);
 #pragma unroll
         for (int i = 0; i < 2; ++i) {
           MatrixFormat::multiply(sums[i][j], a[i], b[0]);

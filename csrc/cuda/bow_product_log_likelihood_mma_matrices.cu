@@ -54,6 +54,7 @@ struct RowProducts {
     copy_rows<MatrixFormat, K, product_columns, threads>(matrix, topics, 0, stages);
     cuda::cp_async_commit();
     load();
+    const uint32_t columns_at_first = columns_lane<MatrixFormat, K>(stages);
     for (int c = 0, at = 0; c < topics; c += product_columns, at ^= 1) {
       cuda::cp_async_wait<0>();
       __syncthreads();
@@ -62,13 +63,14 @@ struct RowProducts {
                                                              stages + (at ^ 1) * stage);
         cuda::cp_async_commit();
       }
+      const uint32_t columns = columns_at_first + at * stage * int(sizeof(uint16_t));
       float z[column_tiles][4] = {};
 #pragma unroll
       for (int k = 0; k < K / 16; ++k) {
 #pragma unroll
         for (int j = 0; j < column_tiles; j += 2) {
           uint32_t b[2][matrix_pieces][2];
-          load_columns<MatrixFormat, K, product_columns>(stages + at * stage, 8 * j, 16 * k, b);
+          load_columns<MatrixFormat, K, product_columns>(columns, 8 * j, 16 * k, b);
           MatrixFormat::multiply(z[j], a[k], b[0]);
           MatrixFormat::multiply(z[j + 1], a[k], b[1]);
         }

@@ -122,7 +122,7 @@ __device__ __forceinline__ void consume(const Pass<float>& pass, int64_t part,
                                         const Shared<WarpgroupShape<K, PIECES>>& shared) {
   using S = WarpgroupShape<K, PIECES>;
   using Format = Bfloat16<PIECES>;
-  using Rows = PassRows<Format, K, 1, S::columns, FORWARD, SUMS>;
+  using Rows = PassRows<K, 1, S::columns, FORWARD, SUMS>;
   const int own = int(threadIdx.x) / warpgroup - 1;  // of the warpgroups with rows
   const uint16_t* const row_tile = shared.row_tile + own * 64 * K;
   Rows rows(pass, int64_t(blockIdx.x) * S::rows + own * 64 + threadIdx.x % warpgroup / 32 * 16);

@@ -6,7 +6,7 @@
 // `parts`: pieces of bfloat16, each the rounded rest of those before, or two times 8 tf32. Either
 // way a fragment's 8 rows of 16 bytes are what ldmatrix reads. There is none that transposes 32
 // bits: where a tile's rows are summed over, the lanes read tf32 themselves, in an order of the
-// summands and of the columns that suits them.
+// summands that suits what they have of the other matrix.
 
 #include <type_traits>
 
@@ -66,8 +66,6 @@ struct Bfloat16 {
       for (int p = 0; p < PIECES; ++p) a[p][q] = both[p];
     }
   }
-  // Which of 16 columns is number n of product j, j < 2, by what load_rows gives.
-  __device__ __forceinline__ static constexpr int column(int j, int n) { return 8 * j + n; }
   // Elements k, k + 1 of a row of a packed matrix of n rows and K columns; k is even.
   __device__ __forceinline__ static void store(float low, float high, int64_t n, int64_t row, int k,
                                                int K, void* packed) {
@@ -103,7 +101,6 @@ struct Tf32 {
       a[1][q] = cuda::to_tf32(second[e]);
     }
   }
-  __device__ __forceinline__ static constexpr int column(int j, int n) { return 2 * n + j; }
   __device__ __forceinline__ static void store(float low, float high, int64_t, int64_t row, int k,
                                                int K, void* packed) {
     uint32_t* const to =
@@ -135,21 +132,11 @@ int with_packed_topics(int64_t topics, const F& run) {
 }
 
 // Where the 16 bytes number `chunk` of a row of a tile stand: swizzled, so that those of 8 rows,
-// or two neighbours' of 4 even or 4 odd ones, use all banks.
+// or two neighbours of 4 even or 4 odd ones, use all banks.
 template <class Format, int K>
 __device__ __forceinline__ typename Format::Element* place(typename Format::Element* tile, int row,
                                                            int chunk) {
   return tile + row * K + (chunk ^ (row & 7)) * Format::chunk;
-}
-
-// Where half `half` of part `part` of a slice from element k on of a row stands in a tile [pieces,
-// ROWS, K].
-template <class Format, int K, int ROWS>
-__device__ __forceinline__ typename Format::Element* place_of_half(typename Format::Element* tile,
-                                                                   int row, int k, int part,
-                                                                   int half) {
-  return place<Format, K>(tile + Format::piece(part) * ROWS * K, row,
-                          k / Format::chunk + Format::first_chunk(part) + half);
 }
 
 // Rows first ... first + ROWS - 1 of each piece of a packed matrix; first is a multiple of 8.
@@ -157,66 +144,101 @@ template <class Format, int K, int ROWS, int THREADS>
 __device__ __forceinline__ void copy_rows(const typename Format::Element* from, int64_t n,
                                           int64_t first, typename Format::Element* to) {
   constexpr int size = Format::chunk, chunks = ROWS * K / size;  // in the packed matrix' order
+  static_assert(Format::pieces * chunks % THREADS == 0, "as many for each thread");
+  const int thread = threadIdx.x % THREADS;
 #pragma unroll
-  for (int i = threadIdx.x; i < Format::pieces * chunks; i += THREADS) {
-    const int piece = i / chunks, chunk = i % chunks, of_8_rows = 8 * K / size;
+  for (int i = 0; i < Format::pieces * chunks / THREADS; ++i) {
+    const int at = i * THREADS + thread, piece = at / chunks, chunk = at % chunks;
+    const int of_8_rows = 8 * K / size;
     const int row = chunk / of_8_rows * 8 + chunk % 8, column = chunk % of_8_rows / 8;
     cuda::cp_async_16(place<Format, K>(to + piece * ROWS * K, row, column),
                       from + (piece * packed_rows(n) + first) * K + chunk * size);
   }
 }
 
-// The fragment a of a slice from k on of 16 rows of a tile [pieces, ROWS, K].
+// What a lane reads of a tile lies in rows that are multiples of 8 apart, all swizzled alike: an
+// address of the lane, found once, with some of its bits turned and constants added.
+template <class Format, int K>
+constexpr int row_bytes = K * int(sizeof(typename Format::Element));
+
+// The address of the 16 bytes number `chunk` of a row.
+template <class Format, int K>
+__device__ __forceinline__ uint32_t lane_address(const typename Format::Element* tile, int row,
+                                                 int chunk) {
+  static_assert(row_bytes<Format, K> % 128 == 0, "bits 4 to 6 are the chunk's");
+  return cuda::shared_address(tile) + row * row_bytes<Format, K> + (chunk ^ (row & 7)) * 16;
+}
+// The same `more_rows` further, a multiple of 8 (and of what turns bits), and with its chunk's bits
+// turned where `chunk` has ones.
+template <class Format, int K>
+__device__ __forceinline__ uint32_t further(uint32_t lane, int more_rows, int chunk) {
+  return (lane ^ chunk % 8 * 16) + chunk / 8 * 128 + more_rows * row_bytes<Format, K>;
+}
+// Part p of the slice from element k on.
 template <class Format, int K, int ROWS>
-__device__ __forceinline__ void load_left(typename Format::Element* tile, int first_row, int k,
-                                          uint32_t (&a)[Format::parts][4]) {
+__device__ __forceinline__ uint32_t part_address(uint32_t lane, int more_rows, int k, int p) {
+  return further<Format, K>(lane, Format::piece(p) * ROWS + more_rows,
+                            k / Format::chunk + Format::first_chunk(p));
+}
+
+// The fragment a of a slice from k on of 16 rows of a tile [pieces, ROWS, K].
+template <class Format, int K>
+__device__ __forceinline__ uint32_t left_lane(const typename Format::Element* tile, int first_row) {
   const int lane = threadIdx.x % 32;
+  return lane_address<Format, K>(tile, first_row + lane % 16, lane / 16);
+}
+template <class Format, int K, int ROWS>
+__device__ __forceinline__ void load_left(uint32_t left_lane, int more_rows, int k,
+                                          uint32_t (&a)[Format::parts][4]) {
 #pragma unroll
   for (int p = 0; p < Format::parts; ++p) {
-    cuda::ldmatrix(a[p],
-                   place_of_half<Format, K, ROWS>(tile, first_row + lane % 16, k, p, lane / 16));
+    cuda::ldmatrix(a[p], part_address<Format, K, ROWS>(left_lane, more_rows, k, p));
   }
 }
 
 // Fragments b of two neighbouring products from a tile: its rows are the columns first_row ... + 15
 // of the products, a slice from k on is summed over.
+template <class Format, int K>
+__device__ __forceinline__ uint32_t columns_lane(const typename Format::Element* tile) {
+  const int lane = threadIdx.x % 32;
+  return lane_address<Format, K>(tile, lane / 16 * 8 + lane % 8, lane / 8 % 2);
+}
 template <class Format, int K, int ROWS>
-__device__ __forceinline__ void load_columns(typename Format::Element* tile, int first_row, int k,
+__device__ __forceinline__ void load_columns(uint32_t columns_lane, int first_row, int k,
                                              uint32_t (&b)[2][Format::parts][2]) {
-  const int lane = threadIdx.x % 32, row = first_row + lane / 16 * 8 + lane % 8;
 #pragma unroll
   for (int p = 0; p < Format::parts; ++p) {
     uint32_t pair[4];
-    cuda::ldmatrix(pair, place_of_half<Format, K, ROWS>(tile, row, k, p, lane / 8 % 2));
+    cuda::ldmatrix(pair, part_address<Format, K, ROWS>(columns_lane, first_row, k, p));
     b[0][p][0] = pair[0], b[0][p][1] = pair[1];
     b[1][p][0] = pair[2], b[1][p][1] = pair[3];
   }
 }
 
 // The same where 16 of the tile's rows are summed over, in the order of as_left, and elements k ...
-// + 15 are the columns, as Format::column says.
-template <class Format, int K, int ROWS>
-__device__ __forceinline__ void load_rows(typename Format::Element* tile, int first_row, int k,
-                                          uint32_t (&b)[2][Format::parts][2]) {
+// + 15 are the columns.
+template <class Format, int K>
+__device__ __forceinline__ uint32_t rows_lane(const typename Format::Element* tile) {
   const int lane = threadIdx.x % 32;
-  if constexpr (std::is_same_v<Format, Tf32>) {
-    const int column = k + lane / 4 * 2;
+  if (std::is_same_v<Format, Tf32>) {  // element g of row 2 m
+    return lane_address<Format, K>(tile, lane % 4 * 2, lane / 16) + lane / 4 % 4 * 4;
+  }
+  return lane_address<Format, K>(tile, lane % 16, lane / 16);
+}
+template <class Format, int K, int ROWS>
+__device__ __forceinline__ void load_rows(uint32_t rows_lane, int first_row, int k,
+                                          uint32_t (&b)[2][Format::parts][2]) {
 #pragma unroll
-    for (int p = 0; p < 2; ++p) {
+  for (int p = 0; p < Format::parts; ++p) {
+    if constexpr (std::is_same_v<Format, Tf32>) {
 #pragma unroll
-      for (int e = 0; e < 2; ++e) {
-        const int row = first_row + 8 * p + lane % 4 * 2 + e;
-        uint32_t pair[2];
-        cuda::load_shared_pair(pair, place<Tf32, K>(tile, row, column / 4) + column % 4);
-        b[0][p][e] = pair[0], b[1][p][e] = pair[1];
+      for (int i = 0; i < 4; ++i) {  // column g of product i / 2, row 2 m + i % 2 of 8
+        b[i / 2][p][i % 2] = cuda::load_shared(further<Format, K>(
+            rows_lane, first_row + 8 * p + i % 2, (k / Format::chunk + i / 2 * 2) ^ i % 2));
       }
-    }
-  } else {
-#pragma unroll
-    for (int p = 0; p < Format::parts; ++p) {
+    } else {
       uint32_t pair[4];
-      cuda::ldmatrix_transposed(
-          pair, place_of_half<Format, K, ROWS>(tile, first_row + lane % 16, k, p, lane / 16));
+      cuda::ldmatrix_transposed(pair, part_address<Format, K, ROWS>(rows_lane, first_row, k, p));
       b[0][p][0] = pair[0], b[0][p][1] = pair[1];
       b[1][p][0] = pair[2], b[1][p][1] = pair[3];
     }

@@ -37,7 +37,7 @@ struct ColumnVector {
   }
 };
 
-template <class Format, int K, int ROW_TILES, int COLUMNS, bool FORWARD, bool SUMS>
+template <int K, int ROW_TILES, int COLUMNS, bool FORWARD, bool SUMS>
 struct PassRows {
   static constexpr int column_tiles = COLUMNS / 8, sum_tiles = SUMS ? K / 8 : 0;
   using Logits = float[ROW_TILES][column_tiles][4];
@@ -155,7 +155,7 @@ struct PassRows {
         for (int j = 0; j < sum_tiles; ++j) {
 #pragma unroll
           for (int e = 0; e < 2; ++e) {
-            const int topic = j / 2 * 16 + Format::column(j % 2, 2 * m + e);
+            const int topic = 8 * j + 2 * m + e;
             // Packed hidden, the backward's columns, are in units of log 2.
             const float sum = sums[i][j][2 * r + e] * (FORWARD ? 1 : ln_2);
             if (topic < pass.topics) pass.sums[at * pass.topics + topic] = sum;

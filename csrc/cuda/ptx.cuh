@@ -43,15 +43,18 @@ __device__ __forceinline__ void mma_f64(double (&d)[2], double a, double b) {
                : "d"(a), "d"(b));
 }
 
-// 8 x 8 matrices of 16-bit elements from shared memory: lane l gives the address, aligned to 16, of
+// 8 x 8 matrices of 16-bit elements from shared memory: lane l gives the place, aligned to 16, of
 // row l % 8 of matrix l / 8; to[j] are elements 2m, 2m + 1 of row g of matrix j (rows 2m, 2m + 1 of
-// column g if transposed).
+// column g if transposed). The place is a pointer or an address in shared memory.
 #define NTM_FAST_LDMATRIX(name, transposed)                                                       \
-  __device__ __forceinline__ void name(uint32_t (&to)[4], const void* row) {                      \
+  __device__ __forceinline__ void name(uint32_t (&to)[4], uint32_t row) {                         \
     asm volatile("ldmatrix.sync.aligned.m8n8.x4" transposed ".shared.b16 {%0, %1, %2, %3}, [%4];" \
                  : "=r"(to[0]), "=r"(to[1]), "=r"(to[2]), "=r"(to[3])                             \
-                 : "r"(shared_address(row))                                                       \
+                 : "r"(row)                                                                       \
                  : "memory");                                                                     \
+  }                                                                                               \
+  __device__ __forceinline__ void name(uint32_t (&to)[4], const void* row) {                      \
+    name(to, shared_address(row));                                                                \
   }                                                                                               \
   __device__ __forceinline__ void name(uint32_t (&to)[2], const void* row) {                      \
     asm volatile("ldmatrix.sync.aligned.m8n8.x2" transposed ".shared.b16 {%0, %1}, [%2];"         \
@@ -63,12 +66,11 @@ NTM_FAST_LDMATRIX(ldmatrix, "")
 NTM_FAST_LDMATRIX(ldmatrix_transposed, ".trans")
 #undef NTM_FAST_LDMATRIX
 
-// Two words of shared memory, aligned to 8; by all lanes of a warp.
-__device__ __forceinline__ void load_shared_pair(uint32_t (&to)[2], const void* from) {
-  asm volatile("ld.shared.v2.b32 {%0, %1}, [%2];"
-               : "=r"(to[0]), "=r"(to[1])
-               : "r"(shared_address(from))
-               : "memory");
+// The word at an address in shared memory; by all lanes of a warp.
+__device__ __forceinline__ uint32_t load_shared(uint32_t from) {
+  uint32_t word;
+  asm volatile("ld.shared.b32 %0, [%1];" : "=r"(word) : "r"(from) : "memory");
+  return word;
 }
 
 // Asynchronous copies to shared memory, zeros unless valid; both pointers aligned to the size.

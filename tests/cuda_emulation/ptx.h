@@ -127,11 +127,11 @@ void load_matrices(Lane* lanes, unsigned mask) {
   }
 }
 
-inline void load_pairs(Lane* lanes, unsigned mask) {
-  if (mask != ~0u) fail("load_shared_pair needs all lanes of the warp");
-  for (int half = 0; half < 2; ++half) check_banks(lanes, 16 * half, 16, 8);
+inline void load_words(Lane* lanes, unsigned mask) {
+  if (mask != ~0u) fail("load_shared needs all lanes of the warp");
+  check_banks(lanes, 0, 32, 4);
   for (int l = 0; l < 32; ++l) {
-    memcpy(lanes[l].out, static_cast<const SharedPlace*>(lanes[l].in)->address, 8);
+    memcpy(lanes[l].out, static_cast<const SharedPlace*>(lanes[l].in)->address, 4);
   }
 }
 
@@ -147,6 +147,15 @@ void copy_async(void* shared, const void* global, bool valid) {
 
 namespace ntm_fast {
 namespace cuda {
+
+// An address in the dynamic shared memory, and what is there.
+inline uint32_t shared_address(const void* pointer) {
+  const auto* const place = static_cast<const unsigned char*>(pointer);
+  return uint32_t(place - cuda_emulation::dynamic_shared_memory);
+}
+inline const void* at_address(uint32_t address) {
+  return cuda_emulation::dynamic_shared_memory + address;
+}
 
 template <bool BRAIN>
 inline void mma_halves(float (&d)[4], const uint32_t (&a)[4], const uint32_t (&b)[2], int line) {
@@ -185,6 +194,12 @@ inline void ldmatrix(uint32_t (&to)[4], const void* row, int line = __builtin_LI
 inline void ldmatrix_transposed(uint32_t (&to)[4], const void* row, int line = __builtin_LINE()) {
   load_matrices<4, true>(to, row, line);
 }
+inline void ldmatrix(uint32_t (&to)[4], uint32_t row, int line = __builtin_LINE()) {
+  load_matrices<4, false>(to, at_address(row), line);
+}
+inline void ldmatrix_transposed(uint32_t (&to)[4], uint32_t row, int line = __builtin_LINE()) {
+  load_matrices<4, true>(to, at_address(row), line);
+}
 inline void ldmatrix(uint32_t (&to)[2], const void* row, int line = __builtin_LINE()) {
   load_matrices<2, false>(to, row, line);
 }
@@ -192,9 +207,11 @@ inline void ldmatrix_transposed(uint32_t (&to)[2], const void* row, int line = _
   load_matrices<2, true>(to, row, line);
 }
 
-inline void load_shared_pair(uint32_t (&to)[2], const void* from, int line = __builtin_LINE()) {
-  const cuda_emulation::SharedPlace in{from};
-  cuda_emulation::collective(~0u, line, cuda_emulation::load_pairs, &in, to);
+inline uint32_t load_shared(uint32_t from, int line = __builtin_LINE()) {
+  const cuda_emulation::SharedPlace in{at_address(from)};
+  uint32_t word;
+  cuda_emulation::collective(~0u, line, cuda_emulation::load_words, &in, &word);
+  return word;
 }
 
 inline void cp_async_16(void* shared, const void* global, bool valid = true) {

@@ -70,12 +70,6 @@ inline void more_registers() {}
 template <int>
 inline void fewer_registers() {}
 
-// An address in shared memory, of which a descriptor keeps 18 bits.
-inline uint32_t shared_address(const void* pointer) {
-  const auto* const place = static_cast<const unsigned char*>(pointer);
-  return uint32_t(place - cuda_emulation::dynamic_shared_memory);
-}
-
 }  // namespace cuda
 }  // namespace ntm_fast
 

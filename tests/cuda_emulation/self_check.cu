@@ -65,16 +65,16 @@ __global__ void no_wait(float* out, const float* in, int wait) {
   out[threadIdx.x] = memory[threadIdx.x ^ 1];
 }
 
-// Rows of 128 bytes, those of ldmatrix in one column of 16 bytes, those of the pairs two apart.
+// Rows of 128 bytes, those of ldmatrix in one column of 16 bytes, those of the words two apart.
 template <bool MATRIX>
 __global__ void bank_conflict(float* out) {
-  __shared__ __align__(16) uint32_t rows[8][32];
+  uint32_t* const rows = dynamic_shared<uint32_t>();
   const int lane = threadIdx.x % 32;
-  for (int i = threadIdx.x; i < 256; i += blockDim.x) rows[i / 32][i % 32] = 0;
+  for (int i = threadIdx.x; i < 256; i += blockDim.x) rows[i] = 0;
   __syncthreads();
   uint32_t to[2];
-  if (MATRIX) ldmatrix(to, rows[lane % 8]);
-  else load_shared_pair(to, rows[lane % 4 * 2] + lane / 4 * 2);
+  if (MATRIX) ldmatrix(to, rows + lane % 8 * 32);
+  else to[0] = load_shared(shared_address(rows + lane % 4 * 64 + lane / 4));
   out[threadIdx.x] = float(to[0]);
 }
 
@@ -167,10 +167,10 @@ extern "C" __attribute__((visibility("default"))) int run_warpgroup(float* c, co
   }
 #define CHECK_CONFLICT(name, matrix)                                             \
   extern "C" __attribute__((visibility("default"))) int run_##name(float* out) { \
-    return launch(bank_conflict<matrix>, 1, 64, 0, nullptr, out);                \
+    return launch(bank_conflict<matrix>, 1, 64, 1024, nullptr, out);             \
   }
 CHECK_CONFLICT(conflict_of_matrix_rows, true)
-CHECK_CONFLICT(conflict_of_pairs, false)
+CHECK_CONFLICT(conflict_of_words, false)
 CHECK(right, 0)
 CHECK(divergent_barrier, 0)
 CHECK(lane_has_ended, 0)

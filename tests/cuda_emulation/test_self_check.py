@@ -49,7 +49,7 @@ def test_right(library: ctypes.CDLL) -> None:
         ("lane_has_ended", "waits for lane 3, which has ended"),
         ("past_the_end", "a write past the dynamic shared memory"),
         ("conflict_of_matrix_rows", "shared memory: lanes meet in a bank"),
-        ("conflict_of_pairs", "shared memory: lanes meet in a bank"),
+        ("conflict_of_words", "shared memory: lanes meet in a bank"),
     ],
 )
 def test_failures(library: ctypes.CDLL, name: str, message: str) -> None:
