@@ -30,8 +30,8 @@ __device__ __forceinline__ double sum_lanes(double value) {
 }
 
 // sums[j] += weight * rows[row, first_topic + 32 j + lane] for the row and weight that each of the
-// first `lanes` lanes of the warp brings; those of weight 0 are left out. TOGETHER of them are under
-// way at a time.
+// first `lanes` lanes of the warp brings; those of weight 0 are left out. TOGETHER of them are
+// under way at a time.
 template <int TOGETHER, class T>
 __device__ __forceinline__ void add_rows(const T* rows, int64_t topics, int64_t first_topic,
                                          int32_t row, T weight, int64_t lanes,
