@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from ntm_fast import ProdLDA
 from ntm_fast.__main__ import main
 from ntm_fast.data import Corpus
 
@@ -145,6 +146,11 @@ def test_topics(model: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["topics", str(model), "--n", "4"]) == 0
     first = capsys.readouterr().out.splitlines()[0]
     assert first.split() == ["0", *topics[0]["words"]]
+    assert main(["topics", str(model), "--n", "4", "--relevance", "1", "--json"]) == 0
+    by_probability = [row["words"] for row in json.loads(capsys.readouterr().out)]
+    assert by_probability == ProdLDA.load(model).top_words(4, relevance=1)
+    assert main(["topics", str(model), "--relevance", "2"]) == 2
+    assert "relevance is 2.0; expected a number >= 0 and <= 1" in capsys.readouterr().err
 
 
 def test_infer(model: Path, text: Path, tmp_path: Path) -> None:

@@ -127,11 +127,16 @@ def train(
 def topics(
     model: Saved,
     n: Annotated[int | None, typer.Option(min=1, help="Words a topic; 10 unless given.")] = None,
+    relevance: Annotated[
+        float | None,
+        typer.Option(help="1 ranks words by probability, less by what sets topics apart."),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Print the topics of a model, each with its top words."""
     fitted = load_model(model)
-    words = fitted.top_words(n or min(10, len(fitted.vocabulary_)))
+    count = n or min(10, len(fitted.vocabulary_))
+    words = fitted.top_words(count, **given(relevance=relevance))
     print(topics_as_json(words) if as_json else topics_as_text(words))
 
 
