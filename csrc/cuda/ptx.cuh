@@ -3,7 +3,7 @@
 // tests/cuda_emulation/ptx.h has the same functions for the host.
 //
 // Fragments of the warp-wide products (lane = 4 g + m): D [16, 8] holds at d[0], d[1] row g and
-// columns 2m, 2m + 1, at d[2], d[3] row g + 8. Of 16-bit floats, two to a register, A [16, 16]
+// columns 2m, 2m + 1, at d[2], d[3] row g + 8. Of bfloat16, two to a register, A [16, 16]
 // holds at a[0] row g and columns 2m, 2m + 1; a[1] row g + 8; a[2] columns 8 further; a[3] both;
 // B [16, 8] at b[0] rows 2m, 2m + 1 of column g, at b[1] 8 rows further. Of tf32, A [16, 8] holds
 // at a[0] row g, column m; a[1] row g + 8; a[2] column m + 4; a[3] both; B [8, 8] at b[0] row m of
@@ -32,16 +32,8 @@ __device__ __forceinline__ uint32_t shared_address(const void* pointer) {
                  : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1])); \
   }
 NTM_FAST_MMA(mma_bf16, "m16n8k16.row.col.f32.bf16.bf16.f32")
-NTM_FAST_MMA(mma_f16, "m16n8k16.row.col.f32.f16.f16.f32")
 NTM_FAST_MMA(mma_tf32, "m16n8k8.row.col.f32.tf32.tf32.f32")
 #undef NTM_FAST_MMA
-
-// d [8, 8] += A [8, 4] B [4, 8]: a is row g, column m; b row m, column g; d row g, columns 2m, 2m+1
-__device__ __forceinline__ void mma_f64(double (&d)[2], double a, double b) {
-  asm volatile("mma.sync.aligned.m8n8k4.row.col.f64.f64.f64.f64 {%0, %1}, {%2}, {%3}, {%0, %1};"
-               : "+d"(d[0]), "+d"(d[1])
-               : "d"(a), "d"(b));
-}
 
 // 8 x 8 matrices of 16-bit elements from shared memory: lane l gives the place, aligned to 16, of
 // row l % 8 of matrix l / 8; to[j] are elements 2m, 2m + 1 of row g of matrix j (rows 2m, 2m + 1 of
@@ -55,12 +47,6 @@ __device__ __forceinline__ void mma_f64(double (&d)[2], double a, double b) {
   }                                                                                               \
   __device__ __forceinline__ void name(uint32_t (&to)[4], const void* row) {                      \
     name(to, shared_address(row));                                                                \
-  }                                                                                               \
-  __device__ __forceinline__ void name(uint32_t (&to)[2], const void* row) {                      \
-    asm volatile("ldmatrix.sync.aligned.m8n8.x2" transposed ".shared.b16 {%0, %1}, [%2];"         \
-                 : "=r"(to[0]), "=r"(to[1])                                                       \
-                 : "r"(shared_address(row))                                                       \
-                 : "memory");                                                                     \
   }
 NTM_FAST_LDMATRIX(ldmatrix, "")
 NTM_FAST_LDMATRIX(ldmatrix_transposed, ".trans")
@@ -83,7 +69,6 @@ __device__ __forceinline__ uint32_t load_shared(uint32_t from) {
                  : "memory");                                                        \
   }
 NTM_FAST_CP_ASYNC(16, "cg")
-NTM_FAST_CP_ASYNC(8, "ca")
 NTM_FAST_CP_ASYNC(4, "ca")
 #undef NTM_FAST_CP_ASYNC
 
@@ -102,31 +87,16 @@ __device__ __forceinline__ uint32_t pack_bf16(float low, float high) {
   asm("cvt.rn.bf16x2.f32 %0, %1, %2;" : "=r"(pair) : "f"(high), "f"(low));
   return pair;
 }
-__device__ __forceinline__ uint32_t pack_f16(float low, float high) {
-  uint32_t pair;
-  asm("cvt.rn.f16x2.f32 %0, %1, %2;" : "=r"(pair) : "f"(high), "f"(low));
-  return pair;
-}
 __device__ __forceinline__ uint32_t to_tf32(float x) {
   uint32_t bits;
   asm("cvt.rna.tf32.f32 %0, %1;" : "=r"(bits) : "f"(x));
   return bits;
 }
 
-// One instruction each, 2 ulp or so; denormals count as zero.
+// One instruction, 2 ulp or so; denormals count as zero.
 __device__ __forceinline__ float fast_exp2(float x) {
   float y;
   asm("ex2.approx.ftz.f32 %0, %1;" : "=f"(y) : "f"(x));
-  return y;
-}
-__device__ __forceinline__ float fast_log2(float x) {
-  float y;
-  asm("lg2.approx.ftz.f32 %0, %1;" : "=f"(y) : "f"(x));
-  return y;
-}
-__device__ __forceinline__ float fast_rcp(float x) {
-  float y;
-  asm("rcp.approx.ftz.f32 %0, %1;" : "=f"(y) : "f"(x));
   return y;
 }
 

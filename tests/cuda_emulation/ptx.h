@@ -1,40 +1,32 @@
 #pragma once
 // The functions of csrc/cuda/ptx.cuh, with the fragments' layouts as the PTX ISA gives them
-// (sections "Matrix fragments for mma.m16n8k16", ".m16n8k8", ".m8n8k4", and "ldmatrix").
+// (sections "Matrix fragments for mma.m16n8k16", ".m16n8k8", and "ldmatrix").
 
 #include "cuda_bf16.h"
-#include "cuda_fp16.h"
 
 namespace cuda_emulation {
 
-template <int A, int B, int C, class In, class Out>
 struct MmaOperands {
-  In a[A], b[B];
-  Out c[C];
+  uint32_t a[4], b[2];
+  float c[4];
 };
 
-// One half of a register of two 16-bit floats.
-template <bool BRAIN>
-double half_of(uint32_t pair, int which) {
-  const auto bits = static_cast<unsigned short>(pair >> 16 * which);
-  if (BRAIN) return __bfloat162float({bits});
-  return double(__builtin_bit_cast(_Float16, bits));
+// One half of a register of two bfloat16.
+inline double half_of(uint32_t pair, int which) {
+  return __bfloat162float({static_cast<unsigned short>(pair >> 16 * which)});
 }
 
-template <bool BRAIN>
-void mma_m16n8k16(Lane* lanes, unsigned mask) {
-  using Operands = MmaOperands<4, 2, 4, uint32_t, float>;
+inline void mma_m16n8k16(Lane* lanes, unsigned mask) {
   if (mask != ~0u) fail("mma needs all lanes of the warp");
   double a[16][16], b[16][8], c[16][8];
   for (int l = 0; l < 32; ++l) {
-    const auto& in = *static_cast<const Operands*>(lanes[l].in);
+    const auto& in = *static_cast<const MmaOperands*>(lanes[l].in);
     const int group = l / 4, member = l % 4;
     for (int i = 0; i < 8; ++i) {
-      a[group + 8 * (i / 2 % 2)][2 * member + i % 2 + 8 * (i / 4)] =
-          half_of<BRAIN>(in.a[i / 2], i % 2);
+      a[group + 8 * (i / 2 % 2)][2 * member + i % 2 + 8 * (i / 4)] = half_of(in.a[i / 2], i % 2);
     }
     for (int i = 0; i < 4; ++i) {
-      b[2 * member + i % 2 + 8 * (i / 2)][group] = half_of<BRAIN>(in.b[i / 2], i % 2);
+      b[2 * member + i % 2 + 8 * (i / 2)][group] = half_of(in.b[i / 2], i % 2);
       c[group + 8 * (i / 2)][2 * member + i % 2] = in.c[i];
     }
   }
@@ -50,12 +42,11 @@ void mma_m16n8k16(Lane* lanes, unsigned mask) {
 }
 
 inline void mma_m16n8k8_tf32(Lane* lanes, unsigned mask) {
-  using Operands = MmaOperands<4, 2, 4, uint32_t, float>;
   if (mask != ~0u) fail("mma needs all lanes of the warp");
   const auto tf32 = [](uint32_t x) { return double(__uint_as_float(x & 0xffffe000)); };
   double a[16][8], b[8][8], c[16][8];
   for (int l = 0; l < 32; ++l) {
-    const auto& in = *static_cast<const Operands*>(lanes[l].in);
+    const auto& in = *static_cast<const MmaOperands*>(lanes[l].in);
     const int group = l / 4, member = l % 4;
     for (int i = 0; i < 4; ++i) {
       a[group + 8 * (i % 2)][member + 4 * (i / 2)] = tf32(in.a[i]);
@@ -70,22 +61,6 @@ inline void mma_m16n8k8_tf32(Lane* lanes, unsigned mask) {
       double sum = c[row][column];
       for (int k = 0; k < 8; ++k) sum += a[row][k] * b[k][column];
       out[i] = float(sum);
-    }
-  }
-}
-
-inline void mma_m8n8k4_f64(Lane* lanes, unsigned mask) {
-  using Operands = MmaOperands<1, 1, 2, double, double>;
-  if (mask != ~0u) fail("mma needs all lanes of the warp");
-  const auto in = [&](int l) -> const Operands& {
-    return *static_cast<const Operands*>(lanes[l].in);
-  };
-  for (int l = 0; l < 32; ++l) {
-    for (int i = 0; i < 2; ++i) {
-      const int row = l / 4, column = 2 * (l % 4) + i;
-      double sum = in(l).c[i];
-      for (int k = 0; k < 4; ++k) sum += in(row * 4 + k).a[0] * in(column * 4 + k).b[0];
-      static_cast<double*>(lanes[l].out)[i] = sum;
     }
   }
 }
@@ -110,13 +85,13 @@ inline void check_banks(const Lane* lanes, int first, int count, int bytes) {
   }
 }
 
-template <int MATRICES, bool TRANSPOSED>
+template <bool TRANSPOSED>
 void load_matrices(Lane* lanes, unsigned mask) {
   if (mask != ~0u) fail("ldmatrix needs all lanes of the warp");
-  for (int matrix = 0; matrix < MATRICES; ++matrix) check_banks(lanes, 8 * matrix, 8, 16);
+  for (int matrix = 0; matrix < 4; ++matrix) check_banks(lanes, 8 * matrix, 8, 16);
   for (int l = 0; l < 32; ++l) {
     uint32_t* out = static_cast<uint32_t*>(lanes[l].out);
-    for (int matrix = 0; matrix < MATRICES; ++matrix) {
+    for (int matrix = 0; matrix < 4; ++matrix) {
       const auto at = [&](int row, int column) {
         const void* address = static_cast<const SharedPlace*>(lanes[matrix * 8 + row].in)->address;
         return uint32_t(static_cast<const uint16_t*>(address)[column]);
@@ -157,54 +132,34 @@ inline const void* at_address(uint32_t address) {
   return cuda_emulation::dynamic_shared_memory + address;
 }
 
-template <bool BRAIN>
-inline void mma_halves(float (&d)[4], const uint32_t (&a)[4], const uint32_t (&b)[2], int line) {
-  cuda_emulation::MmaOperands<4, 2, 4, uint32_t, float> in;
-  memcpy(in.a, a, sizeof a), memcpy(in.b, b, sizeof b), memcpy(in.c, d, sizeof d);
-  cuda_emulation::collective(~0u, line, cuda_emulation::mma_m16n8k16<BRAIN>, &in, d);
-}
 inline void mma_bf16(float (&d)[4], const uint32_t (&a)[4], const uint32_t (&b)[2],
                      int line = __builtin_LINE()) {
-  mma_halves<true>(d, a, b, line);
-}
-inline void mma_f16(float (&d)[4], const uint32_t (&a)[4], const uint32_t (&b)[2],
-                    int line = __builtin_LINE()) {
-  mma_halves<false>(d, a, b, line);
+  cuda_emulation::MmaOperands in;
+  memcpy(in.a, a, sizeof a), memcpy(in.b, b, sizeof b), memcpy(in.c, d, sizeof d);
+  cuda_emulation::collective(~0u, line, cuda_emulation::mma_m16n8k16, &in, d);
 }
 inline void mma_tf32(float (&d)[4], const uint32_t (&a)[4], const uint32_t (&b)[2],
                      int line = __builtin_LINE()) {
-  cuda_emulation::MmaOperands<4, 2, 4, uint32_t, float> in;
+  cuda_emulation::MmaOperands in;
   memcpy(in.a, a, sizeof a), memcpy(in.b, b, sizeof b), memcpy(in.c, d, sizeof d);
   cuda_emulation::collective(~0u, line, cuda_emulation::mma_m16n8k8_tf32, &in, d);
 }
-inline void mma_f64(double (&d)[2], double a, double b, int line = __builtin_LINE()) {
-  cuda_emulation::MmaOperands<1, 1, 2, double, double> in{{a}, {b}, {d[0], d[1]}};
-  cuda_emulation::collective(~0u, line, cuda_emulation::mma_m8n8k4_f64, &in, d);
-}
-
-template <int MATRICES, bool TRANSPOSED>
-inline void load_matrices(uint32_t (&to)[MATRICES], const void* row, int line) {
+template <bool TRANSPOSED>
+inline void load_matrices(uint32_t (&to)[4], const void* row, int line) {
   const cuda_emulation::SharedPlace in{row};
-  cuda_emulation::collective(~0u, line, cuda_emulation::load_matrices<MATRICES, TRANSPOSED>, &in,
-                             to);
+  cuda_emulation::collective(~0u, line, cuda_emulation::load_matrices<TRANSPOSED>, &in, to);
 }
 inline void ldmatrix(uint32_t (&to)[4], const void* row, int line = __builtin_LINE()) {
-  load_matrices<4, false>(to, row, line);
+  load_matrices<false>(to, row, line);
 }
 inline void ldmatrix_transposed(uint32_t (&to)[4], const void* row, int line = __builtin_LINE()) {
-  load_matrices<4, true>(to, row, line);
+  load_matrices<true>(to, row, line);
 }
 inline void ldmatrix(uint32_t (&to)[4], uint32_t row, int line = __builtin_LINE()) {
-  load_matrices<4, false>(to, at_address(row), line);
+  load_matrices<false>(to, at_address(row), line);
 }
 inline void ldmatrix_transposed(uint32_t (&to)[4], uint32_t row, int line = __builtin_LINE()) {
-  load_matrices<4, true>(to, at_address(row), line);
-}
-inline void ldmatrix(uint32_t (&to)[2], const void* row, int line = __builtin_LINE()) {
-  load_matrices<2, false>(to, row, line);
-}
-inline void ldmatrix_transposed(uint32_t (&to)[2], const void* row, int line = __builtin_LINE()) {
-  load_matrices<2, true>(to, row, line);
+  load_matrices<true>(to, at_address(row), line);
 }
 
 inline uint32_t load_shared(uint32_t from, int line = __builtin_LINE()) {
@@ -216,9 +171,6 @@ inline uint32_t load_shared(uint32_t from, int line = __builtin_LINE()) {
 
 inline void cp_async_16(void* shared, const void* global, bool valid = true) {
   cuda_emulation::copy_async<16>(shared, global, valid);
-}
-inline void cp_async_8(void* shared, const void* global, bool valid = true) {
-  cuda_emulation::copy_async<8>(shared, global, valid);
 }
 inline void cp_async_4(void* shared, const void* global, bool valid = true) {
   cuda_emulation::copy_async<4>(shared, global, valid);
@@ -241,10 +193,6 @@ inline void cp_async_wait() {
 inline uint32_t pack_bf16(float low, float high) {
   return __float2bfloat16_rn(low).bits | uint32_t(__float2bfloat16_rn(high).bits) << 16;
 }
-inline uint32_t pack_f16(float low, float high) {
-  return __builtin_bit_cast(uint16_t, _Float16(low)) |
-         uint32_t(__builtin_bit_cast(uint16_t, _Float16(high))) << 16;
-}
 inline uint32_t to_tf32(float x) {  // round to nearest, ties away
   const uint32_t bits = __float_as_uint(x);
   return x != x ? 0x7fffffff : (bits + 0x1000) & 0xffffe000;
@@ -253,8 +201,6 @@ inline float fast_exp2(float x) {
   const float y = exp2f(x);
   return y < 0x1p-126f ? 0.f : y;
 }
-inline float fast_log2(float x) { return log2f(x < 0x1p-126f ? 0.f : x); }
-inline float fast_rcp(float x) { return 1 / x; }
 
 }  // namespace cuda
 }  // namespace ntm_fast

@@ -112,7 +112,7 @@ inline void run_product(Thread* (&lanes)[32], size_t n) {
                       !own.registers == !first.registers;
     if (!same || !own.committed) fail("wgmma: lanes differ, or the product is not committed");
     for (int i = 0; own.registers && i < 8; ++i) {
-      a[row_of_a(lane, i) * 16 + k_of_a(lane, i)] = half_of<true>(own.registers[i / 2], i % 2);
+      a[row_of_a(lane, i) * 16 + k_of_a(lane, i)] = half_of(own.registers[i / 2], i % 2);
     }
   }
   for (int i = 0; !first.registers && i < 256; ++i) {

@@ -72,27 +72,26 @@ __global__ void bank_conflict(float* out) {
   const int lane = threadIdx.x % 32;
   for (int i = threadIdx.x; i < 256; i += blockDim.x) rows[i] = 0;
   __syncthreads();
-  uint32_t to[2];
+  uint32_t to[4];
   if (MATRIX) ldmatrix(to, rows + lane % 8 * 32);
   else to[0] = load_shared(shared_address(rows + lane % 4 * 64 + lane / 4));
   out[threadIdx.x] = float(to[0]);
 }
 
-// c [16, 8] = a [16, 16] b [16, 8] in one product of 16-bit floats, by ldmatrix
-template <bool BRAIN>
+// c [16, 8] = a [16, 16] b [16, 8] in one product of bfloat16, by ldmatrix
 __global__ void halves(float* c, const float* a, const float* b) {
   __shared__ __align__(16) uint16_t left[16][24], right[16][8];
   const int lane = threadIdx.x, g = lane / 4, m = lane % 4;
-  const auto narrow = [](float x) { return uint16_t(BRAIN ? pack_bf16(x, 0) : pack_f16(x, 0)); };
+  const auto narrow = [](float x) { return uint16_t(pack_bf16(x, 0)); };
   for (int i = lane; i < 256; i += 32) left[i / 16][i % 16] = narrow(a[i]);
   for (int i = lane; i < 128; i += 32) right[i / 8][i % 8] = narrow(b[i]);
   __syncwarp();
-  uint32_t fa[4], fb[2];
+  uint32_t fa[4], both[4];
   ldmatrix(fa, &left[lane % 8 + 8 * (lane / 8 % 2)][8 * (lane / 16)]);
-  ldmatrix_transposed(fb, &right[lane % 16][0]);
+  ldmatrix_transposed(both, &right[lane % 16][0]);
+  const uint32_t fb[2] = {both[0], both[1]};
   float d[4] = {};
-  if (BRAIN) mma_bf16(d, fa, fb);
-  else mma_f16(d, fa, fb);
+  mma_bf16(d, fa, fb);
   for (int i = 0; i < 4; ++i) c[(g + 8 * (i / 2)) * 8 + 2 * m + i % 2] = d[i];
 }
 
@@ -105,14 +104,6 @@ __global__ void tf32(float* c, const float* a, const float* b) {
   float d[4] = {};
   mma_tf32(d, fa, fb);
   for (int i = 0; i < 4; ++i) c[(g + 8 * (i / 2)) * 8 + 2 * m + i % 2] = d[i];
-}
-
-// c [8, 8] = a [8, 4] b [4, 8]
-__global__ void doubles(double* c, const double* a, const double* b) {
-  const int g = threadIdx.x / 4, m = threadIdx.x % 4;
-  double d[2] = {};
-  mma_f64(d, a[g * 4 + m], b[m * 8 + g]);
-  for (int i = 0; i < 2; ++i) c[g * 8 + 2 * m + i] = d[i];
 }
 
 enum Mistake { none, no_wait_for_copies, no_fence, no_wait_for_products, no_copies };
@@ -178,14 +169,13 @@ CHECK(uninitialised, 0)
 CHECK(race, 0)
 CHECK(past_the_end, 64 * sizeof(float))
 
-#define PRODUCT(name, kernel, T)                                                             \
-  extern "C" __attribute__((visibility("default"))) int name(T* c, const T* a, const T* b) { \
-    return launch(kernel, 1, 32, 0, nullptr, c, a, b);                                       \
+#define PRODUCT(name, kernel)                                                          \
+  extern "C" __attribute__((visibility("default"))) int name(float* c, const float* a, \
+                                                             const float* b) {         \
+    return launch(kernel, 1, 32, 0, nullptr, c, a, b);                                 \
   }
-PRODUCT(product_bf16, halves<true>, float)
-PRODUCT(product_f16, halves<false>, float)
-PRODUCT(product_tf32, tf32, float)
-PRODUCT(product_f64, doubles, double)
+PRODUCT(product_bf16, halves)
+PRODUCT(product_tf32, tf32)
 
 extern "C" __attribute__((visibility("default"))) int run_copy(float* out, const float* in,
                                                                int wait) {

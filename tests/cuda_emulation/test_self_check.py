@@ -74,9 +74,7 @@ def test_asynchronous_copies_need_a_wait(library: ctypes.CDLL) -> None:
     assert np.isnan(out).all()
 
 
-@pytest.mark.parametrize(
-    ("name", "inner", "error"), [("bf16", 16, 2**-7), ("f16", 16, 2**-10), ("tf32", 8, 2**-10)]
-)
+@pytest.mark.parametrize(("name", "inner", "error"), [("bf16", 16, 2**-7), ("tf32", 8, 2**-10)])
 def test_matrix_products(library: ctypes.CDLL, name: str, inner: int, error: float) -> None:
     random = np.random.default_rng(0)
     a, b = (random.standard_normal(s).astype(np.float32) for s in ((16, inner), (inner, 8)))
@@ -87,14 +85,6 @@ def test_matrix_products(library: ctypes.CDLL, name: str, inner: int, error: flo
     arguments = [pointer(x) for x in small]
     assert getattr(library, f"product_{name}")(pointer(c), *arguments) == 0
     assert (c == small[0] @ small[1]).all()
-
-
-def test_double_matrix_product(library: ctypes.CDLL) -> None:
-    random = np.random.default_rng(0)
-    a, b = random.standard_normal((8, 4)), random.standard_normal((4, 8))
-    c = np.zeros((8, 8))
-    assert library.product_f64(pointer(c), pointer(a), pointer(b)) == 0
-    np.testing.assert_allclose(c, a @ b, rtol=1e-14, atol=1e-15)
 
 
 def core_matrices(x: np.ndarray) -> np.ndarray:
