@@ -21,7 +21,9 @@ PRODLDA = Recipe(
         # drop some of them is more noise than what short documents and large vocabularies move.
         # With 0.25 four topics of 50 led all documents of six words, and after six epochs of
         # 54,000 words perplexity was 3,960 (without it 2,980 after two).
-        batch_norm_momentum=0.01,
+        # At 0.01 running statistics lag behind in short runs: after ten epochs perplexity of
+        # held-out words 1,016 → 778, and on 7,000 documents of six words 637 → 606 after all.
+        batch_norm_momentum=0.1,
     ),
     # b1 = 0.99, the paper's, is no better here: the batch norms keep components alive.
     TrainingSettings(
