@@ -57,6 +57,7 @@ def test_phases_of_a_gpu(tmp_path: Path) -> None:
     known = gpu_session.phases("cuda", tmp_path)
     names = [phase.name for phase in known]
     assert names[:4] == ["machine", "versions", "build", "info"]
+    assert names.index("memcheck") < names.index("benchmark product") < names.index("racecheck")
     assert {"tests", "memcheck", "racecheck", "initcheck", "benchmark training"} <= set(names)
     asking = [p.name for p in known if set(gpu_session.WGMMA) <= set(p.environment)]
     assert asking == ["wgmma check", "wgmma sanitized", "benchmark wgmma"]
