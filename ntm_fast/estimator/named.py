@@ -131,6 +131,8 @@ class ProdLDA(TopicEstimator):
 class NVLDA(TopicEstimator):
     """Logistic-normal posterior, mixture of topics.
 
+    Its recipe adds to the paper's a learned background of words, and a term that keeps topics
+    apart; ``options={"background": False, "diversity": 0.0}`` takes both away.
     Parameters and attributes as :class:`NeuralTopicModel`, posterior and decoder fixed.
 
     Source: Srivastava & Sutton, "Autoencoding Variational Inference for Topic Models", 2017.

@@ -45,7 +45,8 @@ class ModelSettings:
     prior_rate : rate b of a Weibull posterior's prior Gamma(prior, b)
     shape_floor : least shape of a Weibull posterior; below 0.1 its mean explodes
     background : whether words have a bias that all topics share; None for as the decoder is
-        known: yes for products, and for mixtures with `topic_batch_norm`
+        known: yes for products, and for mixtures with `topic_batch_norm`. It begins at the words'
+        frequencies in the documents that an estimator is fitted to
     topic_batch_norm : whether a mixture's logits are normalised over the topics, word by word
     embedding_size : of embedded decoders, unless their word embeddings are given
     learned_embeddings : whether word embeddings are trained
