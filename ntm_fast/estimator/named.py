@@ -39,7 +39,8 @@ class NeuralTopicModel(TopicEstimator):
     prior : concentration of the symmetric Dirichlet prior on θ
     hidden : widths of the encoder's layers
     epochs : passes over the documents, at most
-    batch_size : documents a step
+    batch_size : documents a step; None takes fewer than the recipe where an epoch would have less
+        than 16 steps, but 32
     learning_rate : Adam's
     validation : share of the documents held out from training, by which the best epoch is chosen
     patience : epochs without a better validation ELBO before training stops

@@ -157,6 +157,20 @@ def test_options_reach_the_settings() -> None:
     assert model.n_epochs_ == len(model.history_) == 2
 
 
+def test_few_documents_are_learned_from_in_small_batches() -> None:
+    sizes = []
+
+    class Seen(ProdLDA):
+        def _new_trainer(self, model: Any, recipe: Any, *rest: Any) -> Any:
+            sizes.append(recipe.training.batch_size)
+            return super()._new_trainer(model, recipe, *rest)
+
+    for n_documents, given in ((60, None), (800, None), (8000, None), (60, 7)):
+        Seen(2, epochs=0, validation=0.0, batch_size=given).fit(np.ones((n_documents, 5)))
+    Seen(2, epochs=0, options={"batch_size": 9}).fit(np.ones((60, 5)))
+    assert sizes == [32, 50, 200, 7, 9]
+
+
 def test_partial_fit_learns_and_continues(tmp_path: Path) -> None:
     model = ProdLDA(4, **QUICK)
     for _ in range(3):
