@@ -60,7 +60,7 @@ Without any measure, most of a mixture's likely words are stop words, the same o
 topic. A list removes the words it knows; a limit on the document frequency (`max_df`) needs no list
 and takes the frequent words of the field as well; a background (`options={{"background": True}}`,
 or `ntm-fast train --background`) keeps all words in the model and moves what topics share out of
-them. ProdLDA and LDAVAE have one unless told otherwise. The first topics in each case:
+them. ProdLDA, NVLDA and LDAVAE have one unless told otherwise. The first topics in each case:
 
 {examples}
 """
