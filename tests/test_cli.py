@@ -16,7 +16,9 @@ import pytest
 
 from ntm_fast import ProdLDA
 from ntm_fast.__main__ import main
+from ntm_fast.cli.support import MODELS
 from ntm_fast.data import Corpus
+from ntm_fast.training import RECIPES
 
 ROOT = Path(__file__).resolve().parents[1]
 COMMANDS = [
@@ -192,18 +194,23 @@ def test_evaluate(model: Path, text: Path, capsys: pytest.CaptureFixture[str]) -
 def test_compare(text: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     table = tmp_path / "table.csv"
     options = ["--topics", "3", "--epochs", "2", "--threads", "1", "--output", str(table)]
-    assert main(["compare", str(text), "--models", "prodlda,whai", *options]) == 0
+    assert main(["compare", str(text), "--models", "ProdLDA,dirichlet-vae,whai", *options]) == 0
     head, *lines = capsys.readouterr().out.splitlines()
     assert head.split()[:3] == ["model", "epochs", "seconds"]
-    assert [line.split()[:2] for line in lines] == [["ProdLDA", "2"], ["WHAI", "2"]]
+    models = ["ProdLDA", "DirichletVAE", "WHAI"]
+    assert [line.split()[:2] for line in lines] == [[model, "2"] for model in models]
     with open(table, newline="") as file:
         rows = list(csv.DictReader(file))
-    assert [row["model"] for row in rows] == ["ProdLDA", "WHAI"]
+    assert [row["model"] for row in rows] == models
     for row in rows:
         assert float(row["perplexity"]) > 1
         assert -1 <= float(row["npmi"]) <= 1
         assert float(row["peak_megabytes"]) > 50
         assert 0 <= int(row["leading_topics"]) <= 3
+
+
+def test_models_are_those_that_have_recipes() -> None:
+    assert set(MODELS) == set(RECIPES)
 
 
 def test_gradients(capsys: pytest.CaptureFixture[str]) -> None:
@@ -238,7 +245,7 @@ BAD = {
     "train {text} --output {model}": "--overwrite",
     "train {text} --output {tmp} --overwrite": "exists: it holds no model",
     "train {text} --output {tmp}/m --topics 0": "--topics",
-    "train {text} --output {tmp}/m --model lda": "Invalid value for '--model': 'lda' is not one of",
+    "train {text} --output {tmp}/m --model lda": "--model has 'lda'; expected prodlda, nvlda,",
     "train {text} --output {tmp}/m --learning-rate -1": "learning_rate",
     "train {text} --output {tmp}/m --device tpu": "device is 'tpu'",
     "train {text} --output {tmp}/m --resume": "no checkpoint to resume from",
@@ -249,7 +256,7 @@ BAD = {
     "corpus {text} --output /proc/corpus": "ntm-fast: cannot save the corpus to /proc/corpus: No",
     "evaluate {model} {tmp}/empty.txt": "empty",
     "evaluate {model} {tmp}/latin.txt": "0xe9 on line 1 (byte 3 of the file) as utf-8: say which",
-    "compare {text} --models lda": "--models has 'lda'; expected some of",
+    "compare {text} --models lda": "--models has 'lda'; expected prodlda, nvlda,",
     "compare {text} --output {tmp}/table.xlsx": "expected .csv, .json or .jsonl",
     "gradients --schemes reinforce": "schemes is 'reinforce'; expected one of",
     "gradients --draws 1": "--draws",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sys
-from enum import Enum
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,10 +11,12 @@ import typer
 
 from ntm_fast.cli.app import AsJson, Column, Encoding, Saved, Seed, Source, Threads, command
 from ntm_fast.cli.support import (
+    MODEL_NAMES,
     epoch_printer,
     given,
     is_terminal,
     load_model,
+    model_named,
     read_in_words_of,
     read_source,
     settings,
@@ -24,30 +25,11 @@ from ntm_fast.cli.support import (
 from ntm_fast.report import facts_as_text, topics_as_json, topics_as_text
 
 
-class Model(str, Enum):
-    """The models that `train` offers, by the names of their classes in lower case."""
-
-    prodlda = "prodlda"
-    nvlda = "nvlda"
-    dirichletvae = "dirichletvae"
-    ldavae = "ldavae"
-    dirichletvaersvi = "dirichletvaersvi"
-    inversecdf = "inversecdf"
-    whai = "whai"
-    nvdm = "nvdm"
-    gsm = "gsm"
-    etm = "etm"
-    dirichletetm = "dirichletetm"
-    figurnovlda = "figurnovlda"
-
-
 @command(example="ntm-fast train reviews --model prodlda --topics 50 --output reviews-model")
 def train(
     source: Annotated[str, typer.Argument(metavar="CORPUS", help="As `ntm-fast corpus` reads.")],
     output: Annotated[Path, typer.Option(help="Folder to save the model to.")],
-    model: Annotated[
-        Model, typer.Option(metavar="NAME", help=f"One of {', '.join(m.value for m in Model)}.")
-    ] = Model.prodlda,
+    model: Annotated[str, typer.Option(metavar="NAME", help=f"One of {MODEL_NAMES}.")] = "prodlda",
     topics: Annotated[int, typer.Option(min=1, help="Number of topics.")] = 50,
     epochs: Annotated[int | None, typer.Option(min=1, help="Passes, at most.")] = None,
     batch_size: Annotated[int | None, typer.Option(min=1, help="Documents a step.")] = None,
@@ -87,6 +69,7 @@ def train(
     from ntm_fast.estimator import disk
     from ntm_fast.training import RECIPES, TrainingInterrupted
 
+    kind = model_named(model, "--model")
     use_threads(threads)
     checkpoint = output.with_name(f"{output.name}.checkpoint")
     if output.exists() and not overwrite:
@@ -96,8 +79,7 @@ def train(
         raise FileExistsError(f"{checkpoint} exists: --resume continues, --overwrite starts anew")
     documents = read_source(source, **given(column=column, encoding=encoding))
     print(documents, flush=True)
-    names = {name.lower(): name for name in RECIPES}
-    estimator = getattr(ntm_fast, names[model.value])(
+    estimator = getattr(ntm_fast, kind)(
         topics,
         prior=prior,
         epochs=epochs,
@@ -109,7 +91,7 @@ def train(
         device=device,
         verbose=is_terminal(),
     )
-    progress = epoch_printer(epochs or RECIPES[names[model.value]].training.epochs)
+    progress = epoch_printer(epochs or RECIPES[kind].training.epochs)
     try:
         estimator.fit(documents, resume_from=checkpoint if resume else None, callback=progress)
     except TrainingInterrupted:

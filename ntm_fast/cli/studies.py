@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from ntm_fast.cli.app import AsJson, Column, Encoding, Seed, Threads, command
-from ntm_fast.cli.support import given, read_source, use_threads
+from ntm_fast.cli.support import MODELS, given, model_named, read_source, use_threads
 
 
 class Posterior(str, Enum):
@@ -25,7 +25,7 @@ class Posterior(str, Enum):
 def compare(
     source: Annotated[str, typer.Argument(metavar="CORPUS", help="As `ntm-fast corpus` reads.")],
     models: Annotated[
-        str, typer.Option(help="Names with commas between, such as prodlda,etm; or all.")
+        str, typer.Option(help="Names with commas between, such as prodlda,dirichlet-vae; or all.")
     ] = "prodlda,nvlda,dirichletvae,ldavae",
     topics: Annotated[int, typer.Option(min=1, help="Number of topics.")] = 50,
     epochs: Annotated[int | None, typer.Option(min=1, help="Passes of each, at most.")] = None,
@@ -47,13 +47,8 @@ def compare(
     out for the perplexities.
     """
     from ntm_fast import compare as side_by_side
-    from ntm_fast.training import RECIPES
 
-    known = {name.lower(): name for name in RECIPES}
-    names = list(known) if models == "all" else [name.strip().lower() for name in models.split(",")]
-    for name in names:
-        if name not in known:
-            raise ValueError(f"--models has {name!r}; expected some of {', '.join(known)}")
+    chosen = MODELS if models == "all" else [model_named(n, "--models") for n in models.split(",")]
     if output is not None:
         side_by_side.check_ending(output)  # told before the work, not after it
     rows: list[dict[str, Any]] = []
@@ -66,7 +61,7 @@ def compare(
 
     side_by_side.compare(
         read_source(source, **given(column=column, encoding=encoding)),
-        [known[name] for name in names],
+        chosen,
         n_topics=topics,
         epochs=epochs,
         seconds=seconds,

@@ -14,6 +14,21 @@ if TYPE_CHECKING:
     from ntm_fast.data import Corpus
 
 DATASETS = ("docstrings", "newsgroups")
+MODELS = (  # those of ntm_fast.training.RECIPES, which takes seconds to import
+    "ProdLDA",
+    "NVLDA",
+    "DirichletVAE",
+    "LDAVAE",
+    "DirichletVAERSVI",
+    "InverseCDF",
+    "WHAI",
+    "NVDM",
+    "GSM",
+    "ETM",
+    "DirichletETM",
+    "FigurnovLDA",
+)
+MODEL_NAMES = ", ".join(MODELS).lower()
 SECONDS_BETWEEN_LINES = 10  # of progress, where there is no terminal
 
 
@@ -34,6 +49,15 @@ def settings(options: Sequence[str]) -> dict[str, Any]:
         except ValueError:
             asked[name] = value
     return asked
+
+
+def model_named(name: str, option: str) -> str:
+    """The class of a model that `option` names, in any case and with hyphens or without."""
+    plain = name.strip().lower().replace("-", "")
+    for model in MODELS:
+        if model.lower() == plain:
+            return model
+    raise ValueError(f"{option} has {name!r}; expected {MODEL_NAMES}")
 
 
 def read_source(source: str, work: dict[str, Any] | None = None, **options: Any) -> Corpus:
