@@ -170,8 +170,7 @@ class TopicEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
     def _with_steps(self, recipe: Recipe, n_documents: int) -> Recipe:
         """The recipe with smaller batches for few documents, unless batch_size is given.
 
-        An epoch of 800 documents would be four steps of 200, and 60 of them too few: on documents
-        of four plain themes ProdLDA mixed them in every other run, and in none with 16 an epoch.
+        An epoch of 800 documents would be four steps of 200, and all epochs too few of them.
         """
         if self.batch_size is not None or "batch_size" in (self.options or {}):
             return recipe

@@ -117,7 +117,7 @@ def bow_product_log_likelihood(
     ``torch.get_float32_matmul_precision()``: "medium", like bfloat16 inputs and
     ``torch.autocast(…, torch.bfloat16)``, rounds their operands to bfloat16 (errors of gradients
     about 3e-3, less than PyTorch's own in bfloat16); "high" splits them in two bfloat16 (1e-5), or
-    on GPUs, if the environment has NTM_FAST_TF32=1, rounds them to tf32 (4e-4, faster). All sums,
+    on GPUs, if the environment has NTM_FAST_TF32=1, rounds them to tf32 (4e-4). All sums,
     statistics and exponentials stay float32. Where the processor does none of it faster than
     float32, that is used (`ntm-fast info` tells).
 

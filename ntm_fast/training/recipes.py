@@ -1,4 +1,7 @@
-"""Named models: architecture and training that belong together, with the reasons."""
+"""Named models: architecture and training that belong together, with the reasons.
+
+They were chosen on held-out documents; docs/measured.md has what they reach on test documents.
+"""
 
 from __future__ import annotations
 
@@ -15,14 +18,11 @@ PRODLDA = Recipe(
         prior=0.3,
         hidden=(100, 100),
         activation="softplus",  # with ReLU the posterior collapsed
-        # Long documents do not shout down short ones: coherence .27 → .30, perplexity 816 → 769.
+        # Long documents do not shout down short ones: better coherence and perplexity.
         inputs="log1p",
         # No dropout, of which the paper's is 0.6: all units of softplus are .69 at first, and to
         # drop some of them is more noise than what short documents and large vocabularies move.
-        # With 0.25 four topics of 50 led all documents of six words, and after six epochs of
-        # 54,000 words perplexity was 3,960 (without it 2,980 after two).
-        # At 0.01 running statistics lag behind in short runs: after ten epochs perplexity of
-        # held-out words 1,016 → 778, and on 7,000 documents of six words 637 → 606 after all.
+        # At 0.01 running statistics lag behind in short runs and on small corpora.
         batch_norm_momentum=0.1,
     ),
     # b1 = 0.99, the paper's, is no better here: the batch norms keep components alive.
@@ -47,9 +47,9 @@ NVLDA = Recipe(
         # No dropout: with it, and a small learning rate, the posterior collapsed to the prior.
         # Without batch norm of the posterior's parameters it all but does (15 topics lead any
         # document, of 50).
-        # On 54,000 words coherence .13 → .28, diversity .56 → .93, perplexity 2,990 → 2,420.
+        # Without one each topic has to learn what words are frequent: on 54,000 they were alike.
         background=True,
-        refinement=20,  # perplexity of held-out words 726 → 680
+        refinement=20,  # better perplexity of held-out words
     ),
     # Topics start alike and must part, so the rate is high. Without warm-up the posterior
     # collapsed to the prior within an epoch of a corpus of 54,000 words, at twice this rate.
@@ -60,7 +60,7 @@ NVLDA = Recipe(
         epochs=80,
         kl_schedule="linear",
         warm_up=20,
-        diversity=1.0,  # diversity .74 → .84 on 2,000 words, coherence .289 → .281
+        diversity=1.0,  # on 2,000 words it costs a little coherence
         diversity_every=8,
         patience=15,
     ),
@@ -73,7 +73,7 @@ DIRICHLET_VAE = Recipe(
         hidden=(100,),
         activation="relu",
         inputs="log1p",
-        encoder_dropout=0.25,  # with log1p: coherence .25 → .34
+        encoder_dropout=0.25,  # coherence, together with log1p
     ),
     TrainingSettings(
         learning_rate=2e-3,
@@ -89,21 +89,19 @@ LDAVAE = Recipe(
     ModelSettings(
         posterior="dirichlet",
         decoder="mixture",
-        # 0.1 needs thrice the weight of diversity for topics as diverse, and then has the less
-        # coherent ones (.305 against .324, on 2,000 words, held-out documents).
+        # 0.1 needs thrice the weight of diversity for as diverse topics, which cohere less.
         prior=0.3,
         hidden=(100, 100),
         activation="softplus",
         inputs="log1p",
-        # Topics need not each learn how frequent words are: on 54,000 words perplexity 2,970 →
-        # 2,310 after six epochs (one seed), coherence from nothing to .25; on 2,000 much alike.
+        # Topics need not each learn how frequent words are: on 54,000 words much better in all
+        # respects, on 2,000 much alike.
         background=True,
-        refinement=20,  # perplexity of held-out words 756 → 685
+        refinement=20,  # better perplexity of held-out words
     ),
-    # Topics start alike and must part: 0.001 leaves diversity at .15, 0.02 reaches .34, 0.05 no
-    # more than that; the rest is the diversity's doing, without which the great subjects have
-    # several topics each, all alike (on 54,000 words coherence .23 → .25, diversity .81 → 1.00, by
-    # relevance, one seed). Its weight trades diversity against coherence.
+    # Topics start alike and must part, so the rate is high. Without `diversity` the great subjects
+    # have several topics each, all alike; its weight trades coherence for diversity (on 54,000
+    # words, six epochs: .28 and .87 without it, .27 and .99 with it).
     TrainingSettings(
         learning_rate=2e-2,
         betas=(0.9, 0.999),
