@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, fields
 from typing import Any, SupportsIndex
 
 import numpy as np
@@ -12,7 +12,9 @@ import scipy.sparse as sp
 from numpy.typing import ArrayLike, NDArray
 
 from ntm_fast.data import storage, validation
+from ntm_fast.data.origin import Origin
 from ntm_fast.data.splits import split_rows
+from ntm_fast.data.tokenisation import in_nfc
 
 _BLOCK = 1 << 16  # documents whose lengths are summed together
 
@@ -32,6 +34,9 @@ class Corpus:
     counts : float32 [N], finite and >= 0; fractional weights are fine
     vocabulary : V distinct words, one line of text each
     labels, document_ids : one line of text for each of the D documents, optional
+    origin : how the corpus was made; other documents can be counted alike by it
+    numbered : whether the vocabulary is no words but the columns' numbers "0", "1", …
+    words_read : all words of each document, float64 [D], known or not; see `known_words`
 
     Raises
     ------
@@ -46,6 +51,9 @@ class Corpus:
     vocabulary: tuple[str, ...]
     labels: tuple[str, ...] | None = None
     document_ids: tuple[str, ...] | None = None
+    origin: Origin | None = None
+    numbered: bool = False
+    words_read: NDArray[np.float64] | None = field(default=None, init=False)
 
     def __post_init__(self) -> None:
         vocabulary = validation.checked_vocabulary(self.vocabulary, None)
@@ -65,14 +73,16 @@ class Corpus:
             name: None if value is None else validation.checked_strings(name, value, n_documents)
             for name, value in (("labels", self.labels), ("document_ids", self.document_ids))
         }
-        self._set(_own(indptr), _own(indices), _own(counts), vocabulary, **texts)
+        about = {"origin": self.origin, "numbered": self.numbered}
+        self._set(_own(indptr), _own(indices), _own(counts), vocabulary, **texts, **about)
 
-    def _set(self, indptr: Any, indices: Any, counts: Any, vocabulary: Any, **texts: Any) -> None:
+    def _set(self, indptr: Any, indices: Any, counts: Any, vocabulary: Any, **rest: Any) -> None:
         for array in (indptr, indices, counts):
             array.flags.writeable = False
-        fields = dict(indptr=indptr, indices=indices, counts=counts, vocabulary=vocabulary, **texts)
-        for name, value in fields.items():
-            object.__setattr__(self, name, value)
+        given = dict(indptr=indptr, indices=indices, counts=counts, vocabulary=vocabulary, **rest)
+        for part in fields(self):
+            object.__setattr__(self, part.name, given.get(part.name))
+        object.__setattr__(self, "numbered", bool(self.numbered))
 
     @classmethod
     def _trusted(cls, *args: Any, **kwargs: Any) -> Corpus:
@@ -80,6 +90,11 @@ class Corpus:
         corpus = object.__new__(cls)
         corpus._set(*args, **kwargs)
         return corpus
+
+    def _with(self, **changed: Any) -> Corpus:
+        """The same corpus, some of its parts replaced by ones that obey the rules."""
+        parts = {part.name: getattr(self, part.name) for part in fields(self)}
+        return Corpus._trusted(**{**parts, **changed})
 
     # -- sizes ---------------------------------------------------------------------------------
 
@@ -125,12 +140,35 @@ class Corpus:
         """Size of the arrays."""
         return self.indptr.nbytes + self.indices.nbytes + self.counts.nbytes
 
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(D, V), as of the matrix of counts."""
+        return self.n_documents, self.n_words
+
+    @property
+    def known_words(self) -> NDArray[np.float64]:
+        """Share of each document's words that the vocabulary holds, float64 [D].
+
+        Of documents that were counted by a given vocabulary; 1 for all others, whose other words
+        nobody has counted. 0 for a document without words.
+        """
+        lengths = self.document_lengths
+        if self.words_read is None:
+            return np.where(lengths > 0, 1.0, 0.0)
+        return lengths / np.maximum(self.words_read, np.finfo(np.float64).tiny)
+
     def blocks(self) -> Iterator[Corpus]:
         """All documents in order: at once, since they are there already (see `Part.blocks`)."""
         yield self
 
     def __len__(self) -> int:
         return self.n_documents
+
+    def __array__(self, *args: Any, **kwargs: Any) -> NDArray[Any]:
+        raise TypeError(
+            "a Corpus is no array: to_scipy() gives its counts as a sparse matrix, and corpus[rows]"
+            " some of its documents"
+        )
 
     def __repr__(self) -> str:
         extra = "" if self.labels is None else f", {len(set(self.labels)):,} labels"
@@ -157,7 +195,16 @@ class Corpus:
 
     def __getitem__(self, rows: SupportsIndex | slice | ArrayLike) -> Corpus:
         """The documents `rows` (a number, slice, list, int array or boolean mask) as a corpus."""
-        chosen = np.atleast_1d(np.arange(self.n_documents)[_as_rows(rows)])
+        if isinstance(rows, tuple) and len(rows) == 2 and rows[1] is Ellipsis:
+            rows = rows[0]  # as scikit-learn's tools index whatever has a shape
+        try:
+            chosen = np.atleast_1d(np.arange(self.n_documents)[_as_rows(rows)])
+        except (IndexError, TypeError, ValueError) as error:
+            raise IndexError(
+                f"rows is {rows!r}; expected numbers of documents, a slice or a mask: {error}"
+            ) from None
+        if chosen.ndim != 1:
+            raise IndexError(f"rows has {chosen.ndim} dimensions; expected numbers of documents")
         starts = self.indptr[chosen]
         lengths = self.indptr[chosen + 1] - starts
         indptr = np.concatenate([[0], np.cumsum(lengths)])
@@ -166,13 +213,13 @@ class Corpus:
         def pick(values: tuple[str, ...] | None) -> tuple[str, ...] | None:
             return None if values is None else tuple(values[row] for row in chosen.tolist())
 
-        return Corpus._trusted(
-            indptr,
-            self.indices[at],
-            self.counts[at],
-            self.vocabulary,
+        return self._with(
+            indptr=indptr,
+            indices=self.indices[at],
+            counts=self.counts[at],
             labels=pick(self.labels),
             document_ids=pick(self.document_ids),
+            words_read=None if self.words_read is None else self.words_read[chosen],
         )
 
     def with_counts(self, counts: NDArray[np.float32]) -> Corpus:
@@ -182,14 +229,53 @@ class Corpus:
             raise ValueError(f"counts must have shape {self.counts.shape}, got {counts.shape}")
         keep = counts > 0
         indptr = np.concatenate([[0], np.cumsum(keep)])[self.indptr]
-        return Corpus._trusted(
-            indptr,
-            self.indices[keep],
-            counts[keep],
-            self.vocabulary,
-            labels=self.labels,
-            document_ids=self.document_ids,
+        return self._with(
+            indptr=indptr, indices=self.indices[keep], counts=counts[keep], words_read=None
         )
+
+    def in_words(self, vocabulary: Sequence[str]) -> Corpus:
+        """The same documents in another vocabulary: columns are matched by their words.
+
+        Words that it lacks are left out, and counted in `known_words`; a document, or all of
+        them, may come out empty. Raises as `Corpus` does for the vocabulary.
+        """
+        words = validation.checked_vocabulary(vocabulary, None)
+        if words == self.vocabulary:
+            return self
+        place = {in_nfc(word): v for v, word in enumerate(words)}
+        places = (place.get(in_nfc(word), -1) for word in self.vocabulary)
+        ids = np.fromiter(places, np.int32, self.n_words)[self.indices]
+        kept = ids >= 0
+        matrix = sp.csr_array(
+            (self.counts[kept], ids[kept], np.concatenate([[0], np.cumsum(kept)])[self.indptr]),
+            shape=(self.n_documents, len(words)),
+        )
+        matrix.sum_duplicates()  # sorts them too
+        read = self.document_lengths if self.words_read is None else self.words_read
+        return self._with(
+            indptr=matrix.indptr.astype(np.int64),
+            indices=matrix.indices.astype(np.int32, copy=False),
+            counts=matrix.data,
+            vocabulary=words,
+            words_read=read,
+            numbered=False,
+        )
+
+    def as_columns_of(self, vocabulary: tuple[str, ...], numbered: bool) -> Corpus:
+        """The same counts under other names of the columns, of which there must be as many."""
+        if len(vocabulary) != self.n_words:
+            raise ValueError(
+                f"corpus has {self.n_words} columns, vocabulary {len(vocabulary)} words"
+            )
+        return self._with(vocabulary=vocabulary, numbered=numbered)
+
+    def with_words_read(self, words_read: NDArray[np.float64]) -> Corpus:
+        """The same, told how many words [D] its documents have, known or not."""
+        return self._with(words_read=words_read)
+
+    def with_origin(self, origin: Origin | None) -> Corpus:
+        """The same corpus with another `origin`."""
+        return self._with(origin=origin)
 
     def split(
         self, validation: float = 0.1, test: float = 0.1, seed: int = 0
@@ -212,6 +298,7 @@ class Corpus:
         vocabulary: Sequence[str] | Mapping[str, int] | None = None,
         labels: Sequence[str] | None = None,
         document_ids: Sequence[str] | None = None,
+        origin: Origin | None = None,
     ) -> Corpus:
         """A corpus of a scipy sparse matrix (or dense array) of counts [D, V].
 
@@ -237,13 +324,31 @@ class Corpus:
         checked = validation.checked_vocabulary(words, n_words)
         csr = matrix if sp.issparse(matrix) and matrix.format == "csr" else sp.csr_array(matrix)
         end = int(csr.indptr[-1])  # scipy allows spare room behind the last row
-        return cls(csr.indptr, csr.indices[:end], csr.data[:end], checked, labels, document_ids)  # type: ignore[arg-type]
+        return cls(
+            csr.indptr,
+            csr.indices[:end],
+            csr.data[:end],
+            checked,
+            labels,  # type: ignore[arg-type]
+            document_ids,  # type: ignore[arg-type]
+            origin=origin or Origin("a matrix"),
+            numbered=vocabulary is None,
+        )
 
     @classmethod
-    def of_empty_documents(cls, n_documents: int, vocabulary: tuple[str, ...]) -> Corpus:
-        """Documents [D] without one word of the vocabulary: they can be transformed."""
-        nothing = np.zeros(0, np.int32), np.zeros(0, np.float32)
-        return cls._trusted(np.zeros(n_documents + 1, np.int64), *nothing, vocabulary)
+    def of_counts(cls, matrix: Any, vocabulary: tuple[str, ...]) -> Corpus:
+        """A corpus of a csr matrix of counts >= 0 [D, V] and a vocabulary that has been checked.
+
+        As `from_scipy`, but nothing is looked at V times, and all documents may be empty.
+        """
+        end = int(matrix.indptr[-1])
+        indices, counts = matrix.indices[:end], matrix.data[:end]
+        indptr = validation.checked_indptr(matrix.indptr, end)
+        indices = validation.checked_indices(indices, len(vocabulary))
+        counts = validation.checked_counts(counts)
+        if not validation.is_canonical(indptr, indices, counts):
+            indptr, indices, counts = _canonical(indptr, indices, counts, len(vocabulary))
+        return cls._trusted(_own(indptr), _own(indices), _own(counts), vocabulary)
 
     def to_scipy(self) -> sp.csr_array:
         """The counts as a scipy csr_array, float32 [D, V], read-only and sharing memory."""

@@ -75,6 +75,16 @@ def _place(file: IO[bytes], error: UnicodeDecodeError, lines_before: int) -> str
     return f"{byte} (byte {file.tell() - len(error.object) + error.start} of the file)"
 
 
+def decodes(path: Path, encoding: str = "utf-8") -> bool:
+    """Whether the whole file is text in this encoding."""
+    try:
+        for _ in lines(path, encoding):
+            pass
+    except ValueError:
+        return False
+    return True
+
+
 def whole_text(path: Path, encoding: str = "utf-8", errors: str = "strict") -> str:
     """The text of a file; an empty file is an empty text. Raises as `lines` does otherwise."""
     if path.stat().st_size == 0:

@@ -1,6 +1,6 @@
 """A corpus on disk: a folder of memory-mappable arrays, text files and one JSON file.
 
-corpus.json         format, version, sizes, dtypes
+corpus.json         format, version, sizes, dtypes, how the corpus was made
 indptr.npy          int64 [D+1]
 indices.npy         int32 [N]
 counts.npy          float32 [N]
@@ -22,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ntm_fast.data.folders import clear_leftovers, read_metadata, replacing_folder
+from ntm_fast.data.origin import Origin
 from ntm_fast.data.tally import Rows
 
 if TYPE_CHECKING:
@@ -50,7 +51,10 @@ def save(corpus: Corpus | Part, folder: str | os.PathLike[str], *, overwrite: bo
     with new_folder(folder, overwrite) as written, naming(folder):
         texts = Lines(written)
         rows = parts(texts)
-        write(written, rows, corpus.vocabulary, len(corpus), corpus.n_nonzeros, texts)
+        whole = getattr(corpus, "corpus", corpus)  # of a part
+        sizes = len(corpus), corpus.n_nonzeros
+        about = {"origin": whole.origin, "numbered": whole.numbered}
+        write(written, rows, corpus.vocabulary, *sizes, texts, **about)
 
 
 @contextmanager
@@ -81,6 +85,11 @@ def naming(folder: str | os.PathLike[str] | None) -> Iterator[None]:
         raise OSError(*([error.errno] if error.errno else []), message) from error
 
 
+def is_numbered(vocabulary: Sequence[str]) -> bool:
+    """Whether the words are "0", "1", …: the names of columns without words."""
+    return all(word == str(v) for v, word in enumerate(vocabulary))
+
+
 class Lines:
     """Labels and document ids as they come: into files of `folder`, or into `values` without."""
 
@@ -102,6 +111,10 @@ class Lines:
         if name not in self._files:
             self._files[name] = (self._folder / f"{name}.txt").open("wb")
         self._files[name].write("".join(f"{value}\n" for value in values).encode())
+
+    def as_tuples(self) -> dict[str, tuple[str, ...]]:
+        """All lines so far by name, of those in `values`."""
+        return {name: tuple(lines) for name, lines in self.values.items()}
 
     def close(self) -> None:
         """Have all of it in the files."""
@@ -133,6 +146,9 @@ def write(
     n_documents: int,
     n_nonzeros: int,
     texts: Lines,
+    *,
+    origin: Origin | None = None,
+    numbered: bool = False,
 ) -> None:
     """Write a corpus to `folder`; the files of `texts` there are complete with the last part."""
     sizes = {"indptr": n_documents + 1, "indices": n_nonzeros, "counts": n_nonzeros}
@@ -160,6 +176,8 @@ def write(
         "n_tokens": n_tokens,
         "dtypes": {name: np.dtype(kind).name for name, kind in _ARRAYS.items()},
         **{name: name in texts.names for name in _TEXTS},
+        "numbered": numbered,
+        **({} if origin is None else {"origin": origin.as_dict()}),
     }
     (folder / METADATA).write_text(json.dumps(metadata, indent=1) + "\n", encoding="utf-8")
 
@@ -185,7 +203,11 @@ def load(cls: type[Corpus], folder: str | os.PathLike[str]) -> Corpus:
                 f"{root / name} has {found} entries, expected {expected} as {METADATA} says"
             )
     try:
-        return cls(**arrays, vocabulary=vocabulary, **texts)  # type: ignore[arg-type]
+        kept = metadata.get("origin")
+        origin = None if kept is None else Origin.from_dict(kept)
+        # Before this was written down, columns without words could be told by their names alone.
+        numbered = bool(metadata.get("numbered", is_numbered(vocabulary)))
+        return cls(**arrays, vocabulary=vocabulary, **texts, origin=origin, numbered=numbered)  # type: ignore[arg-type]
     except (ValueError, TypeError) as error:
         raise ValueError(f"damaged corpus in {root}: {error}") from error
 

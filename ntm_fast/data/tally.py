@@ -14,6 +14,7 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
+from ntm_fast.data.tokenisation import in_nfc
 from ntm_fast.data.tokens import Counted
 
 T = TypeVar("T", np.int32, np.int64)
@@ -45,8 +46,10 @@ class Tally:
         if vocabulary is None:
             self.ids = defaultdict(itertools.count().__next__)
         else:
-            self.ids = {word: v for v, word in enumerate(vocabulary)}
+            self.ids = _by_word(vocabulary)
         self.fixed = vocabulary is not None
+        self.stop_words = 0  # how many were left out
+        self._words_read: list[NDArray[np.float64]] = []
         self.n_documents = 0
         self._frequency = np.zeros(len(self.ids), np.int64)
         self._totals = np.zeros(len(self.ids), np.int64)
@@ -66,10 +69,25 @@ class Tally:
         """Sum of the word's counts, by provisional id."""
         return self._totals[: len(self.ids)]
 
+    @property
+    def words_read(self) -> NDArray[np.float64]:
+        """All words of each document [D], known or not; of a fixed vocabulary alone."""
+        return np.concatenate([np.zeros(0), *self._words_read])
+
+    def known_words(self, columns: NDArray[np.int32]) -> float:
+        """Share of all words read that have a column; stop words do not count as read."""
+        read = float(self.totals.sum())
+        if self.fixed:
+            read = float(sum(part.sum() for part in self._words_read))
+        return float(self.totals[columns >= 0].sum()) / max(read, 1.0)
+
     def add(self, chunk: Counted) -> None:
         """Take the counts of the documents that follow."""
         size = len(chunk.words)
+        self.stop_words += chunk.stop_words
         if self.fixed:
+            owners = np.repeat(np.arange(chunk.lengths.size), chunk.lengths)
+            self._words_read.append(np.bincount(owners, chunk.counts, chunk.lengths.size))
             places = np.array([self.ids.get(word, -1) for word in chunk.words], np.int32)
         else:
             places = np.fromiter(map(self.ids.__getitem__, chunk.words), np.int32, size)
@@ -82,7 +100,7 @@ class Tally:
         kept = _replaced(chunk, places)
         self.n_documents += kept.lengths.size
         self._sizes.append((kept.lengths.size, kept.ids.size))
-        for part in kept[1:]:
+        for part in kept[1:4]:
             self._file.write(part.data)
 
     def _make_room(self) -> None:
@@ -98,7 +116,7 @@ class Tally:
         for n_documents, n_nonzeros in self._sizes:
             lengths = self._read(n_documents, np.int64)
             chunk = Counted([], lengths, *(self._read(n_nonzeros, np.int32) for _ in range(2)))
-            _, lengths, ids, counts = _replaced(chunk, columns)
+            _, lengths, ids, counts, _ = _replaced(chunk, columns)
             indptr = np.concatenate([[0], np.cumsum(lengths)])
             matrix = sp.csr_array(
                 (counts.astype(np.float32), ids, indptr), shape=(n_documents, n_words)
@@ -113,6 +131,15 @@ class Tally:
     def _read(self, size: int, kind: type[T]) -> NDArray[T]:
         data = self._file.read(size * np.dtype(kind).itemsize)
         return np.frombuffer(data, kind, size)
+
+
+def _by_word(vocabulary: Sequence[str]) -> dict[str, int]:
+    """Places of words in a vocabulary, by their composed form: that is how texts have them."""
+    ids = {in_nfc(word): v for v, word in enumerate(vocabulary)}
+    if len(ids) < len(vocabulary):
+        again = next(word for v, word in enumerate(vocabulary) if ids[in_nfc(word)] != v)
+        raise ValueError(f"vocabulary has {again!r} twice, composed and decomposed")
+    return ids
 
 
 def _replaced(chunk: Counted, places: NDArray[np.int32]) -> Counted:

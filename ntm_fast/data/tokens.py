@@ -8,7 +8,7 @@ import signal
 import threading
 from array import array
 from collections import Counter, defaultdict, deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from contextlib import contextmanager
 from multiprocessing import get_context, parent_process
@@ -17,8 +17,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-Analyser = Callable[[str], Iterable[str]]
-"""The words of a text, repeats included; can be pickled."""
+from ntm_fast.data.tokenisation import Text, Tokenisation, text_of
 
 CHUNK = 1 << 21  # characters counted together, and sent to another process together
 MOST = 1 << 16  # documents of a chunk, whose texts may be empty
@@ -27,9 +26,9 @@ ALONE = 4  # chunks counted by this process: starting others pays for more only
 
 
 class Document(NamedTuple):
-    """A text, with its label and id where the corpus has such."""
+    """A text, or its words, with its label and id where the corpus has such."""
 
-    text: str
+    text: Text
     label: str | None = None
     document_id: str | None = None
 
@@ -41,18 +40,22 @@ class Counted(NamedTuple):
     lengths: NDArray[np.int64]  # [D] distinct words of each document
     ids: NDArray[np.int32]  # [N] places in `words`
     counts: NDArray[np.int32]  # [N]
+    stop_words: int = 0  # how many were left out
 
 
-def count(analyse: Analyser, texts: Iterable[str]) -> Counted:
+def count(tokenisation: Tokenisation, texts: Iterable[Text]) -> Counted:
     """Count the words of each text."""
     places: defaultdict[str, int] = defaultdict(itertools.count().__next__)
     lengths, ids, counts = array("q"), array("i"), array("i")
+    stop_words = 0
     for text in texts:
-        found = Counter(analyse(text))
+        words, left_out = tokenisation.words(text)
+        found = Counter(words)
         lengths.append(len(found))
         ids.extend(map(places.__getitem__, found))
         counts.extend(found.values())
-    return Counted(list(places), *(np.array(part) for part in (lengths, ids, counts)))
+        stop_words += left_out
+    return Counted(list(places), *(np.array(part) for part in (lengths, ids, counts)), stop_words)
 
 
 def in_chunks(documents: Iterable[Document]) -> Iterator[list[Document]]:
@@ -60,11 +63,14 @@ def in_chunks(documents: Iterable[Document]) -> Iterator[list[Document]]:
     chunk: list[Document] = []
     held = 0
     for at, document in enumerate(documents):
-        if not isinstance(document.text, str):
+        text = text_of(document.text)
+        if text is None:
             kind = type(document.text).__name__
-            raise TypeError(f"texts[{at}] is {document.text!r}, expected a str, got {kind}")
-        held += len(document.text)
-        chunk.append(document)
+            raise TypeError(
+                f"texts[{at}] is {document.text!r}, expected a str or a list of str, got {kind}"
+            )
+        held += len(text) if isinstance(text, str) else sum(map(len, text))
+        chunk.append(document._replace(text=text))
         if held >= CHUNK or len(chunk) >= MOST:
             yield chunk
             chunk, held = [], 0
@@ -73,7 +79,7 @@ def in_chunks(documents: Iterable[Document]) -> Iterator[list[Document]]:
 
 
 def counted_chunks(
-    documents: Iterable[Document], analyse: Analyser, n_jobs: int
+    documents: Iterable[Document], tokenisation: Tokenisation, n_jobs: int
 ) -> Iterator[tuple[list[Document], Counted]]:
     """Each chunk of documents with its counts, in order, whatever the number of processes.
 
@@ -81,7 +87,7 @@ def counted_chunks(
     """
     chunks = in_chunks(documents)
     for chunk in itertools.islice(chunks, None if n_jobs == 1 else ALONE):
-        yield chunk, count(analyse, [document.text for document in chunk])
+        yield chunk, count(tokenisation, [document.text for document in chunk])
     following = next(chunks, None)
     if following is None:
         return
@@ -92,7 +98,7 @@ def counted_chunks(
                 while following is not None and len(waiting) < 2 * n_jobs:
                     texts = [document.text for document in following]
                     with _no_interrupt():  # a process that starts here leaves Ctrl-C to this one
-                        waiting.append((following, pool.submit(count, analyse, texts)))
+                        waiting.append((following, pool.submit(count, tokenisation, texts)))
                     following = next(chunks, None)
                 chunk, future = waiting.popleft()
                 yield chunk, future.result()

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence, Set
+from numbers import Real
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from ntm_fast.data.tokenisation import is_missing
 
 _BLOCK = 1 << 22  # values looked at together: temporaries stay small on memory-mapped corpora
 
@@ -143,18 +146,23 @@ def _by_column(columns: Mapping[str, int]) -> list[str]:
 def checked_strings(
     name: str, values: Sequence[Any], n_documents: int, start: int = 0
 ) -> tuple[str, ...]:
-    """Labels or document ids [D] as a tuple of str (whole numbers become text).
+    """Labels or document ids [D] as a tuple of str: whole numbers become text, missing cells empty.
 
     `start` is the place of the first one, for messages.
     """
     if isinstance(values, np.ndarray):
         values = values.tolist()
     if not isinstance(values, str):
-        values = [
-            str(value) if isinstance(value, int) and not isinstance(value, bool) else value
-            for value in values
-        ]
+        values = [_as_line(value) for value in values]
     return _checked_lines(name, values, n_documents, "the number of documents", start)
+
+
+def _as_line(value: Any) -> Any:
+    if is_missing(value):
+        return ""
+    if isinstance(value, Real) and not isinstance(value, bool) and float(value).is_integer():
+        return str(int(value))  # also 2.0: pandas makes that of 2 in a column with missing cells
+    return value
 
 
 def _checked_lines(

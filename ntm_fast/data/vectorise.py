@@ -3,30 +3,38 @@
 from __future__ import annotations
 
 import os
-import re
+import pickle
 import warnings
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, nullcontext
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypedDict
+from typing import TYPE_CHECKING, Any, TypedDict
 
 import joblib
 import numpy as np
-from sklearn.feature_extraction.text import CountVectorizer
 
 from ntm_fast.data import storage
 from ntm_fast.data.corpus import Corpus
 from ntm_fast.data.files import lines
+from ntm_fast.data.origin import WORD_LISTS, Origin
 from ntm_fast.data.tally import Tally
-from ntm_fast.data.tokens import MOST_JOBS, Analyser, Document, counted_chunks
+from ntm_fast.data.tokenisation import (
+    WORDS_LOOKED_AT,
+    Text,
+    Tokenisation,
+    Tokenizer,
+    is_missing,
+)
+from ntm_fast.data.tokens import MOST_JOBS, Document, counted_chunks
 from ntm_fast.data.validation import checked_strings, checked_vocabulary, require_words
-from ntm_fast.data.words import words_within
+from ntm_fast.data.words import check_limits, words_within
+from ntm_fast.data.writing import letters_without_blanks
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
-TOKEN_PATTERN = r"(?u)\b[^\W\d_]{3,}\b"
-"""Words of at least three letters of any alphabet; names_like_this and x1 are left out."""
+CHARACTERS_LOOKED_AT = 1_000_000  # of the first texts, for the script that they are in
 
 Words = str | os.PathLike[str] | Sequence[str] | Mapping[str, int]
 """A vocabulary: the path of a file with one word a line, or the words themselves."""
@@ -48,27 +56,26 @@ class TextOptions(WorkOptions, total=False):
     min_df: int | float
     max_df: int | float
     max_features: int | None
-    stop_words: Literal["english"] | Collection[str] | None
-    token_pattern: str
+    stop_words: str | Collection[str] | None
+    token_pattern: str | None
+    tokenizer: Tokenizer | str | None
     lowercase: bool
     ngram_range: tuple[int, int]
 
 
-_COUNTING: dict[str, Any] = {
-    "min_df": 2,
-    "max_df": 0.5,
-    "max_features": None,
+TOKENISATION: dict[str, Any] = {
     "stop_words": "english",
-    "token_pattern": TOKEN_PATTERN,
+    "token_pattern": None,
+    "tokenizer": None,
     "lowercase": True,
     "ngram_range": (1, 1),
-    "vocabulary": None,
 }
+_LIMITS: dict[str, Any] = {"min_df": 2, "max_df": 0.5, "max_features": None}
 _WORK: dict[str, Any] = {"output": None, "overwrite": False, "n_jobs": 1, "progress": None}
 
 
 def vectorise(
-    texts: Iterable[str],
+    texts: Iterable[Text | None],
     *,
     labels: Iterable[str] | None = None,
     document_ids: Iterable[str] | None = None,
@@ -76,7 +83,8 @@ def vectorise(
 ) -> Corpus:
     """Count the words of `texts`, one document each, into a corpus.
 
-    The texts are read once, in order, and may come from a generator. With `output` the corpus is
+    A document is a str, or a list of words that are told apart already; a missing one (None, NaN)
+    is empty. How the words were told apart is part of the corpus (`Corpus.origin`). The texts are read once, in order, and may come from a generator. With `output` the corpus is
     written to a folder as it comes, for texts and corpora larger than memory: what is held is the
     distinct words of all texts (some 300 bytes each), 2 million characters of text and their
     counts for each of 2 `n_jobs` chunks (or the longest document, if it is longer), and for the
@@ -93,9 +101,15 @@ def vectorise(
         left out; a float is a share of the documents, an int a number. Unused with `vocabulary`
     max_features : keep only so many words, the most frequent, and the first in the alphabet of
         equals
-    stop_words : "english" (scikit-learn's list), a collection of words, or None
-    token_pattern : regular expression of a word; by default three letters or more
-    lowercase : fold the texts to lower case first
+    stop_words : "english" (scikit-learn's list), another language such as "german" (with the
+        package stop-words: ``pip install "ntm_fast[stopwords]"``), a collection of words, or None
+    token_pattern : regular expression of a word, as in CountVectorizer. By default a word is three
+        letters or more of any script, with their marks (two, where a sign is a syllable: Han,
+        kana, Hangul, Ethiopic, …), and no digit or underscore beside them
+    tokenizer : function that makes a list of words of a text, such as ``jieba.lcut``, or its
+        "module:function"; for scripts without blanks between words, of which a warning tells
+    lowercase : fold the texts to lower case first. In any case they are composed first (Unicode's
+        NFC), so that é is one letter however it was typed
     ngram_range : (1, 2) counts pairs of neighbouring words too
     output : folder to write the corpus to, whole or not at all, as `Corpus.save` does
     overwrite : replace a corpus in that folder
@@ -107,6 +121,9 @@ def vectorise(
     ------
     TypeError
         For a `str` in place of texts, a text that is none, or an unknown option.
+    ImportError
+        For stop words of another language without the package stop-words, or a tokenizer that is
+        not there.
     ValueError
         Where no word is left, and as `Corpus` does.
     FileExistsError, OSError
@@ -114,12 +131,67 @@ def vectorise(
     """
     if isinstance(texts, str):
         raise TypeError("texts must be an iterable of str, one a document, got a single str")
-    return vectorise_documents(_documents(texts, labels, document_ids), **options)
+    return vectorise_documents(documents_of(texts, labels, document_ids), **options)
 
 
-def vectorise_documents(documents: Iterable[Document], **options: Unpack[TextOptions]) -> Corpus:
-    """`vectorise` of texts that come with their labels and ids: all of them, or none."""
-    known = {**_COUNTING, **_WORK}
+def vectorise_documents(
+    documents: Iterable[Document],
+    origin: Origin | None = None,
+    **options: Unpack[TextOptions],
+) -> Corpus:
+    """`vectorise` of texts that come with their labels and ids: all of them, or none.
+
+    `origin` says what reader they come from; the rest of it is added here.
+    """
+    settings, tokenisation = _checked(options)
+    origin = replace(
+        origin or Origin("texts"),
+        tokenisation=tokenisation,
+        words={n: settings[n] for n in _LIMITS} if settings["vocabulary"] is None else {"given": True},
+    )
+    output, overwrite = settings["output"], settings["overwrite"]
+    place = nullcontext(None) if output is None else storage.new_folder(output, overwrite)
+    with (
+        place as folder,
+        closing(Tally(settings["vocabulary"], folder)) as tally,
+        closing(storage.Lines(folder)) as texts,
+    ):
+        watch = _Watch(tokenisation)
+        for chunk, counted in counted_chunks(documents, tokenisation, settings["n_jobs"]):
+            watch.look(chunk)
+            named = _named(chunk, tally.n_documents)
+            with storage.naming(output):
+                for name, values in named.items():
+                    texts.add(name, values)
+                tally.add(counted)
+            if settings["progress"] is not None:
+                settings["progress"](tally.n_documents)
+        watch.warn()
+        words, columns = _chosen(tally, settings, tokenisation)
+        n_nonzeros = int(tally.frequency[columns >= 0].sum())
+        origin = watch.told(origin).with_words(
+            stop_words_left_out=tally.stop_words or None,
+            known=tally.known_words(columns),
+        )
+        if not (tally.fixed and folder is None and tally.n_documents):
+            require_words(tally.n_documents, n_nonzeros)
+        parts = tally.rows(columns, len(words))
+        if folder is None:
+            arrays = storage.gather(parts, tally.n_documents, n_nonzeros)
+            corpus = Corpus._trusted(
+                *arrays, checked_vocabulary(words, None), **texts.as_tuples(), origin=origin
+            )
+            return corpus.with_words_read(tally.words_read) if tally.fixed else corpus
+        with storage.naming(output):
+            storage.write(
+                folder, parts, words, tally.n_documents, n_nonzeros, texts, origin=origin
+            )
+    return Corpus.load(output)
+
+
+def _checked(options: TextOptions) -> tuple[dict[str, Any], Tokenisation]:
+    """All settings, and the tokenisation that they stand for; before a text is read."""
+    known = {**_LIMITS, **TOKENISATION, "vocabulary": None, **_WORK}
     unknown = set(options) - set(known)
     if unknown:
         raise TypeError(f"unknown option {min(unknown)!r}, expected one of {', '.join(known)}")
@@ -128,58 +200,83 @@ def vectorise_documents(documents: Iterable[Document], **options: Unpack[TextOpt
         settings["vocabulary"] = read_vocabulary(settings["vocabulary"])
         if "stop_words" not in options:  # a stop word that the vocabulary holds is wanted
             settings["stop_words"] = None
+    check_limits(**{name: settings[name] for name in _LIMITS})
     n_jobs = settings["n_jobs"]
     if n_jobs is None:
         n_jobs = min(joblib.cpu_count(), MOST_JOBS)
     if isinstance(n_jobs, bool) or not isinstance(n_jobs, int) or n_jobs < 1:
         raise ValueError(f"n_jobs is {n_jobs!r}, expected an int >= 1, or None")
-    analyse = _analyser(settings)
-    output, overwrite = settings["output"], settings["overwrite"]
-    place = nullcontext(None) if output is None else storage.new_folder(output, overwrite)
-    with (
-        place as folder,
-        closing(Tally(settings["vocabulary"], folder)) as tally,
-        closing(storage.Lines(folder)) as texts,
-    ):
-        for chunk, counted in counted_chunks(documents, analyse, n_jobs):
-            named = _named(chunk, tally.n_documents)
-            with storage.naming(output):
-                for name, values in named.items():
-                    texts.add(name, values)
-                tally.add(counted)
-            if settings["progress"] is not None:
-                settings["progress"](tally.n_documents)
-        words, columns = _chosen(tally, settings)
-        n_nonzeros = int(tally.frequency[columns >= 0].sum())
-        require_words(tally.n_documents, n_nonzeros)
-        parts = tally.rows(columns, len(words))
-        if folder is None:
-            arrays = storage.gather(parts, tally.n_documents, n_nonzeros)
-            return Corpus(*arrays, words, **texts.values)  # type: ignore[arg-type]
-        with storage.naming(output):
-            storage.write(folder, parts, words, tally.n_documents, n_nonzeros, texts)
-    return Corpus.load(output)
+    if settings["tokenizer"] is not None and not _can_be_sent(settings["tokenizer"]):
+        n_jobs = 1  # a lambda cannot be sent to another process
+    settings["n_jobs"] = n_jobs
+    tokenisation = Tokenisation(**{n: settings[n] for n in TOKENISATION}).imported()
+    if settings["vocabulary"] is not None:
+        _warn_of_impossible(tokenisation, settings["vocabulary"])
+    return settings, tokenisation
 
 
-def _analyser(settings: dict[str, Any]) -> Analyser:
-    """What tells a text's words, once scikit-learn has checked the settings."""
-    stop_words = settings["stop_words"]
-    if not isinstance(stop_words, str | None):
-        stop_words = list(stop_words)
-    chosen = {name: settings[name] for name in _COUNTING} | {"stop_words": stop_words}
-    vocabulary = settings["vocabulary"] or ["one"]
+def _can_be_sent(tokenizer: Any) -> bool:
     try:
-        # Which checks them, and warns where they are at odds.
-        CountVectorizer(**{**chosen, "vocabulary": vocabulary}).fit([])
-    except re.error as error:
-        raise ValueError(f"token_pattern is {settings['token_pattern']!r}: {error}") from error
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        return CountVectorizer(**{**chosen, "vocabulary": None}).build_analyzer()  # type: ignore[no-any-return]
+        pickle.dumps(tokenizer)
+    except Exception:  # whatever the object's own pickling raises
+        return False
+    return True
 
 
-def _documents(
-    texts: Iterable[str], labels: Iterable[str] | None, document_ids: Iterable[str] | None
+def _warn_of_impossible(tokenisation: Tokenisation, vocabulary: Sequence[str]) -> None:
+    impossible = tokenisation.impossible(vocabulary[:WORDS_LOOKED_AT])
+    if impossible:
+        named = ", ".join(map(repr, impossible[:5]))
+        warnings.warn(
+            f"{len(impossible)} words of the vocabulary cannot occur in texts that are counted as"
+            f" {tokenisation.describe()}: {named}{', …' if len(impossible) > 5 else ''};"
+            " token_pattern, tokenizer, lowercase and ngram_range decide",
+            stacklevel=4,
+        )
+
+
+class _Watch:
+    """Looks at the texts that go by, for what a person has to be told of them."""
+
+    def __init__(self, tokenisation: Tokenisation) -> None:
+        plain = tokenisation.token_pattern is None and tokenisation.tokenizer is None
+        self._left = CHARACTERS_LOOKED_AT if plain else 0
+        self._letters = self._without_blanks = 0
+        self._of_words = True
+
+    def look(self, chunk: list[Document]) -> None:
+        """Take note of some documents."""
+        for document in chunk:
+            if isinstance(document.text, str):
+                if document.text:
+                    self._of_words = False
+                if self._left > 0:
+                    letters, found = letters_without_blanks(document.text)
+                    self._letters += letters
+                    self._without_blanks += found
+                    self._left -= len(document.text)
+
+    def told(self, origin: Origin) -> Origin:
+        """The origin; lists of words were not told apart here."""
+        return replace(origin, reader=WORD_LISTS) if self._of_words else origin
+
+    def warn(self) -> None:
+        """Tell of scripts whose words this tokenisation cannot find."""
+        if self._without_blanks * 2 > self._letters:
+            share = self._without_blanks / self._letters
+            warnings.warn(
+                f"{share:.0%} of the letters are of scripts that set no blanks between words"
+                " (Chinese, Japanese, Thai, …), whose sentences would be counted as words."
+                " Give a tokenizer (tokenizer='jieba:lcut', or `--tokenizer jieba:lcut`), lists"
+                r" of words, or text with blanks and token_pattern=r'\S+'",
+                stacklevel=3,
+            )
+
+
+def documents_of(
+    texts: Iterable[Text | None],
+    labels: Iterable[str] | None = None,
+    document_ids: Iterable[str] | None = None,
 ) -> Iterator[Document]:
     """Texts with their labels and ids, of which there have to be as many."""
     given = {"labels": labels, "document_ids": document_ids}
@@ -196,6 +293,8 @@ def _documents(
         for name, value in found.items():
             if value is end:
                 raise ValueError(f"{name} has length {n - 1}, and there are more documents")
+            if is_missing(value):
+                found[name] = ""
         yield Document(text, found.get("labels"), found.get("document_ids"))  # type: ignore[arg-type]
     for name, values in beside.items():
         if next(values, end) is not end:
@@ -212,7 +311,9 @@ def _named(chunk: list[Document], start: int) -> dict[str, tuple[str, ...]]:
     return found
 
 
-def _chosen(tally: Tally, settings: dict[str, Any]) -> tuple[tuple[str, ...], Any]:
+def _chosen(
+    tally: Tally, settings: dict[str, Any], tokenisation: Tokenisation
+) -> tuple[tuple[str, ...], Any]:
     """The words of the corpus, and the column of each word of the tally or −1, int32."""
     if tally.fixed:
         return settings["vocabulary"], np.arange(len(tally.ids), dtype=np.int32)
@@ -222,7 +323,7 @@ def _chosen(tally: Tally, settings: dict[str, Any]) -> tuple[tuple[str, ...], An
         tally.frequency[order],
         tally.totals[order],
         tally.n_documents,
-        **{name: settings[name] for name in ("min_df", "max_df", "max_features")},
+        **{name: settings[name] for name in _LIMITS},
     )
     if not kept.size:
         raise ValueError(

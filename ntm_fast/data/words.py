@@ -8,9 +8,10 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
 
 from ntm_fast.data.corpus import Corpus
+from ntm_fast.data.stop_words import stop_words_of
+from ntm_fast.data.validation import require_words
 
 
 def select_words(
@@ -26,7 +27,7 @@ def select_words(
     Parameters
     ----------
     corpus : Corpus
-    stop_words : "english" (scikit-learn's list), a collection of words to leave out, or None
+    stop_words : a language such as "english", a collection of words to leave out, or None
     min_df, max_df : words in fewer documents than `min_df` or more than `max_df` are left out; a
         float is a share of the documents, an int a number
     max_features : keep only so many words, the most frequent
@@ -36,16 +37,13 @@ def select_words(
     TypeError
         If a limit is no number.
     ValueError
-        If a limit is out of range, stop_words another string, or no word is left.
+        If a limit is out of range, stop_words no language with a list, or no word is left.
     """
-    if isinstance(stop_words, str):
-        if stop_words != "english":
-            raise ValueError(f"stop_words is {stop_words!r}; expected 'english' or words")
-        stop_words = ENGLISH_STOP_WORDS
+    check_limits(min_df, max_df, max_features)
+    listed = stop_words_of(stop_words)
     matrix = corpus.to_scipy()
     frequency = np.bincount(matrix.indices[matrix.data > 0], minlength=corpus.n_words)
-    if stop_words:
-        listed = set(stop_words)
+    if listed:
         frequency[[word in listed for word in corpus.vocabulary]] = -1
     words = words_within(
         frequency,
@@ -60,12 +58,9 @@ def select_words(
             f"no words are left: every word is a stop word or lies outside min_df={min_df},"
             f" max_df={max_df}"
         )
-    return Corpus.from_scipy(
-        matrix[:, words],
-        [corpus.vocabulary[v] for v in words],
-        corpus.labels,
-        corpus.document_ids,
-    )
+    kept = corpus.in_words([corpus.vocabulary[v] for v in words.tolist()])
+    require_words(len(kept), kept.n_nonzeros)
+    return kept
 
 
 def words_within(
@@ -82,13 +77,24 @@ def words_within(
     Of them the `max_features` with the largest `totals` [V], the earlier ones of equals. A
     frequency of -1 lies within none. Raises as `select_words` for limits out of range.
     """
+    check_limits(min_df, max_df, max_features)
     low, high = _documents("min_df", min_df, n_documents), _documents("max_df", max_df, n_documents)
-    if max_features is not None and max_features < 1:
-        raise ValueError(f"max_features is {max_features}; expected >= 1")
     kept = np.flatnonzero((frequency >= low) & (frequency <= high))
     if max_features is not None:
         kept = np.sort(kept[np.argsort(-totals[kept], kind="stable")[:max_features]])
     return kept
+
+
+def check_limits(min_df: Any, max_df: Any, max_features: Any) -> None:
+    """Raise as `select_words` for limits out of range, whatever the documents."""
+    _documents("min_df", min_df, 1)
+    _documents("max_df", max_df, 1)
+    if max_features is None:
+        return
+    if isinstance(max_features, bool) or not isinstance(max_features, Integral):
+        raise TypeError(f"max_features is {max_features!r}; expected an int or None")
+    if max_features < 1:
+        raise ValueError(f"max_features is {max_features}; expected >= 1")
 
 
 def _documents(name: str, limit: int | float, n_documents: int) -> float:

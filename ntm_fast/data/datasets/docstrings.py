@@ -13,6 +13,7 @@ import sysconfig
 import warnings
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -22,7 +23,8 @@ from ntm_fast.data.corpus import Corpus
 from ntm_fast.data.datasets.cache import cache_folder
 from ntm_fast.data.datasets.stop_words import STOP_WORDS
 from ntm_fast.data.datasets.workers import extract_all
-from ntm_fast.data.vectorise import TOKEN_PATTERN, vectorise
+from ntm_fast.data.tokenisation import Tokenisation
+from ntm_fast.data.vectorise import vectorise
 
 PACKAGES = ("python", "torch", "numpy", "scipy", "sklearn", "networkx", "sympy")
 """The standard library and packages that are installed wherever this one is."""
@@ -37,7 +39,7 @@ _LICENCE = re.compile(
     r"redistributions? of source|warrant(y|ies) of merchant|permission to use, copy", re.IGNORECASE
 )
 _SHARED = 4  # a sentence that more documents hold is boilerplate
-_VERSION = 1  # raise it when the same sources would give another corpus
+_VERSION = 2  # raise it when the same sources would give another corpus
 
 
 class _Settings(NamedTuple):
@@ -197,11 +199,11 @@ def _count(by_label: dict[str, dict[str, str]], settings: _Settings) -> Corpus:
     shared = Counter(
         sentence for document in sentences.values() for sentence in {*map(_plain, document)}
     )
-    word = re.compile(TOKEN_PATTERN)
+    count = Tokenisation(stop_words=tuple(STOP_WORDS))
     candidates: dict[str, list[tuple[int, str, str]]] = defaultdict(list)
     for (label, name), document in sentences.items():
         text = " ".join(part for part in document if shared[_plain(part)] <= _SHARED)
-        length = sum(token not in STOP_WORDS for token in word.findall(text.lower()))
+        length = len(count(text))
         if length >= settings.words_per_document:
             candidates[label].append((-length, name, text))
     chosen = [
@@ -219,7 +221,8 @@ def _count(by_label: dict[str, dict[str, str]], settings: _Settings) -> Corpus:
         max_features=settings.max_features,
         stop_words=STOP_WORDS if settings.remove_stop_words else None,
     )
-    return corpus[corpus.document_lengths >= settings.words_per_document]
+    origin = None if corpus.origin is None else replace(corpus.origin, reader="docstrings")
+    return corpus[corpus.document_lengths >= settings.words_per_document].with_origin(origin)
 
 
 def _plain(sentence: str) -> str:

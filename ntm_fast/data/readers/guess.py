@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import inspect
 import os
+import stat
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from ntm_fast.data.corpus import Corpus
 from ntm_fast.data.files import existing
@@ -24,6 +25,26 @@ ACCEPTED = """\
   .parquet, .npz (scipy), .feat, .svmlight, .libsvm, docword.* (UCI)"""
 
 _VOCABULARIES = ("vocabulary.txt", "vocab.txt", "vocab.new")
+_MODEL = "model.json"  # in the folder of a saved model
+_COUNTS = (read_npz, read_uci, read_libsvm)
+
+
+class Reader(NamedTuple):
+    """A reader, and what it reads."""
+
+    function: Callable[..., Corpus]
+    source: Path
+
+    @property
+    def takes_texts(self) -> bool:
+        """Whether it counts texts, by the options of `vectorise`; OCTIS folders have words."""
+        return "options" in inspect.signature(self.function).parameters
+
+    @property
+    def takes(self) -> set[str]:
+        """The names of its options."""
+        own = set(list(inspect.signature(self.function).parameters)[1:]) - {"options"}
+        return own | set(TextOptions.__annotations__ if self.takes_texts else ())
 
 
 def read(path: str | os.PathLike[str], **options: Any) -> Corpus:
@@ -36,40 +57,70 @@ def read(path: str | os.PathLike[str], **options: Any) -> Corpus:
     docword.x.txt vocab.x.txt) where there is one. `options` go to the reader: see `read_text`,
     `read_folder`, `read_table`, `read_npz`, `read_uci`, `read_libsvm`, `read_octis`.
 
-    "-" is standard input, one document a line. `output=` and `overwrite=` have the corpus written
-    to a folder, as `Corpus.save` does: text in bounded memory, as `vectorise` says. `n_jobs` and
-    `progress` are of no account where no text is read.
+    "-" is standard input, and it or a pipe is read as text, one document a line. `output=` and
+    `overwrite=` have the corpus written to a folder, as `Corpus.save` does: text in bounded
+    memory, as `vectorise` says. `n_jobs` and `progress` are of no account where no text is read.
 
     Raises ValueError saying what is accepted where the name does not tell, FileNotFoundError,
     TypeError for an option that the reader does not have, and as the reader does.
     """
+    reader = reader_for(path, "pattern" in options)
+    if reader.function is read_uci and "vocabulary" in options:
+        options["vocab"] = options.pop("vocabulary")
+    if reader.function in _COUNTS:
+        words = "vocab" if reader.function is read_uci else "vocabulary"
+        if options.get(words) is None:
+            options[words] = _vocabulary_beside(reader.source)
+    if reader.function is read_table:
+        options.setdefault("column", "text")
+    work: dict[str, Any] = {}
+    if not reader.takes_texts:  # the corpus is there before it is saved
+        work = {n: options.pop(n) for n in WorkOptions.__annotations__ if n in options}
+    for name in options:
+        if name not in reader.takes:
+            raise TypeError(
+                f"{reader.source} takes no option {name!r}: {reader.function.__name__} has none such"
+            )
+    corpus = reader.function(reader.source, **options)
+    if work.get("output") is None:
+        return corpus
+    corpus.save(work["output"], overwrite=work.get("overwrite", False))
+    return Corpus.load(work["output"])
+
+
+def reader_for(path: str | os.PathLike[str], pattern: bool = False) -> Reader:
+    """The reader for what lies at `path`, by its name; raises as `read`.
+
+    `pattern` says that the files of a folder are chosen by one.
+    """
     if os.fspath(path) == "-":
-        return _by(read_text, Path("/dev/stdin"), **options)
+        return Reader(read_text, Path("/dev/stdin"))
     source = Path(path).expanduser()
     if source.is_dir():
-        return _read_any_folder(source, options)
+        return Reader(_reader_of_folder(source, pattern), source)
+    if source.exists() and not stat.S_ISREG(source.stat().st_mode):
+        return Reader(read_text, source)  # a pipe, such as <(zcat *.gz)
     existing(source)
     name = source.name.lower()
     kind = Path(name.removesuffix(".gz")).suffix
     if name.startswith("docword."):
-        words = options.pop("vocabulary", None) or options.pop("vocab", None)
-        return _by(read_uci, source, words or _vocabulary_beside(source), **options)
+        return Reader(read_uci, source)
     if kind in (".csv", ".tsv", ".jsonl", ".ndjson", ".parquet"):
-        return _by(read_table, source, **{"column": "text", **options})
+        return Reader(read_table, source)
     if kind in (".npz", ".feat", ".svmlight", ".libsvm"):
-        if options.get("vocabulary") is None:
-            options["vocabulary"] = _vocabulary_beside(source)
-        return _by(read_npz if kind == ".npz" else read_libsvm, source, **options)
+        return Reader(read_npz if kind == ".npz" else read_libsvm, source)
     if kind in (".txt", ".text"):
-        return _by(read_text, source, **options)
+        return Reader(read_text, source)
     raise ValueError(f"cannot tell what {source} is by its name. Accepted:\n{ACCEPTED}")
 
 
-def _read_any_folder(folder: Path, options: dict[str, Any]) -> Corpus:
+def _reader_of_folder(folder: Path, pattern: bool) -> Callable[..., Corpus]:
     if (folder / METADATA).is_file():
-        return _by(Corpus.load, folder, **options)
+        return Corpus.load
+    if (folder / _MODEL).is_file():
+        raise ValueError(f"{folder} is a saved model, not documents")
     if (folder / "corpus.tsv").is_file():
-        return _by(read_octis, folder, **options)
+        return read_octis
     endings = (".npz", ".feat", ".svmlight", ".libsvm", ".csv", ".tsv", ".jsonl", ".parquet")
     counts = sorted(
         file.name
@@ -78,26 +129,9 @@ def _read_any_folder(folder: Path, options: dict[str, Any]) -> Corpus:
     )
     if counts:  # a vocab.txt beside them is no document
         raise ValueError(f"{folder} is a folder of data files: name one, {', '.join(counts[:9])}")
-    if "pattern" in options or next(folder.glob("**/*.txt"), None) is not None:
-        return _by(read_folder, folder, **options)
+    if pattern or next(folder.glob("**/*.txt"), None) is not None:
+        return read_folder
     raise ValueError(f"cannot tell what the folder {folder} holds. Accepted:\n{ACCEPTED}")
-
-
-def _by(reader: Callable[..., Corpus], source: Path, *arguments: Any, **options: Any) -> Corpus:
-    """What the reader makes of it; TypeError for an option that it does not have."""
-    parameters = inspect.signature(reader).parameters
-    work: dict[str, Any] = {}
-    if "options" not in parameters:  # no reader of text: the corpus is there before it is saved
-        work = {n: options.pop(n) for n in WorkOptions.__annotations__ if n in options}
-    known = {*parameters, *(TextOptions.__annotations__ if "options" in parameters else ())}
-    for name in options:
-        if name not in known:
-            raise TypeError(f"{source} takes no option {name!r}: {reader.__name__} has none such")
-    corpus = reader(source, *arguments, **options)
-    if work.get("output") is None:
-        return corpus
-    corpus.save(work["output"], overwrite=work.get("overwrite", False))
-    return Corpus.load(work["output"])
 
 
 def _vocabulary_beside(source: Path) -> Path | None:

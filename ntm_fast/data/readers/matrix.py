@@ -14,6 +14,7 @@ from sklearn.datasets import load_svmlight_file
 
 from ntm_fast.data.corpus import Corpus
 from ntm_fast.data.files import existing, lines, named, open_bytes
+from ntm_fast.data.origin import Origin
 from ntm_fast.data.vectorise import Words, read_vocabulary
 
 
@@ -37,7 +38,7 @@ def read_npz(path: str | os.PathLike[str], vocabulary: Words | None = None) -> C
                 f"matrix has shape {matrix.shape} and vocabulary {len(words)} words: "
                 "expected documents in rows and words in columns; save its transpose"
             )
-        return Corpus.from_scipy(matrix, words)
+        return Corpus.from_scipy(matrix, words, origin=Origin("a sparse matrix of scipy"))
 
 
 def read_uci(docword: str | os.PathLike[str], vocab: Words | None = None) -> Corpus:
@@ -76,7 +77,7 @@ def read_uci(docword: str | os.PathLike[str], vocab: Words | None = None) -> Cor
         places = rows[:, :2].astype(np.int64) - 1
         order = np.argsort(places[:, 0], kind="stable")
         matrix = _csr(places[order, 0], places[order, 1], rows[order, 2], (n_documents, n_words))
-        return Corpus.from_scipy(matrix, words)
+        return Corpus.from_scipy(matrix, words, origin=Origin("a UCI bag of words"))
 
 
 def read_libsvm(
@@ -84,14 +85,19 @@ def read_libsvm(
     vocabulary: Words | None = None,
     *,
     zero_based: bool | Literal["auto"] = "auto",
+    n_words: int | None = None,
 ) -> Corpus:
     """A corpus in libsvm / svmlight format (.feat, .svmlight), "label word:count word:count …".
 
     `zero_based="auto"` takes words as numbered from 1 unless a word 0 occurs: say
-    `zero_based=True` for a file numbered from 0 in which the first word never occurs. Labels are
-    kept unless all are equal; words of a line may be unsorted or repeated. Raises
-    FileNotFoundError or ValueError naming the file.
+    `zero_based=True` for a file numbered from 0 in which the first word never occurs. What was
+    found is in the corpus's `origin`, by which a model reads other files. Labels are kept unless
+    all are equal; words of a line may be unsorted or repeated. `n_words` V, where there is no
+    vocabulary, makes room for words that do not occur. Raises FileNotFoundError or ValueError
+    naming the file.
     """
+    if not (isinstance(zero_based, bool) or zero_based == "auto"):
+        raise ValueError(f"zero_based is {zero_based!r}; expected True, False or 'auto'")
     file = existing(path)
     words = None if vocabulary is None else read_vocabulary(vocabulary)
     with named(file):
@@ -99,7 +105,7 @@ def read_libsvm(
             break
         with open_bytes(file) as stream:
             try:
-                matrix, labels = _load_svmlight(stream, zero_based)
+                matrix, labels = _load_svmlight(stream)
             except OverflowError as error:
                 raise ValueError(f"the number of a word is too large: {error}") from error
             except ValueError as error:
@@ -107,20 +113,32 @@ def read_libsvm(
                     raise
                 stream.seek(0)
                 ordered = io.BytesIO(b"".join(map(_ordered, stream)))
-                matrix, labels = _load_svmlight(ordered, zero_based)
-        if words is not None:
-            if matrix.shape[1] > len(words):
+                matrix, labels = _load_svmlight(ordered)
+        has_zero = bool((matrix.indices == 0).any())
+        from_zero = has_zero if zero_based == "auto" else zero_based
+        if has_zero and not from_zero:
+            raise ValueError("word 0 occurs, but words are numbered from 1; expected zero_based=True")
+        if not from_zero:
+            matrix = matrix[:, 1:] if matrix.shape[1] > 1 else matrix
+        size = n_words if words is None else len(words)
+        if size is not None:
+            if matrix.shape[1] > size:
+                last = matrix.shape[1] - 1 if from_zero else matrix.shape[1]
                 raise ValueError(
-                    f"word {matrix.shape[1] - 1} (from 0) is beyond the {len(words)} words of the "
-                    f"vocabulary; read with zero_based={zero_based!r}"
+                    f"word {last} is beyond the {size} words of the vocabulary, numbered from"
+                    f" {0 if from_zero else 1} (zero_based={zero_based!r})"
                 )
-            matrix.resize((matrix.shape[0], len(words)))
+            matrix.resize((matrix.shape[0], size))
         names = [f"{label:g}" for label in labels]
-        return Corpus.from_scipy(matrix, words, names if len(set(names)) > 1 else None)
+        origin = Origin("libsvm", {"zero_based": from_zero})
+        return Corpus.from_scipy(
+            matrix, words, names if len(set(names)) > 1 else None, origin=origin
+        )
 
 
-def _load_svmlight(stream: Any, zero_based: bool | Literal["auto"]) -> Any:
-    return load_svmlight_file(stream, dtype=np.float64, zero_based=zero_based)
+def _load_svmlight(stream: Any) -> Any:
+    """(csr matrix whose columns are the numbers as they stand, labels)."""
+    return load_svmlight_file(stream, dtype=np.float64, zero_based=True)
 
 
 def _ordered(line: bytes) -> bytes:

@@ -6,7 +6,8 @@ import os
 
 from ntm_fast.data.corpus import Corpus
 from ntm_fast.data.files import existing, lines, named
-from ntm_fast.data.vectorise import vectorise
+from ntm_fast.data.origin import Origin
+from ntm_fast.data.vectorise import documents_of, vectorise_documents
 
 
 def read_octis(folder: str | os.PathLike[str], split: str | None = None) -> Corpus:
@@ -33,9 +34,9 @@ def read_octis(folder: str | os.PathLike[str], split: str | None = None) -> Corp
         raise ValueError(f"{table}: no document has split={split!r}, found {sorted(found)}")
     vocabulary = root / "vocabulary.txt"
     with named(table):
-        return vectorise(
-            texts,
-            labels=labels if any(labels) else None,
+        return vectorise_documents(
+            documents_of(texts, labels if any(labels) else None),
+            Origin("an OCTIS folder", {"split": split}),
             vocabulary=vocabulary if vocabulary.exists() else None,
             min_df=1,
             max_df=1.0,

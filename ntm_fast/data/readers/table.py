@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from ntm_fast.data.corpus import Corpus
 from ntm_fast.data.files import existing, lines, named
+from ntm_fast.data.origin import Origin
 from ntm_fast.data.tokens import Document
 from ntm_fast.data.vectorise import TextOptions, vectorise_documents
 
@@ -55,7 +56,16 @@ def read_table(
             yield Document(text or "", label, own)
 
     with named(file):
-        return vectorise_documents(documents(), **options)
+        origin = Origin(
+            "a table",
+            {
+                "column": column,
+                "label_column": label_column,
+                "id_column": id_column,
+                "encoding": encoding,
+            },
+        )
+        return vectorise_documents(documents(), origin, **options)
 
 
 def _rows(path: Path, columns: list[str], encoding: str, errors: str) -> Iterator[Row]:

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 from ntm_fast.data.corpus import Corpus
 from ntm_fast.data.files import existing, lines, named, whole_text
+from ntm_fast.data.origin import Origin
 from ntm_fast.data.tokens import Document
-from ntm_fast.data.vectorise import TextOptions, vectorise, vectorise_documents
+from ntm_fast.data.vectorise import TextOptions, documents_of, vectorise_documents
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -31,7 +32,8 @@ def read_text(
     file = existing(path)
     with named(file):
         texts = (line for _, line in lines(file, encoding, errors))
-        return vectorise(texts, labels=labels, **options)
+        origin = Origin("lines of text", {"encoding": encoding})
+        return vectorise_documents(documents_of(texts, labels), origin, **options)
 
 
 def read_folder(
@@ -64,5 +66,6 @@ def read_folder(
                 )
                 for place in inside
             ),
+            Origin("a folder of texts", {"pattern": pattern, "encoding": encoding}),
             **options,
         )

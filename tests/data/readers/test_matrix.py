@@ -108,7 +108,7 @@ def test_libsvm_numbering(tmp_path: Path, words: Path, zero_based: Any, shift: i
     [
         ("1 99999999999:1\n", "the number of a word is too large"),
         ("", "is empty"),
-        ("1 4:1\n", r"word 3 \(from 0\) is beyond the 3 words"),
+        ("1 4:1\n", "word 4 is beyond the 3 words of the vocabulary, numbered from 1"),
         ("1 a:1\n", "invalid literal"),
         ("1 2:-1\n", r"counts\[0\] = -1.0 is not a count"),
     ],

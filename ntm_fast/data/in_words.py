@@ -1,0 +1,193 @@
+"""Documents in the words of a model, counted as the corpus was that it was trained on."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ntm_fast.data.corpus import Corpus
+from ntm_fast.data.files import decodes
+from ntm_fast.data.origin import WORD_LISTS, Origin
+from ntm_fast.data.readers.guess import Reader, read, reader_for
+from ntm_fast.data.readers.matrix import read_libsvm
+from ntm_fast.data.readers.table import read_table
+from ntm_fast.data.tokenisation import Tokenisation, as_texts, guessed, name_of
+from ntm_fast.data.vectorise import TOKENISATION, vectorise
+
+FEW = 0.2  # of the share of words that the model's own corpus had: fewer known ones get a warning
+
+
+@dataclass(frozen=True)
+class Known:
+    """What a model knows of words: its vocabulary [V], and how its corpus was made, if told."""
+
+    vocabulary: tuple[str, ...]
+    origin: Origin | None = None
+    numbered: bool = False
+
+
+def in_words_of(known: Known, source: Any, **options: Any) -> Corpus:
+    """Documents counted in a model's words, as the corpus was that it was trained on.
+
+    Parameters
+    ----------
+    known : the model's words and their origin
+    source : a path as of :func:`ntm_fast.data.read`, "-" for standard input, texts (a list, array
+        or Series of str, or lists of words), or a Corpus
+    options : of the reader, where they are to be others than those of the model's corpus
+
+    Texts are told apart, and columns of a table and numbers of words read, as then. Columns of
+    counts are matched by their words; by their position only where one side has no words, with
+    a warning. What is not known is left out: `Corpus.known_words` has the share of each document
+    that is left, which may be none, and a warning is given where it is small for all together.
+
+    Raises
+    ------
+    ValueError
+        Where the model has no words to find in texts, columns cannot be matched, or the model's
+        tokenizer, a function named in a file, has not been given again as `tokenizer=`.
+    TypeError, FileNotFoundError
+        As `read` does.
+    """
+    corpus = _read(known, source, options)
+    warn_of_few(corpus, known.origin)
+    return corpus
+
+
+def matched(corpus: Corpus, known: Known, name: str = "the corpus") -> Corpus:
+    """A corpus in a model's words: by word where both have words, else by position."""
+    if corpus.vocabulary is known.vocabulary and corpus.numbered == known.numbered:
+        return corpus
+    if not (corpus.numbered or known.numbered):
+        return corpus.in_words(known.vocabulary)
+    who = "the model has" if not corpus.numbered else f"{name} has"
+    if corpus.numbered and known.numbered:
+        who = "neither side has"
+    if corpus.n_words != len(known.vocabulary):
+        raise ValueError(
+            f"{name} has a vocabulary of {corpus.n_words} words, but the model is expecting"
+            f" {len(known.vocabulary)}: {who} no words to match the columns by"
+        )
+    warnings.warn(
+        f"columns are matched by position, since {who} no words: column 0 of {name} is taken for"
+        f" the model's {known.vocabulary[0]!r}",
+        stacklevel=4,
+    )
+    return corpus.as_columns_of(known.vocabulary, known.numbered)
+
+
+def warn_of_few(corpus: Corpus, origin: Origin | None) -> None:
+    """Warn where fewer words of the documents are known than a model can say anything by."""
+    if corpus.words_read is None or not len(corpus):
+        return
+    share, own = known_share(corpus), 1.0 if origin is None else origin.words.get("known", 1.0)
+    if share < FEW * own:
+        warnings.warn(
+            f"{share:.1%} of the words of these documents are known to the model, of its own"
+            f" corpus {own:.1%}: are they of its language and subject, and counted alike?",
+            stacklevel=4,
+        )
+
+
+def known_share(corpus: Corpus) -> float:
+    """Share of all words of the documents that are in the vocabulary; see `Corpus.known_words`."""
+    if corpus.words_read is None:
+        return 1.0
+    read = float(corpus.words_read.sum())
+    return corpus.n_tokens / read if read else 0.0
+
+
+def _read(known: Known, source: Any, options: dict[str, Any]) -> Corpus:
+    if isinstance(source, Corpus):
+        _refuse(options, "a Corpus")
+        return matched(source, known)
+    texts = as_texts(source)
+    if texts is not None:
+        words_given = all(not isinstance(text, str) or not text for text in texts)
+        return vectorise(texts, **_counting(known, options, words_given))
+    if not isinstance(source, str | os.PathLike):
+        raise TypeError(
+            f"documents are a {type(source).__name__}; expected a path, a list of texts, or a"
+            " Corpus"
+        )
+    reader = reader_for(source, "pattern" in options)
+    name = os.fspath(source)
+    if reader.takes_texts:
+        counting = _counting(known, options, words_given=False)
+        return read(source, **{**_told(reader, known, options), **counting})
+    return matched(read(source, **{**_told(reader, known, options), **options}), known, name)
+
+
+def _told(reader: Reader, known: Known, options: Mapping[str, Any]) -> dict[str, Any]:
+    """Options of the reader that the model's corpus was read with, and that are not given anew."""
+    before = {} if known.origin is None else known.origin.options
+    told: dict[str, Any] = {}
+    if reader.function is read_table and before.get("column") is not None:
+        told["column"] = before["column"]
+    if reader.function is read_libsvm:
+        if "zero_based" in before:
+            told["zero_based"] = before["zero_based"]
+        elif "zero_based" not in options:
+            warnings.warn(
+                f"{reader.source}: words are taken as numbered from 1 unless a word 0 occurs; say"
+                " which it is by zero_based= (`--zero-based` or `--one-based`)",
+                stacklevel=5,
+            )
+        told["n_words"] = len(known.vocabulary)
+    encoding = before.get("encoding")
+    if "encoding" in reader.takes and encoding not in (None, "utf-8"):
+        regular = reader.source.is_file()
+        if "encoding" not in options and regular and not decodes(reader.source):
+            told["encoding"] = encoding
+    return told
+
+
+def _counting(known: Known, options: Mapping[str, Any], words_given: bool) -> dict[str, Any]:
+    """Options of `vectorise`: as the model's corpus was counted, but for those given anew."""
+    if known.numbered:
+        raise ValueError(
+            "the model was trained on counts without words, so it knows none of a text: give"
+            " counts, or train it with a vocabulary"
+        )
+    before = known.origin.tokenisation if known.origin is not None else None
+    told_apart = known.origin is not None and known.origin.reader != WORD_LISTS
+    anew = {"token_pattern", "tokenizer"} & {n for n, v in options.items() if v is not None}
+    if before is None or (not told_apart and not words_given):
+        before = _guess(known.vocabulary, quiet=bool(anew) or words_given)
+    elif not before.is_ready and "tokenizer" not in anew and not words_given:
+        raise ValueError(
+            f"the model's texts were told apart by the function {name_of(before.tokenizer or '')!r},"
+            " which is not run because a file names it: give it again, as tokenizer= or"
+            " `--tokenizer`"
+        )
+    counting = {name: getattr(before, name) for name in TOKENISATION}
+    if before.is_ready and before.tokenizer is not None:
+        counting["tokenizer"] = before._function
+    if anew:
+        counting["token_pattern"] = counting["tokenizer"] = None
+    if words_given:
+        counting["tokenizer"] = None
+    return {**counting, **options, "vocabulary": known.vocabulary}
+
+
+def _guess(vocabulary: tuple[str, ...], quiet: bool) -> Tokenisation:
+    """How texts are told apart for a vocabulary that nobody has said anything of."""
+    found, impossible = guessed(vocabulary)
+    if not quiet:
+        lost = f", which cannot find {len(impossible)} of its words" if impossible else ""
+        warnings.warn(
+            "how the texts were told apart that the model's words come from is not known; they are"
+            f" counted as {found.describe()}{lost}. token_pattern=, lowercase= and tokenizer= say"
+            " otherwise",
+            stacklevel=6,
+        )
+    return found
+
+
+def _refuse(options: Mapping[str, Any], what: str) -> None:
+    for name in options:
+        raise TypeError(f"{what} takes no option {name!r}")

@@ -1,0 +1,92 @@
+"""How a corpus was made: kept with it, and with the models that are trained on it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from ntm_fast.data.tokenisation import Tokenisation
+
+WORD_LISTS = "lists of words"  # a reader's name: texts were told apart before they came here
+_PARTS = {"reader": str, "options": dict, "tokenisation": dict, "words": dict}
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where a corpus comes from, so that other documents can be counted alike.
+
+    Attributes
+    ----------
+    reader : the format it was read from, such as "text", "table", "libsvm"
+    options : what the reader was told or found out, such as the column or the numbering of words
+    tokenisation : how texts were told apart; None for counts that came as such. Of lists of words
+        only its stop words and n-grams say anything
+    words : which of the words were kept: min_df, max_df, max_features, or "given" for a
+        vocabulary that was there before; how many stop words were left out, and the share of the
+        other words that was kept, "known"
+    """
+
+    reader: str
+    options: Mapping[str, Any] = field(default_factory=dict)
+    tokenisation: Tokenisation | None = None
+    words: Mapping[str, Any] = field(default_factory=dict)
+
+    def as_dict(self) -> dict[str, Any]:
+        """The same as JSON can hold it, without what is None."""
+        parts: dict[str, Any] = {"reader": self.reader}
+        for name in ("options", "words"):
+            kept = {k: _plain(v) for k, v in getattr(self, name).items() if v is not None}
+            if kept:
+                parts[name] = kept
+        if self.tokenisation is not None:
+            parts["tokenisation"] = self.tokenisation.as_dict()
+        return parts
+
+    @classmethod
+    def from_dict(cls, parts: Any) -> Origin:
+        """What `as_dict` returned. Raises ValueError where it is damaged."""
+        if not isinstance(parts, dict) or not isinstance(parts.get("reader"), str):
+            raise ValueError(f"origin is {parts!r}")
+        for name, value in parts.items():
+            if name not in _PARTS or not isinstance(value, _PARTS[name]):
+                raise ValueError(f"origin has {name} = {value!r}")
+        told = parts.get("tokenisation")
+        tokenisation = None if told is None else Tokenisation.from_dict(told)
+        return cls(**{**parts, "tokenisation": tokenisation})
+
+    def with_words(self, **words: Any) -> Origin:
+        """The same, with more said of the words that were kept."""
+        return replace(self, words={**self.words, **words})
+
+    def describe(self) -> str:
+        """In a sentence, for a report or a methods section."""
+        said = [f"Documents were read as {self.reader}"]
+        if self.options:
+            named = (f"{name} {_plain(value)!r}" for name, value in self.options.items())
+            said[0] += f" ({', '.join(named)})"
+        if self.tokenisation is not None and self.reader != WORD_LISTS:
+            said.append(f"texts were counted as {self.tokenisation.describe()}")
+        words = dict(self.words)
+        removed = words.pop("stop_words_left_out", None)
+        known = words.pop("known", None)
+        if words.pop("given", False):
+            said.append("the vocabulary was given")
+        limits = [f"{name} {value}" for name, value in words.items() if value is not None]
+        if limits:
+            said.append(f"words were kept within {', '.join(limits)}")
+        if known is not None:
+            said.append(f"{known:.1%} of the words read are in the vocabulary")
+        if removed:
+            said.append(f"{removed:,} occurrences of stop words were left out")
+        return "; ".join(said) + "."
+
+
+def _plain(value: Any) -> Any:
+    """A value as JSON can hold it."""
+    try:
+        json.dumps(value)
+    except TypeError:
+        return str(value)
+    return value
