@@ -166,8 +166,9 @@ def test_infer(model: Path, text: Path, tmp_path: Path) -> None:
     np.testing.assert_allclose(theta.sum(1), 1, atol=1e-5)
     with open(table, newline="") as file:
         header, *rows = csv.reader(file)
-    assert header == ["document", "topic_0", "topic_1", "topic_2"]
+    assert header == ["document", "topic_0", "topic_1", "topic_2", "known_words"]
     assert len(rows) == 60
+    assert {row[-1] for row in rows} == {"1"}
 
 
 def test_columns_and_encodings(tmp_path: Path) -> None:
@@ -179,7 +180,10 @@ def test_columns_and_encodings(tmp_path: Path) -> None:
     assert main(["infer", str(folder), str(table), *how, "--output", f"{folder}.csv"]) == 0
     assert main(["evaluate", str(folder), str(table), *how]) == 0
     assert main(["compare", str(table), *how, *SMALL[:4], "--models", "nvlda"]) == 0
-    assert main(["evaluate", str(folder), str(table), "--column", "review"]) == 2
+    for recorded in (["evaluate"], ["infer", "--output", f"{folder}.csv"]):
+        command, *options = recorded
+        assert main([command, str(folder), str(table), *options]) == 0
+    assert main(["corpus", str(table), "--column", "review"]) == 2
 
 
 def test_evaluate(model: Path, text: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -28,6 +28,20 @@ Source = Annotated[
 ]
 Column = Annotated[str | None, typer.Option(help="Column of a table that holds text.")]
 Encoding = Annotated[str | None, typer.Option(help="Of text files; UTF-8 unless given.")]
+TokenPattern = Annotated[str | None, typer.Option(help="Regular expression of a word.")]
+Lowercase = Annotated[
+    bool | None, typer.Option("--lowercase/--no-lowercase", help="Fold the text first.")
+]
+Tokenizer = Annotated[
+    str | None,
+    typer.Option(
+        metavar="MODULE:FUNCTION", help="Makes a list of words of a text, such as jieba:lcut."
+    ),
+]
+ZeroBased = Annotated[
+    bool | None,
+    typer.Option("--zero-based/--one-based", help="How a libsvm file numbers its words."),
+]
 Saved = Annotated[Path, typer.Argument(metavar="MODEL", help="Folder that `train` wrote.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Threads = Annotated[int | None, typer.Option(min=1, help="CPU threads; all cores unless given.")]

@@ -8,7 +8,17 @@ from typing import Annotated, Any
 
 import typer
 
-from ntm_fast.cli.app import AsJson, Column, Encoding, Source, command
+from ntm_fast.cli.app import (
+    AsJson,
+    Column,
+    Encoding,
+    Lowercase,
+    Source,
+    TokenPattern,
+    Tokenizer,
+    ZeroBased,
+    command,
+)
 from ntm_fast.cli.support import (
     document_counter,
     document_frequency,
@@ -39,12 +49,13 @@ def corpus(
         int | None, typer.Option(min=1, help="Keep only so many words, the most frequent.")
     ] = None,
     stop_words: Annotated[
-        str | None, typer.Option(help="english, none, or a file of words, one a line.")
+        str | None,
+        typer.Option(help="A language (english unless given), none, or a file of words."),
     ] = None,
-    token_pattern: Annotated[str | None, typer.Option(help="Regular expression of a word.")] = None,
-    lowercase: Annotated[
-        bool | None, typer.Option("--lowercase/--no-lowercase", help="Fold the text first.")
-    ] = None,
+    token_pattern: TokenPattern = None,
+    tokenizer: Tokenizer = None,
+    lowercase: Lowercase = None,
+    zero_based: ZeroBased = None,
     column: Column = None,
     label_column: Annotated[str | None, typer.Option(help="Column of labels.")] = None,
     id_column: Annotated[str | None, typer.Option(help="Column of document ids.")] = None,
@@ -66,7 +77,9 @@ def corpus(
         max_df=document_frequency("--max-df", max_df),
         max_features=max_features,
         token_pattern=token_pattern,
+        tokenizer=tokenizer,
         lowercase=lowercase,
+        zero_based=zero_based,
         column=column,
         label_column=label_column,
         id_column=id_column,
@@ -88,6 +101,8 @@ def corpus(
         "empty documents": int((lengths == 0).sum()),
         "labels": len(set(found.labels)) if found.labels is not None else None,
     }
+    if found.origin is not None:
+        facts["made"] = found.origin.as_dict() if as_json else found.origin.describe()
     if output is not None:
         facts["saved to"] = str(output)
     print(json.dumps(facts, indent=1) if as_json else facts_as_text(facts))

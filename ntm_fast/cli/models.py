@@ -9,7 +9,20 @@ from typing import Annotated, Any
 
 import typer
 
-from ntm_fast.cli.app import AsJson, Column, Encoding, Saved, Seed, Source, Threads, command
+from ntm_fast.cli.app import (
+    AsJson,
+    Column,
+    Encoding,
+    Lowercase,
+    Saved,
+    Seed,
+    Source,
+    Threads,
+    TokenPattern,
+    Tokenizer,
+    ZeroBased,
+    command,
+)
 from ntm_fast.cli.support import (
     MODEL_NAMES,
     epoch_printer,
@@ -17,7 +30,7 @@ from ntm_fast.cli.support import (
     is_terminal,
     load_model,
     model_named,
-    read_in_words_of,
+    read_for,
     read_source,
     settings,
     use_threads,
@@ -129,9 +142,18 @@ def infer(
     output: Annotated[Path, typer.Option(help="theta.npz or theta.csv")],
     column: Column = None,
     encoding: Encoding = None,
+    token_pattern: TokenPattern = None,
+    tokenizer: Tokenizer = None,
+    lowercase: Lowercase = None,
+    zero_based: ZeroBased = None,
     threads: Threads = None,
 ) -> None:
-    """Write the topic proportions of documents, one row each."""
+    """Write the topic proportions of documents, one row each.
+
+    Documents are counted as those were that the model was trained on, unless options say
+    otherwise. The last column, known_words, is the share of a document's words that the model
+    knows: with 0, its proportions say nothing of it.
+    """
     if output.suffix not in (".npz", ".csv"):
         raise ValueError(f"--output is {output}; expected a name that ends in .npz or .csv")
     import numpy as np
@@ -139,23 +161,34 @@ def infer(
     from ntm_fast.data.folders import replacing_file
 
     use_threads(threads)
-    fitted = load_model(model)
-    options = given(column=column, encoding=encoding)
-    documents = read_in_words_of(fitted.vocabulary_, source, **options)
-    theta = fitted.transform(documents)
-    ids = np.array(documents.document_ids or [str(d) for d in range(len(documents))])
-    with replacing_file(output) as partial:
+    with replacing_file(output) as partial:  # told before the work that it cannot be written
+        fitted = load_model(model)
+        options = given(
+            column=column,
+            encoding=encoding,
+            token_pattern=token_pattern,
+            tokenizer=tokenizer,
+            lowercase=lowercase,
+            zero_based=zero_based,
+        )
+        documents = read_for(fitted, source, **options)
+        theta, known = fitted.transform(documents), documents.known_words
+        ids = np.array(documents.document_ids or [str(d) for d in range(len(documents))])
         if output.suffix == ".npz":
-            np.savez_compressed(partial, theta=theta, document_ids=ids)
+            np.savez_compressed(partial, theta=theta, document_ids=ids, known_words=known)
         else:
             import csv
 
             with open(partial, "w", newline="", encoding="utf-8") as file:
                 writer = csv.writer(file)
-                writer.writerow(["document", *(f"topic_{k}" for k in range(theta.shape[1]))])
-                rows = zip(ids.tolist(), theta.tolist(), strict=True)
-                writer.writerows([name, *(f"{p:.6g}" for p in row)] for name, row in rows)
-    print(f"{theta.shape[0]:,} documents, {theta.shape[1]} topics; saved to {output}")
+                topics = (f"topic_{k}" for k in range(theta.shape[1]))
+                writer.writerow(["document", *topics, "known_words"])
+                rows = zip(ids.tolist(), theta.tolist(), known.tolist(), strict=True)
+                writer.writerows(
+                    [name, *(f"{p:.6g}" for p in row), f"{share:.4g}"] for name, row, share in rows
+                )
+    named = "1 document" if len(documents) == 1 else f"{len(documents):,} documents"
+    print(f"{named}, {theta.shape[1]} topics; saved to {output}")
 
 
 @command(example="ntm-fast evaluate reviews-model held-out.txt")
@@ -164,6 +197,10 @@ def evaluate(
     source: Source,
     column: Column = None,
     encoding: Encoding = None,
+    token_pattern: TokenPattern = None,
+    tokenizer: Tokenizer = None,
+    lowercase: Lowercase = None,
+    zero_based: ZeroBased = None,
     seed: Seed = 0,
     threads: Threads = None,
     as_json: AsJson = False,
@@ -172,15 +209,25 @@ def evaluate(
     from typing import get_args
 
     from ntm_fast import metrics
+    from ntm_fast.data import known_share
     from ntm_fast.metrics.perplexity import PerplexityKind
 
     use_threads(threads)
     fitted = load_model(model)
-    options = given(column=column, encoding=encoding)
-    documents = read_in_words_of(fitted.vocabulary_, source, **options)
+    options = given(
+        column=column,
+        encoding=encoding,
+        token_pattern=token_pattern,
+        tokenizer=tokenizer,
+        lowercase=lowercase,
+        zero_based=zero_based,
+    )
+    documents = read_for(fitted, source, **options)
     words = fitted.top_word_ids(min(25, documents.n_words))
     ten, many = min(10, words.shape[1]), words.shape[1]
     facts: dict[str, Any] = {"documents": documents.n_documents}
+    if documents.words_read is not None:
+        facts["share of known words"] = known_share(documents)
     if ten > 1:
         facts[f"NPMI of the top {ten} words"] = float(metrics.npmi(words, documents, n=ten).mean())
     facts[f"topic diversity, top {many}"] = metrics.topic_diversity(words, many)

@@ -85,34 +85,17 @@ def load_model(model: Path) -> Any:
     return NeuralTopicModel.load(model)
 
 
-def read_in_words_of(vocabulary: tuple[str, ...], source: str, **options: Any) -> Corpus:
-    """Documents in a model's words: texts counted by them, other corpora's columns matched."""
-    from ntm_fast.data import Corpus
+def read_for(model: Any, source: str, **options: Any) -> Corpus:
+    """Documents in a model's words, and a line on standard error of how many are known."""
+    from ntm_fast.data import known_share
 
-    path = Path(source)
-    text = (".txt", ".text", ".csv", ".tsv", ".jsonl", ".ndjson", ".parquet")
-    saved = (path / "corpus.json").exists() or (path / "corpus.tsv").exists()
-    if path.name.removesuffix(".gz").lower().endswith(text) or (path.is_dir() and not saved):
-        return read_source(source, vocabulary=list(vocabulary), **options)
-    found = read_source(source, **options)
-    unnamed = found.vocabulary == tuple(map(str, range(found.n_words)))
-    if found.vocabulary == vocabulary or (unnamed and found.n_words == len(vocabulary)):
-        return found
-    place = {word: v for v, word in enumerate(found.vocabulary)}
-    shared = [(v, place[word]) for v, word in enumerate(vocabulary) if word in place]
-    if not shared:
-        raise ValueError(f"{source} has none of the model's {len(vocabulary)} words")
-    import numpy as np
-    import scipy.sparse as sp
-
-    columns, rows = np.array(shared).T
-    select = sp.csr_array(
-        (np.ones(len(shared), np.float32), (rows, columns)),
-        shape=(found.n_words, len(vocabulary)),
-    )
-    return Corpus.from_scipy(
-        found.to_scipy() @ select, vocabulary, found.labels, found.document_ids
-    )
+    ready_made = source in DATASETS and not Path(source).exists()
+    documents: Corpus = model.read(read_source(source) if ready_made else source, **options)
+    unknown = int((documents.known_words == 0).sum())
+    named = "1 document" if len(documents) == 1 else f"{len(documents):,} documents"
+    share = "" if documents.words_read is None else f", {known_share(documents):.1%} of words known"
+    print(f"{named}{share}, {unknown:,} without a known word", file=sys.stderr, flush=True)
+    return documents
 
 
 def use_threads(threads: int | None) -> None:
@@ -175,9 +158,27 @@ def document_frequency(name: str, text: str | None) -> int | float | None:
 
 
 def read_stop_words(text: str) -> str | list[str] | None:
-    """What `vectorise` takes for `english`, `none` or the path of a file of words."""
-    if text in ("english", "none"):
-        return None if text == "none" else text
-    if not Path(text).is_file():
-        raise FileNotFoundError(f"--stop-words is {text!r}; expected english, none or a file")
-    return Path(text).read_text(encoding="utf-8").split()
+    """What `vectorise` takes for `none`, a language, or the path of a file of words."""
+    if text == "none":
+        return None
+    path = Path(text).expanduser()
+    if not path.is_file():
+        if path.suffix or len(path.parts) > 1:  # looks like a file, and no language does
+            raise FileNotFoundError(
+                f"--stop-words is {text!r}, which does not exist; expected a language, none or a file"
+            )
+        return _language(text)
+    from ntm_fast.data.files import lines
+
+    return [word for _, line in lines(path) for word in line.split()]
+
+
+def _language(name: str) -> str:
+    """The name, if it has a list of stop words; the error names the option."""
+    from ntm_fast.data.stop_words import stop_words_of
+
+    try:
+        stop_words_of(name)
+    except (ValueError, ImportError) as error:
+        raise type(error)(f"-{str(error).replace('stop_words', '-stop-words', 1)}") from None
+    return name

@@ -6,6 +6,7 @@ from ntm_fast.data import datasets as datasets
 from ntm_fast.data.corpus import Corpus as Corpus
 from ntm_fast.data.in_words import Known as Known
 from ntm_fast.data.in_words import in_words_of as in_words_of
+from ntm_fast.data.in_words import known_share as known_share
 from ntm_fast.data.origin import Origin as Origin
 from ntm_fast.data.part import Part as Part
 from ntm_fast.data.readers import read as read

@@ -64,17 +64,17 @@ def matched(corpus: Corpus, known: Known, name: str = "the corpus") -> Corpus:
         return corpus
     if not (corpus.numbered or known.numbered):
         return corpus.in_words(known.vocabulary)
-    who = "the model has" if not corpus.numbered else f"{name} has"
+    why = f"{name if corpus.numbered else 'the model'} has no words"
     if corpus.numbered and known.numbered:
-        who = "neither side has"
+        why = f"neither {name} nor the model has words"
     if corpus.n_words != len(known.vocabulary):
         raise ValueError(
             f"{name} has a vocabulary of {corpus.n_words} words, but the model is expecting"
-            f" {len(known.vocabulary)}: {who} no words to match the columns by"
+            f" {len(known.vocabulary)}, and {why} to match the columns by"
         )
     warnings.warn(
-        f"columns are matched by position, since {who} no words: column 0 of {name} is taken for"
-        f" the model's {known.vocabulary[0]!r}",
+        f"columns are matched by position, since {why}: column 0 is taken for the model's"
+        f" {known.vocabulary[0]!r}",
         stacklevel=4,
     )
     return corpus.as_columns_of(known.vocabulary, known.numbered)

@@ -33,13 +33,15 @@ class Origin:
     tokenisation: Tokenisation | None = None
     words: Mapping[str, Any] = field(default_factory=dict)
 
-    def as_dict(self) -> dict[str, Any]:
-        """The same as JSON can hold it, without what is None."""
-        parts: dict[str, Any] = {"reader": self.reader}
+    def __post_init__(self) -> None:
         for name in ("options", "words"):
-            kept = {k: _plain(v) for k, v in getattr(self, name).items() if v is not None}
-            if kept:
-                parts[name] = kept
+            told = {k: _plain(v) for k, v in getattr(self, name).items() if v is not None}
+            object.__setattr__(self, name, told)
+
+    def as_dict(self) -> dict[str, Any]:
+        """The same as JSON can hold it."""
+        parts: dict[str, Any] = {"reader": self.reader}
+        parts |= {n: dict(getattr(self, n)) for n in ("options", "words") if getattr(self, n)}
         if self.tokenisation is not None:
             parts["tokenisation"] = self.tokenisation.as_dict()
         return parts

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from ntm_fast.data import storage
 from ntm_fast.data.corpus import Corpus
+from ntm_fast.data.origin import Origin
 
 _BLOCK = 1 << 16  # documents copied together
 
@@ -26,6 +27,16 @@ class Part:
     def vocabulary(self) -> tuple[str, ...]:
         """The words of the corpus."""
         return self.corpus.vocabulary
+
+    @property
+    def origin(self) -> Origin | None:
+        """How the corpus was made."""
+        return self.corpus.origin
+
+    @property
+    def numbered(self) -> bool:
+        """Whether the vocabulary is no words but the columns' numbers."""
+        return self.corpus.numbered
 
     @property
     def n_words(self) -> int:

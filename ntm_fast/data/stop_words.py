@@ -42,7 +42,5 @@ def _of_language(language: str) -> frozenset[str]:
     name = known.get(language.strip().lower())
     if name is None:
         names = ", ".join(sorted(set(known.values())))
-        raise ValueError(
-            f"stop_words is {language!r}; expected one of {names}, words, or None"
-        )
+        raise ValueError(f"stop_words is {language!r}; expected one of {names}, words, or None")
     return frozenset(lists.get_stop_words(name))

@@ -51,10 +51,16 @@ def save(corpus: Corpus | Part, folder: str | os.PathLike[str], *, overwrite: bo
     with new_folder(folder, overwrite) as written, naming(folder):
         texts = Lines(written)
         rows = parts(texts)
-        whole = getattr(corpus, "corpus", corpus)  # of a part
-        sizes = len(corpus), corpus.n_nonzeros
-        about = {"origin": whole.origin, "numbered": whole.numbered}
-        write(written, rows, corpus.vocabulary, *sizes, texts, **about)
+        write(
+            written,
+            rows,
+            corpus.vocabulary,
+            len(corpus),
+            corpus.n_nonzeros,
+            texts,
+            origin=corpus.origin,
+            numbered=corpus.numbered,
+        )
 
 
 @contextmanager

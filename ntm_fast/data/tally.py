@@ -87,7 +87,8 @@ class Tally:
         self.stop_words += chunk.stop_words
         if self.fixed:
             owners = np.repeat(np.arange(chunk.lengths.size), chunk.lengths)
-            self._words_read.append(np.bincount(owners, chunk.counts, chunk.lengths.size))
+            read = np.bincount(owners, chunk.counts, chunk.lengths.size)
+            self._words_read.append(read.astype(np.float64))
             places = np.array([self.ids.get(word, -1) for word in chunk.words], np.int32)
         else:
             places = np.fromiter(map(self.ids.__getitem__, chunk.words), np.int32, size)
@@ -115,8 +116,8 @@ class Tally:
         self._file.seek(0)
         for n_documents, n_nonzeros in self._sizes:
             lengths = self._read(n_documents, np.int64)
-            chunk = Counted([], lengths, *(self._read(n_nonzeros, np.int32) for _ in range(2)))
-            _, lengths, ids, counts, _ = _replaced(chunk, columns)
+            ids, counts = (self._read(n_nonzeros, np.int32) for _ in range(2))
+            _, lengths, ids, counts, _ = _replaced(Counted([], lengths, ids, counts), columns)
             indptr = np.concatenate([[0], np.cumsum(lengths)])
             matrix = sp.csr_array(
                 (counts.astype(np.float32), ids, indptr), shape=(n_documents, n_words)

@@ -106,15 +106,16 @@ class Tokenisation:
         return grams
 
     def _all_stop_words(self) -> frozenset[str]:
-        """The words left out: of a language's list also what its entries, such as l'eau, fall into.
+        """The words left out.
 
-        A list of the user's own is taken word for word, with a warning for what never occurs.
+        Of a language's list also what its entries, such as par-devant, fall into; those of several
+        words never occur. A list of the user's own is taken word for word, with a warning.
         """
         listed = stop_words_of(self.stop_words)
         if self.stop_words in (None, "english") or not self.is_ready:
             return listed
         if isinstance(self.stop_words, str):
-            return listed.union(*(self._split(word) for word in listed))
+            return listed.union(*(self._split(word) for word in listed if " " not in word))
         if self.tokenizer is None:
             self._warn_of_strange(listed)
         return listed
@@ -161,7 +162,7 @@ class Tokenisation:
                 token_pattern=kept.get("token_pattern"),
                 tokenizer=kept.get("tokenizer"),
                 stop_words=stop_words if isinstance(stop_words, str | None) else tuple(stop_words),
-                ngram_range=tuple(kept.get("ngram_range", (1, 1))),  # type: ignore[arg-type]
+                ngram_range=tuple(kept.get("ngram_range", (1, 1))),
             )
         except (TypeError, ImportError) as error:
             raise ValueError(f"tokenisation is {kept!r}: {error}") from None
@@ -217,16 +218,23 @@ def as_texts(values: Any) -> list[Text] | None:
     """
     if isinstance(values, str | bytes | dict) or not hasattr(values, "__len__"):
         return None
-    if getattr(values, "ndim", 1) != 1 or getattr(values, "format", None) == "csr":
+    if getattr(values, "ndim", 1) != 1:
         return None
     if hasattr(values, "dtype") and getattr(values.dtype, "kind", "O") in "biufc":
         return None
-    if not isinstance(values, list | tuple) and not hasattr(values, "tolist"):
+    if not isinstance(values, list | tuple) and not (
+        hasattr(values, "tolist") or hasattr(values, "to_list")
+    ):
         return None
-    found = list(values) if isinstance(values, list | tuple) else values.tolist()
-    texts = [text_of(value) for value in found]
-    given = [text for value, text in zip(found, texts, strict=True) if not is_missing(value)]
-    return texts if given and None not in given else None  # type: ignore[return-value]
+    if not isinstance(values, list | tuple):
+        values = values.tolist() if hasattr(values, "tolist") else values.to_list()
+    texts: list[Text] = []
+    for value in values:
+        text = text_of(value)
+        if text is None:
+            return None
+        texts.append(text)
+    return None if all(map(is_missing, values)) else texts
 
 
 def text_of(value: Any) -> Text | None:

@@ -55,7 +55,9 @@ def count(tokenisation: Tokenisation, texts: Iterable[Text]) -> Counted:
         ids.extend(map(places.__getitem__, found))
         counts.extend(found.values())
         stop_words += left_out
-    return Counted(list(places), *(np.array(part) for part in (lengths, ids, counts)), stop_words)
+    return Counted(
+        list(places), np.array(lengths), np.array(ids), np.array(counts), stop_words=stop_words
+    )
 
 
 def in_chunks(documents: Iterable[Document]) -> Iterator[list[Document]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence, Set
-from numbers import Real
+from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -106,7 +106,7 @@ def is_canonical(
 
 
 def checked_vocabulary(
-    words: Sequence[str] | Mapping[str, int], n_words: int | None
+    words: Sequence[str] | Mapping[str, int], n_words: int | None = None
 ) -> tuple[str, ...]:
     """The vocabulary [V] as a tuple, or an error: one line of text each, no repeats.
 
@@ -160,8 +160,10 @@ def checked_strings(
 def _as_line(value: Any) -> Any:
     if is_missing(value):
         return ""
-    if isinstance(value, Real) and not isinstance(value, bool) and float(value).is_integer():
-        return str(int(value))  # also 2.0: pandas makes that of 2 in a column with missing cells
+    if isinstance(value, Integral) and not isinstance(value, bool):
+        return str(int(value))
+    if isinstance(value, float | np.floating) and value.is_integer():
+        return str(int(value))  # pandas makes 2.0 of 2 in a column with missing cells
     return value
 
 

@@ -147,7 +147,9 @@ def vectorise_documents(
     origin = replace(
         origin or Origin("texts"),
         tokenisation=tokenisation,
-        words={n: settings[n] for n in _LIMITS} if settings["vocabulary"] is None else {"given": True},
+        words={n: settings[n] for n in _LIMITS}
+        if settings["vocabulary"] is None
+        else {"given": True},
     )
     output, overwrite = settings["output"], settings["overwrite"]
     place = nullcontext(None) if output is None else storage.new_folder(output, overwrite)
@@ -156,7 +158,7 @@ def vectorise_documents(
         closing(Tally(settings["vocabulary"], folder)) as tally,
         closing(storage.Lines(folder)) as texts,
     ):
-        watch = _Watch(tokenisation)
+        watch = _Watch(tokenisation, settings["vocabulary"] or ())
         for chunk, counted in counted_chunks(documents, tokenisation, settings["n_jobs"]):
             watch.look(chunk)
             named = _named(chunk, tally.n_documents)
@@ -183,9 +185,7 @@ def vectorise_documents(
             )
             return corpus.with_words_read(tally.words_read) if tally.fixed else corpus
         with storage.naming(output):
-            storage.write(
-                folder, parts, words, tally.n_documents, n_nonzeros, texts, origin=origin
-            )
+            storage.write(folder, parts, words, tally.n_documents, n_nonzeros, texts, origin=origin)
     return Corpus.load(output)
 
 
@@ -210,8 +210,6 @@ def _checked(options: TextOptions) -> tuple[dict[str, Any], Tokenisation]:
         n_jobs = 1  # a lambda cannot be sent to another process
     settings["n_jobs"] = n_jobs
     tokenisation = Tokenisation(**{n: settings[n] for n in TOKENISATION}).imported()
-    if settings["vocabulary"] is not None:
-        _warn_of_impossible(tokenisation, settings["vocabulary"])
     return settings, tokenisation
 
 
@@ -223,22 +221,11 @@ def _can_be_sent(tokenizer: Any) -> bool:
     return True
 
 
-def _warn_of_impossible(tokenisation: Tokenisation, vocabulary: Sequence[str]) -> None:
-    impossible = tokenisation.impossible(vocabulary[:WORDS_LOOKED_AT])
-    if impossible:
-        named = ", ".join(map(repr, impossible[:5]))
-        warnings.warn(
-            f"{len(impossible)} words of the vocabulary cannot occur in texts that are counted as"
-            f" {tokenisation.describe()}: {named}{', …' if len(impossible) > 5 else ''};"
-            " token_pattern, tokenizer, lowercase and ngram_range decide",
-            stacklevel=4,
-        )
-
-
 class _Watch:
     """Looks at the texts that go by, for what a person has to be told of them."""
 
-    def __init__(self, tokenisation: Tokenisation) -> None:
+    def __init__(self, tokenisation: Tokenisation, vocabulary: Sequence[str]) -> None:
+        self._tokenisation, self._vocabulary = tokenisation, vocabulary
         plain = tokenisation.token_pattern is None and tokenisation.tokenizer is None
         self._left = CHARACTERS_LOOKED_AT if plain else 0
         self._letters = self._without_blanks = 0
@@ -261,7 +248,9 @@ class _Watch:
         return replace(origin, reader=WORD_LISTS) if self._of_words else origin
 
     def warn(self) -> None:
-        """Tell of scripts whose words this tokenisation cannot find."""
+        """Tell of scripts, and of words of a vocabulary, that this tokenisation cannot find."""
+        if self._of_words:
+            return
         if self._without_blanks * 2 > self._letters:
             share = self._without_blanks / self._letters
             warnings.warn(
@@ -269,6 +258,15 @@ class _Watch:
                 " (Chinese, Japanese, Thai, …), whose sentences would be counted as words."
                 " Give a tokenizer (tokenizer='jieba:lcut', or `--tokenizer jieba:lcut`), lists"
                 r" of words, or text with blanks and token_pattern=r'\S+'",
+                stacklevel=3,
+            )
+        impossible = self._tokenisation.impossible(self._vocabulary[:WORDS_LOOKED_AT])
+        if impossible:
+            named = ", ".join(map(repr, impossible[:5])) + (", …" if len(impossible) > 5 else "")
+            warnings.warn(
+                f"{len(impossible)} words of the vocabulary cannot occur in texts that are counted"
+                f" as {self._tokenisation.describe()}: {named}; token_pattern, tokenizer,"
+                " lowercase and ngram_range decide",
                 stacklevel=3,
             )
 
@@ -327,9 +325,10 @@ def _chosen(
     )
     if not kept.size:
         raise ValueError(
-            "no words are left: every word is a stop word, does not match "
-            f"token_pattern={settings['token_pattern']!r} or lies outside "
-            f"min_df={settings['min_df']}, max_df={settings['max_df']}"
+            "no words are left: every word is a stop word or lies outside"
+            f" min_df={settings['min_df']}, max_df={settings['max_df']}; of"
+            f" {tally.n_documents} documents {len(words)} distinct words were read, as"
+            f" {tokenisation.describe()}"
         )
     columns = np.full(order.size, -1, np.int32)
     columns[order[kept]] = np.arange(kept.size, dtype=np.int32)

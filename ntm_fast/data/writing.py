@@ -71,7 +71,7 @@ def _expressions() -> tuple[re.Pattern[str], Callable[[str], list[str]]]:
     # times slower. So they are looked for behind one range that ordinary text never enters.
     mark = rf"[{basic}]|[\U00010000-\U0010ffff](?<=[{beyond}])"
     inside = rf"(?:{letter}|{mark}|[{_JOINERS}](?={letter}))"
-    syllable = rf"(?:[{_SYLLABLES}]|[\U00020000-\U0003ffff])"
+    syllable = rf"(?={letter})(?:[{_SYLLABLES}]|[\U00020000-\U0003ffff])"
     word = rf"{letter}{inside}{{2,}}|{syllable}{inside}+"
     find = re.compile(rf"\b({word})(?!\w|{mark})|\w(?:\w|{mark}|[{_JOINERS}])*").findall
     special = re.compile(f"[{basic}{_JOINERS}{_SYLLABLES}]|[\U00010000-\U0010ffff]")

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import threading
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar, TypeVar, cast
 
 import numpy as np
+import scipy.sparse as sp
 import torch
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
@@ -15,8 +17,10 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from ntm_fast import metrics
-from ntm_fast.data import Corpus, Part
+from ntm_fast.data import Corpus, Known, Part, in_words_of, vectorise
 from ntm_fast.data.splits import split_rows
+from ntm_fast.data.tokenisation import as_texts
+from ntm_fast.data.validation import checked_vocabulary
 from ntm_fast.estimator import disk
 from ntm_fast.metrics.perplexity import PerplexityKind
 from ntm_fast.models import TopicModel
@@ -82,8 +86,10 @@ class TopicEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
 
         Parameters
         ----------
-        X : scipy sparse matrix, array [D, V] or Corpus
-            Counts of words in documents, >= 0; fractional weights are fine.
+        X : scipy sparse matrix, array [D, V], Corpus, or texts
+            Counts of words in documents, >= 0; fractional weights are fine. Texts (a list, array
+            or Series of str, or lists of words) are counted by :func:`ntm_fast.data.vectorise`
+            as it does by default.
         y : ignored
         vocabulary : V words in the order of the columns, or their columns by word as a
             vectoriser's `vocabulary_`, for a matrix without names of columns
@@ -219,21 +225,23 @@ class TopicEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         *,
         reset: bool = False,
     ) -> Corpus:
+        texts = as_texts(X)
+        if texts is not None:
+            if not reset:
+                return self.read(texts)
+            counted = {} if vocabulary is None else {"vocabulary": checked_vocabulary(vocabulary)}
+            X = vectorise(texts, **counted)  # type: ignore[arg-type]
         if isinstance(X, Corpus):
-            corpus = X
             if reset:
                 self.__dict__.pop("feature_names_in_", None)
-                self.n_features_in_ = corpus.n_words
-                self.vocabulary_ = corpus.vocabulary
-            else:
-                self._check_vocabulary(corpus)
-            return corpus
-        if isinstance(X, (str, os.PathLike)) or (
-            isinstance(X, (list, tuple)) and len(X) and isinstance(X[0], str)
-        ):
+                self.n_features_in_ = X.n_words
+                self._learn_words(X)
+                return X
+            return self.read(X)
+        if isinstance(X, str | os.PathLike):
             raise TypeError(
-                "X holds text; expected counts [D, V], as a CountVectorizer makes of texts, or a"
-                " Corpus, as ntm_fast.data.read makes of a file"
+                f"X is {str(X)[:50]!r}; expected counts [D, V], a list of texts, or a Corpus, as"
+                " ntm_fast.data.read makes of a file"
             )
         X = validate_data(
             self,
@@ -246,34 +254,33 @@ class TopicEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         if reset:
             names = getattr(self, "feature_names_in_", None) if vocabulary is None else vocabulary
             corpus = Corpus.from_scipy(X, names)
-            self.vocabulary_ = corpus.vocabulary
+            self._learn_words(corpus)
             return corpus
-        if not X.sum():  # texts in which no word is known
-            return Corpus.of_empty_documents(X.shape[0], self.vocabulary_)
-        return Corpus.from_scipy(X, self.vocabulary_)
+        return Corpus.of_counts(X if sp.issparse(X) else sp.csr_array(X), self.vocabulary_)
 
-    def _check_vocabulary(self, corpus: Corpus) -> None:
-        n_words, name = self.n_features_in_, type(self).__name__
-        if corpus.n_words != n_words:
-            raise ValueError(
-                f"X has a vocabulary of {corpus.n_words} words, but {name} is expecting {n_words},"
-                " as in fit"
-            )
-        numbered = tuple(map(str, range(n_words)))  # fitted to a matrix without words
-        if self.vocabulary_ not in (corpus.vocabulary, numbered):
-            pairs = enumerate(zip(corpus.vocabulary, self.vocabulary_, strict=True))
-            at, (theirs, ours) = next((at, pair) for at, pair in pairs if pair[0] != pair[1])
-            raise ValueError(
-                f"word {at} of X's vocabulary is {theirs!r}, but {name} is expecting {ours!r},"
-                " as in fit"
-            )
+    def _learn_words(self, corpus: Corpus) -> None:
+        self.vocabulary_, self.origin_ = corpus.vocabulary, corpus.origin
+        self.numbered_words_ = corpus.numbered
 
     # -- use ------------------------------------------------------------------------------------
+
+    def read(self, documents: Any, **options: Any) -> Corpus:
+        """Documents counted in the model's words, as the corpus was that it was trained on.
+
+        `documents` is a path as of :func:`ntm_fast.data.read`, a list of texts, or a Corpus;
+        `options` are those of the reader. How many words of each are known says
+        `Corpus.known_words`. See :func:`ntm_fast.data.in_words_of`.
+        """
+        check_is_fitted(self, "model_")
+        known = Known(self.vocabulary_, self.origin_, self.numbered_words_)
+        return in_words_of(known, documents, **options)
 
     def transform(self, X: Any) -> NDArray[Any]:
         """Topic proportions θ [D, K]: the posterior's mean, rows sum to 1.
 
-        A document without one known word has the proportions that the model expects of none.
+        X is as in `fit`. Texts are counted, and the columns of a Corpus matched, by the model's
+        words (`read`); the columns of a matrix are those of `fit`. A document without one known
+        word has the proportions that the model expects of none.
         """
         check_is_fitted(self, "model_")
         theta = self.model_.topic_proportions(self._corpus(X)).cpu().numpy()
@@ -298,21 +305,38 @@ class TopicEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
             raise ValueError(f"theta has shape {tuple(values.shape)}; expected {expected}")
         return np.asarray(self.model_.word_probabilities(values).cpu().numpy())
 
-    def top_words(self, n: int = 10, *, relevance: float = metrics.RELEVANCE) -> list[list[str]]:
-        """The n words that stand for each topic, best first.
+    def top_words(
+        self,
+        n: int | None = None,
+        *,
+        relevance: float = metrics.RELEVANCE,
+        vocabulary: Sequence[str] | Mapping[str, int] | None = None,
+    ) -> list[list[str]]:
+        """The n words that stand for each topic (10, or all if they are fewer), best first.
 
         Ranked by :func:`ntm_fast.metrics.relevance_of_words` of the topics with their background:
         a word that is likely in all topics stands for none. `relevance=1` ranks by `components_`
-        alone.
+        alone. `vocabulary` has the V words of a model that was trained on counts without any, as
+        behind a vectoriser in a pipeline: ``model.top_words(vocabulary=vectoriser.vocabulary_)``.
         """
         ids = self.top_word_ids(n, relevance=relevance)
-        return [[self.vocabulary_[word] for word in topic] for topic in ids]
+        words = self.vocabulary_
+        if vocabulary is not None:
+            words = checked_vocabulary(vocabulary, len(words))
+        elif self.numbered_words_:
+            warnings.warn(
+                "the words are numbers of columns, since the counts came without words: pass"
+                " vocabulary= here or to fit (vectoriser.vocabulary_), or fit to texts",
+                stacklevel=2,
+            )
+        return [[words[word] for word in topic] for topic in ids]
 
     def top_word_ids(
-        self, n: int = 10, *, relevance: float = metrics.RELEVANCE
+        self, n: int | None = None, *, relevance: float = metrics.RELEVANCE
     ) -> NDArray[np.int64]:
         """The `top_words` as numbers of columns [K, n]."""
         check_is_fitted(self, "model_")
+        n = min(10, len(self.vocabulary_)) if n is None else n
         if relevance == 1:
             return metrics.top_words(self.components_, n)
         topics = self.model_.topics_with_background()

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
+from ntm_fast.data import Origin
 from ntm_fast.data.folders import known_fields
+from ntm_fast.data.storage import is_numbered
 from ntm_fast.models.backend import choose_device
 from ntm_fast.models.storage import METADATA, load_model, save_model
 from ntm_fast.models.storage import free_place as free_place
@@ -29,6 +31,8 @@ def save(estimator: TopicEstimator, folder: str | os.PathLike[str], *, overwrite
     extra = {
         "estimator": type(estimator).__name__,
         "parameters": _plain(parameters),
+        "numbered_words": estimator.numbered_words_,
+        **({} if estimator.origin_ is None else {"origin": estimator.origin_.as_dict()}),
         "named_columns": hasattr(estimator, "feature_names_in_"),
         "history": [asdict(epoch) for epoch in estimator.history_],
     }
@@ -52,6 +56,12 @@ def load(cls: type[TopicEstimator], folder: str | os.PathLike[str]) -> TopicEsti
         loaded.set_params(embeddings=words.detach().numpy().copy())
     loaded.model_ = model.to(choose_device(loaded.device))
     loaded.vocabulary_ = vocabulary
+    loaded.numbered_words_ = bool(metadata.get("numbered_words", is_numbered(vocabulary)))
+    try:
+        kept = metadata.get("origin")
+        loaded.origin_ = None if kept is None else Origin.from_dict(kept)
+    except ValueError as error:
+        raise ValueError(f"{path} is damaged: {error}") from None
     loaded.n_features_in_ = len(vocabulary)
     if metadata["named_columns"]:
         loaded.feature_names_in_ = np.asarray(vocabulary, dtype=object)

@@ -15,9 +15,9 @@ from ntm_fast.metrics import topics
 from ntm_fast.metrics.collapse_report import CollapseReport, DuplicatePair
 from ntm_fast.metrics.topics import (
     as_array,
-    check_corpus,
     check_int,
     check_top_words,
+    documents_for,
     trained_model,
 )
 
@@ -86,7 +86,7 @@ def collapse(
     (a KL term of 0).
     """
     inner: InspectableModel = trained_model(model, "posterior_parameters", "kl_per_topic")
-    check_corpus(corpus)
+    corpus = documents_for(model, corpus)
     if not len(corpus):
         raise ValueError("corpus is empty; expected documents")
     alpha = inner.posterior_parameters(corpus).get("alpha")

@@ -9,7 +9,7 @@ import numpy.typing as npt
 import torch
 
 from ntm_fast.data import Corpus, split_tokens
-from ntm_fast.metrics.topics import check_corpus, check_int, trained_model
+from ntm_fast.metrics.topics import check_int, documents_for, trained_model
 
 __all__ = ["EvaluableModel", "PerplexityKind", "PredictiveModel", "perplexity"]
 
@@ -80,8 +80,8 @@ def perplexity(
     if kind not in get_args(PerplexityKind):
         raise ValueError(f"kind is {kind!r}; expected one of {', '.join(get_args(PerplexityKind))}")
     seed = check_int("seed", seed, low=0)
-    model = trained_model(model, "topic_proportions", "log_likelihood")
-    check_corpus(corpus)
+    inner = trained_model(model, "topic_proportions", "log_likelihood")
+    model, corpus = inner, documents_for(model, corpus)
     with torch.no_grad():
         if kind == "held_out_words":
             return _held_out_words(model, corpus, seed)

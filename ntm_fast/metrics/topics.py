@@ -138,6 +138,16 @@ def check_corpus(corpus: Any) -> None:
         )
 
 
+def documents_for(model: Any, corpus: Any) -> Corpus:
+    """The corpus, checked, in the words of the model if it is an estimator, which knows them.
+
+    A bare `TopicModel` knows how many words it has, not which.
+    """
+    check_corpus(corpus)
+    reads = hasattr(model, "model_") and hasattr(model, "read")
+    return model.read(corpus) if reads else corpus  # type: ignore[no-any-return]
+
+
 def check_int(name: str, value: Any, low: int, high: int | None = None) -> int:
     """value as an int within [low, high], else TypeError or ValueError naming it."""
     if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, np.integer)):

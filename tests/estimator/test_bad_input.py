@@ -60,10 +60,10 @@ def test_bad_counts_are_refused(counts: Any, message: str, fitted: ProdLDA) -> N
             fitted.transform(counts)
 
 
-@pytest.mark.parametrize("text", ["reviews.txt", Path("reviews.txt"), ["a text", "another"]])
-def test_text_is_told_from_counts(text: Any, fitted: ProdLDA) -> None:
+@pytest.mark.parametrize("text", ["reviews.txt", Path("reviews.txt")])
+def test_a_path_is_not_counts(text: Any, fitted: ProdLDA) -> None:
     for use in (ProdLDA(4, **QUICK).fit, fitted.transform):
-        with pytest.raises(TypeError, match="X holds text; expected counts"):
+        with pytest.raises(TypeError, match=r"X is 'reviews.txt'; expected counts .*data.read"):
             use(text)
 
 
@@ -74,16 +74,15 @@ def test_bad_arguments_are_named(fitted: ProdLDA) -> None:
         fitted.top_words(3, relevance="much")  # type: ignore[arg-type]
 
 
-def test_another_vocabulary_is_refused(fitted: ProdLDA) -> None:
+def test_columns_that_cannot_be_matched_are_refused(fitted: ProdLDA) -> None:
     with pytest.raises(ValueError, match="40 features"):
         fitted.transform(X[:, :30])
-    with pytest.raises(ValueError, match="vocabulary of 20 words"):
-        fitted.transform(block_corpus(2))
-    other = Corpus.from_scipy(X, ["w000", "v", *CORPUS.vocabulary[2:]])
-    with pytest.raises(ValueError, match="word 1 of X's vocabulary is 'v', but ProdLDA is"):
-        fitted.transform(other)
     numbered = ProdLDA(4, **QUICK).fit(X)
-    np.testing.assert_allclose(numbered.transform(other), numbered.transform(X), rtol=1e-6)
+    for strange in (block_corpus(2), Corpus.from_scipy(X[:, :20])):
+        with pytest.raises(ValueError, match="vocabulary of 20 words, but the model is expecting"):
+            numbered.transform(strange)
+    with pytest.raises(ValueError, match="vocabulary of 20 words, but the model is expecting 40"):
+        fitted.transform(Corpus.from_scipy(X[:, :20]))
     with pytest.raises(ValueError, match=r"theta has shape \(2, 3\); expected \[D, 4\]"):
         fitted.word_probabilities(np.ones((2, 3)))
     with pytest.raises(ValueError, match="vocabulary has length 3"):

@@ -117,7 +117,9 @@ def read_libsvm(
         has_zero = bool((matrix.indices == 0).any())
         from_zero = has_zero if zero_based == "auto" else zero_based
         if has_zero and not from_zero:
-            raise ValueError("word 0 occurs, but words are numbered from 1; expected zero_based=True")
+            raise ValueError(
+                "word 0 occurs, but words are numbered from 1; expected zero_based=True"
+            )
         if not from_zero:
             matrix = matrix[:, 1:] if matrix.shape[1] > 1 else matrix
         size = n_words if words is None else len(words)
