@@ -1,6 +1,7 @@
 """The command line: what each command prints, writes and answers to bad input."""
 
 import csv
+import gzip
 import io
 import json
 import os
@@ -169,6 +170,74 @@ def test_infer(model: Path, text: Path, tmp_path: Path) -> None:
     assert header == ["document", "topic_0", "topic_1", "topic_2", "known_words"]
     assert len(rows) == 60
     assert {row[-1] for row in rows} == {"1"}
+
+
+def test_a_pipe_a_file_and_its_gz_are_counted_alike(model: Path, tmp_path: Path) -> None:
+    lines = "apple pear the plum\n\niron unheard-of copper\nxyzzy\n"
+    (tmp_path / "few.txt").write_text(lines)
+    (tmp_path / "few.txt.gz").write_bytes(gzip.compress(lines.encode()))
+    written = []
+    for number, source in enumerate(("few.txt", "few.txt.gz", "-")):
+        output = tmp_path / f"{number}.csv"
+        command = [sys.executable, "-m", "ntm_fast", "infer", str(model), source]
+        done = subprocess.run(
+            [*command, "--output", str(output)],
+            cwd=tmp_path,
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+            input=lines,
+            capture_output=True,
+            text=True,
+        )
+        assert done.returncode == 0, done.stderr
+        assert "4 documents, 71.4% of words known, 2 without a known word" in done.stderr
+        written.append(output.read_bytes())
+    assert written[0] == written[1] == written[2]
+    known = [row["known_words"] for row in csv.DictReader(io.StringIO(written[0].decode()))]
+    assert known == ["1", "0", "0.6667", "0"]
+
+
+def test_texts_are_counted_as_the_corpus_was(tmp_path: Path) -> None:
+    names = ["M3 iOS Mac", "DNA p53 T7"]
+    (tmp_path / "d.txt").write_text("".join(f"{names[d % 2]}\n" for d in range(60)))
+    how = ["--token-pattern", r"\S+", "--no-lowercase", "--stop-words", "none", "--max-df", "1.0"]
+    corpus, model = str(tmp_path / "c"), str(tmp_path / "m")
+    assert main(["corpus", str(tmp_path / "d.txt"), *how, "--output", corpus]) == 0
+    assert main(["train", corpus, *SMALL, "--output", model]) == 0
+    for source in (corpus, str(tmp_path / "d.txt")):
+        assert main(["infer", model, source, "--output", f"{source}.csv"]) == 0
+    assert Path(f"{corpus}.csv").read_text() == (tmp_path / "d.txt.csv").read_text()
+
+
+def test_what_is_far_from_the_model_is_told(
+    model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "zh.txt").write_text("此选项会覆盖帮助消息\n" * 5)
+    output = ["--output", str(tmp_path / "t.csv")]
+    assert main(["infer", str(model), str(tmp_path / "zh.txt"), *output]) == 0
+    printed = capsys.readouterr().err
+    assert "5 documents, 0.0% of words known, 5 without a known word" in printed
+    assert "ntm-fast: warning: 0.0% of the words of these documents are known" in printed
+    out = ["--output", str(tmp_path / "m")]
+    for command in (["infer", str(model), str(model), *output], ["train", str(model), *out]):
+        assert main(command) == 2
+        assert "is a saved model, not documents" in capsys.readouterr().err
+
+
+def test_a_tokenizer_from_the_command_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "d.txt").write_text("a-b c-d\nc-d e-f\n" * 20)
+    corpus, model = str(tmp_path / "c"), str(tmp_path / "m")
+    how = ["--tokenizer", "shlex:split", "--max-df", "1.0"]
+    assert main(["corpus", str(tmp_path / "d.txt"), *how, "--output", corpus]) == 0
+    assert Corpus.load(corpus).vocabulary == ("a-b", "c-d", "e-f")
+    assert main(["train", corpus, *SMALL, "--output", model]) == 0
+    infer = ["infer", model, str(tmp_path / "d.txt"), "--output", str(tmp_path / "t.csv")]
+    capsys.readouterr()
+    assert main(infer) == 2
+    assert "'shlex:split', which is not run because a file names it" in capsys.readouterr().err
+    assert main([*infer, "--tokenizer", "shlex:split"]) == 0
+    assert "100.0% of words known" in capsys.readouterr().err
 
 
 def test_columns_and_encodings(tmp_path: Path) -> None:

@@ -14,8 +14,8 @@ from ntm_fast.cli.app import (
     Encoding,
     Lowercase,
     Source,
-    TokenPattern,
     Tokenizer,
+    TokenPattern,
     ZeroBased,
     command,
 )

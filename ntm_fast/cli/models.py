@@ -18,8 +18,8 @@ from ntm_fast.cli.app import (
     Seed,
     Source,
     Threads,
-    TokenPattern,
     Tokenizer,
+    TokenPattern,
     ZeroBased,
     command,
 )

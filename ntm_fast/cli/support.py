@@ -165,7 +165,8 @@ def read_stop_words(text: str) -> str | list[str] | None:
     if not path.is_file():
         if path.suffix or len(path.parts) > 1:  # looks like a file, and no language does
             raise FileNotFoundError(
-                f"--stop-words is {text!r}, which does not exist; expected a language, none or a file"
+                f"--stop-words is {text!r}, which does not exist; expected a language, none or a"
+                " file"
             )
         return _language(text)
     from ntm_fast.data.files import lines

@@ -6,7 +6,6 @@ import os
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from ntm_fast.data.corpus import Corpus
@@ -40,7 +39,7 @@ def in_words_of(known: Known, source: Any, **options: Any) -> Corpus:
         or Series of str, or lists of words), or a Corpus
     options : of the reader, where they are to be others than those of the model's corpus
 
-    Texts are told apart, and columns of a table and numbers of words read, as then. Columns of
+    Texts are split, and columns of a table and numbers of words read, as then. Columns of
     counts are matched by their words; by their position only where one side has no words, with
     a warning. What is not known is left out: `Corpus.known_words` has the share of each document
     that is left, which may be none, and a warning is given where it is small for all together.
@@ -160,9 +159,9 @@ def _counting(known: Known, options: Mapping[str, Any], words_given: bool) -> di
         before = _guess(known.vocabulary, quiet=bool(anew) or words_given)
     elif not before.is_ready and "tokenizer" not in anew and not words_given:
         raise ValueError(
-            f"the model's texts were told apart by the function {name_of(before.tokenizer or '')!r},"
-            " which is not run because a file names it: give it again, as tokenizer= or"
-            " `--tokenizer`"
+            "the model's texts were split into words by the function"
+            f" {name_of(before.tokenizer or '')!r}, which is not run because a file names it: give"
+            " it again, as tokenizer= or `--tokenizer`"
         )
     counting = {name: getattr(before, name) for name in TOKENISATION}
     if before.is_ready and before.tokenizer is not None:
@@ -175,14 +174,13 @@ def _counting(known: Known, options: Mapping[str, Any], words_given: bool) -> di
 
 
 def _guess(vocabulary: tuple[str, ...], quiet: bool) -> Tokenisation:
-    """How texts are told apart for a vocabulary that nobody has said anything of."""
+    """A tokenisation for a vocabulary whose own is not known."""
     found, impossible = guessed(vocabulary)
     if not quiet:
         lost = f", which cannot find {len(impossible)} of its words" if impossible else ""
         warnings.warn(
-            "how the texts were told apart that the model's words come from is not known; they are"
-            f" counted as {found.describe()}{lost}. token_pattern=, lowercase= and tokenizer= say"
-            " otherwise",
+            "how the model's texts were split into words is not known; these are counted as"
+            f" {found.describe()}{lost}. token_pattern=, lowercase= and tokenizer= say otherwise",
             stacklevel=6,
         )
     return found

@@ -9,7 +9,7 @@ from typing import Any
 
 from ntm_fast.data.tokenisation import Tokenisation
 
-WORD_LISTS = "lists of words"  # a reader's name: texts were told apart before they came here
+WORD_LISTS = "lists of words"  # a reader's name: texts were split into words before they came here
 _PARTS = {"reader": str, "options": dict, "tokenisation": dict, "words": dict}
 
 
@@ -21,8 +21,8 @@ class Origin:
     ----------
     reader : the format it was read from, such as "text", "table", "libsvm"
     options : what the reader was told or found out, such as the column or the numbering of words
-    tokenisation : how texts were told apart; None for counts that came as such. Of lists of words
-        only its stop words and n-grams say anything
+    tokenisation : how texts were split into words; None for counts that came as such. For lists of
+        words only its stop words and n-grams apply
     words : which of the words were kept: min_df, max_df, max_features, or "given" for a
         vocabulary that was there before; how many stop words were left out, and the share of the
         other words that was kept, "known"

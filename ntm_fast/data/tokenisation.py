@@ -1,4 +1,4 @@
-"""How texts are told apart into words: a part of every corpus and model made of text."""
+"""How texts are split into words: a part of every corpus and model made of text."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 import sys
 import unicodedata
 import warnings
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from copy import copy
 from dataclasses import dataclass, field, fields
 from importlib import import_module
@@ -16,7 +16,7 @@ from ntm_fast.data.stop_words import stop_words_of
 from ntm_fast.data.writing import normalised, words_of
 
 Text = str | Sequence[str]
-"""A document: its text, or its words if they are told apart already."""
+"""A document: its text, or its words if they are split already."""
 Tokenizer = Callable[[str], Iterable[str]]
 
 WORDS_LOOKED_AT = 10_000  # of a vocabulary, when it is asked which tokenisation it stems from
@@ -170,7 +170,7 @@ class Tokenisation:
     def describe(self) -> str:
         """In words, such as "words of three letters or more in lower case, …"."""
         if self.tokenizer is not None:
-            what = f"words told apart by {name_of(self.tokenizer)}"
+            what = f"words split off by {name_of(self.tokenizer)}"
         elif self.token_pattern is not None:
             what = f"words matching {self.token_pattern!r}"
         else:

@@ -83,8 +83,10 @@ def vectorise(
 ) -> Corpus:
     """Count the words of `texts`, one document each, into a corpus.
 
-    A document is a str, or a list of words that are told apart already; a missing one (None, NaN)
-    is empty. How the words were told apart is part of the corpus (`Corpus.origin`). The texts are read once, in order, and may come from a generator. With `output` the corpus is
+    A document is a str, or a list of words that are split already; a missing one (None, NaN) is
+    empty. How texts were split into words is part of the corpus (`Corpus.origin`).
+
+    The texts are read once, in order, and may come from a generator. With `output` the corpus is
     written to a folder as it comes, for texts and corpora larger than memory: what is held is the
     distinct words of all texts (some 300 bytes each), 2 million characters of text and their
     counts for each of 2 `n_jobs` chunks (or the longest document, if it is longer), and for the
@@ -113,7 +115,7 @@ def vectorise(
     ngram_range : (1, 2) counts pairs of neighbouring words too
     output : folder to write the corpus to, whole or not at all, as `Corpus.save` does
     overwrite : replace a corpus in that folder
-    n_jobs : processes that tell words apart (1), None for one a core, 8 at most; with more than 1
+    n_jobs : processes that count words (1), None for one a core, 8 at most; with more than 1
         a script has to call this under ``if __name__ == "__main__":``
     progress : called with the number of documents counted so far, every now and then
 
@@ -244,7 +246,7 @@ class _Watch:
                     self._left -= len(document.text)
 
     def told(self, origin: Origin) -> Origin:
-        """The origin; lists of words were not told apart here."""
+        """The origin; lists of words were not split here."""
         return replace(origin, reader=WORD_LISTS) if self._of_words else origin
 
     def warn(self) -> None:

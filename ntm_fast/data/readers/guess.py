@@ -79,7 +79,8 @@ def read(path: str | os.PathLike[str], **options: Any) -> Corpus:
     for name in options:
         if name not in reader.takes:
             raise TypeError(
-                f"{reader.source} takes no option {name!r}: {reader.function.__name__} has none such"
+                f"{reader.source} takes no option {name!r}:"
+                f" {reader.function.__name__} has none such"
             )
     corpus = reader.function(reader.source, **options)
     if work.get("output") is None:
