@@ -248,7 +248,7 @@ def test_few_known_words_are_few_beside_those_of_training() -> None:
 
 def test_what_is_not_known_of_a_vocabulary_is_said() -> None:
     model = Known(("M3", "iOS", "gene"), Origin("a matrix"))
-    with pytest.warns(UserWarning, match=r"is not known; they are counted as .*token_pattern="):
+    with pytest.warns(UserWarning, match=r"is not known; these are counted as .*token_pattern="):
         found = in_words_of(model, ["M3 iOS ios"])
     assert found.to_scipy().toarray().tolist() == [[1, 1, 0]]
     with warnings.catch_warnings():
