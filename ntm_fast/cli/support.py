@@ -88,8 +88,9 @@ def load_model(model: Path) -> Any:
 def read_in_words_of(vocabulary: tuple[str, ...], source: str, **options: Any) -> Corpus:
     """Documents in a model's words: texts counted by them, other corpora's columns matched."""
     from ntm_fast.data import Corpus
+    from ntm_fast.data.files import path_of
 
-    path = Path(source)
+    path = path_of(source)
     text = (".txt", ".text", ".csv", ".tsv", ".jsonl", ".ndjson", ".parquet")
     saved = (path / "corpus.json").exists() or (path / "corpus.tsv").exists()
     if path.name.removesuffix(".gz").lower().endswith(text) or (path.is_dir() and not saved):
@@ -178,6 +179,9 @@ def read_stop_words(text: str) -> str | list[str] | None:
     """What `vectorise` takes for `english`, `none` or the path of a file of words."""
     if text in ("english", "none"):
         return None if text == "none" else text
-    if not Path(text).is_file():
+    from ntm_fast.data.files import path_of
+
+    path = path_of(text)
+    if not path.is_file():
         raise FileNotFoundError(f"--stop-words is {text!r}; expected english, none or a file")
-    return Path(text).read_text(encoding="utf-8").split()
+    return path.read_text(encoding="utf-8").split()
