@@ -64,7 +64,7 @@ def demo(
 def info(
     model: Annotated[
         str | None,
-        typer.Argument(metavar="[MODEL]", help="Folder that `train` wrote, or a model's name."),
+        typer.Argument(metavar="MODEL", help="Folder that `train` wrote, or a model's name."),
     ] = None,
     named: Annotated[
         str | None, typer.Option("--model", metavar="NAME", help=f"One of {MODEL_NAMES}.")

@@ -339,6 +339,8 @@ class TopicEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
     def load(cls: type[E], folder: str | os.PathLike[str]) -> E:
         """The fitted estimator saved in a folder, of the class that it was saved from.
 
+        `checkpoint`, `device` and `verbose` have their defaults: they are not saved.
+
         Raises FileNotFoundError, or ValueError naming what is damaged or foreign, or that the
         folder holds another estimator than a `cls` (`NeuralTopicModel.load` opens all).
         """

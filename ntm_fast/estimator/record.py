@@ -37,24 +37,21 @@ class Run:
     earlier: Record | None = None
 
     def __post_init__(self) -> None:
-        self.began = datetime.now().astimezone().isoformat(timespec="seconds")
+        self._began = datetime.now().astimezone().isoformat(timespec="seconds")
         self._start = time.perf_counter()
-        self._epochs_before = 0
-        self.train: Corpus | Part
-        self.held_out: Part | None = None
 
     def begin(self, trainer: Trainer, train: Corpus | Part, held_out: Part | None = None) -> None:
         """Note the documents, and the epochs that are done already."""
-        self.train, self.held_out = train, held_out
+        self._train, self._held_out = train, held_out
         self._epochs_before = trainer.state.epoch
 
     def record(self, estimator: TopicEstimator, trainer: Trainer) -> Record:
         """What was done, now that it is done."""
         seconds = time.perf_counter() - self._start
-        train, earlier = self.train, self.earlier
+        train, held_out, earlier = self._train, self._held_out, self.earlier
         documents: dict[str, Any] = {
             "documents": len(train),
-            "documents_held_out": 0 if self.held_out is None else len(self.held_out),
+            "documents_held_out": 0 if held_out is None else len(held_out),
             "words": train.n_words,
             "tokens": _tokens(train),
             "nonzeros": train.n_nonzeros,
@@ -71,7 +68,7 @@ class Run:
             )
         run: dict[str, Any] = {
             "call": self.call,
-            "began": self.began,
+            "began": self._began,
             "seconds": round(seconds, 3),
             "epochs": trainer.state.epoch - self._epochs_before,
             "seed": trainer.seed,
@@ -83,8 +80,8 @@ class Run:
         runs = _with_run([] if earlier is None else earlier.runs, run)
         best = None if trainer.best_weights is None else trainer.state.best_epoch
         return Record(
-            recipe=_recipe(estimator, trainer, self.held_out is not None),
-            training=training_in_force(trainer, self.held_out is not None),
+            recipe=_recipe(estimator, trainer, held_out is not None),
+            training=training_in_force(trainer, held_out is not None),
             corpus=documents,
             seed=trainer.seed,
             epochs=trainer.state.epoch,
@@ -148,6 +145,7 @@ def _named_recipe(estimator: TopicEstimator) -> tuple[str, Recipe]:
     return next((name for name, known in RECIPES.items() if known == base), cls.__name__), base
 
 
+@functools.lru_cache(64)  # milliseconds, which many a small batch takes
 def _in_force(settings: ModelSettings, ops: Any = None) -> dict[str, Any]:
     """A recipe's settings as they take effect in a model."""
     with torch.device("meta"):  # nothing is made or drawn
@@ -178,7 +176,7 @@ def environment(device: torch.device) -> dict[str, Any]:
     return {name: value for name, value in known.items() if value is not None}
 
 
-_build = functools.cache(ntm_fast.build_info)  # milliseconds, which many a small batch takes
+_build = functools.cache(ntm_fast.build_info)  # milliseconds too
 
 
 @functools.cache

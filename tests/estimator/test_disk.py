@@ -1,6 +1,7 @@
 import json
 import os
 import re
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -8,8 +9,11 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
 from ntm_fast import NeuralTopicModel, ProdLDA
+from ntm_fast.__main__ import main
 from ntm_fast.data import Corpus
 from ntm_fast.training import TrainingInterrupted
 from tests.estimator.common import CORPUS, NAMED, QUICK, X
@@ -165,6 +169,41 @@ def test_wrong_types_are_named(
     path = re.escape(str(tmp_path / "model" / "model.json"))
     with pytest.raises(ValueError, match=f"{path}.*{re.escape(named)}"):
         NeuralTopicModel.load(tmp_path / "model")
+
+
+def places(value: Any, above: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    """The way to each value in a JSON object."""
+    inner = value.items() if isinstance(value, dict) else enumerate(value)
+    for name, part in inner:
+        yield (*above, name)
+        if isinstance(part, dict | list):
+            yield from places(part, (*above, name))
+
+
+ODD: list[Any] = [None, True, -1, 0, 2.5, float("nan"), "\x1b[2J", [], {}, [[]], {"a": 1}, 10**30]
+
+
+@given(data=st.data())
+def test_changed_metadata_is_refused_or_harmless(
+    data: st.DataObject, fitted: ProdLDA, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    folder = tmp_path_factory.mktemp("changed") / "model"
+    fitted.save(folder)
+    file = folder / "model.json"
+    fields = json.loads(file.read_text())
+    *way, last = data.draw(st.sampled_from(list(places(fields))))
+    holder = fields
+    for name in way:
+        holder = holder[name]
+    holder[last] = data.draw(st.sampled_from(ODD))
+    file.write_text(json.dumps(fields))
+    reason = ""
+    try:
+        NeuralTopicModel.load(folder)
+    except ValueError as error:
+        reason = str(error)
+    assert not reason or str(folder) in reason
+    assert main(["info", str(folder)]) in (0, 2)
 
 
 def test_history_is_checked(fitted: ProdLDA, tmp_path: Path) -> None:
