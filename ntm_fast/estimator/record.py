@@ -57,7 +57,10 @@ class Run:
             "nonzeros": train.n_nonzeros,
             "digest": trainer.documents or digest(train),  # a checkpoint had it made already
         }
-        origin = getattr(train.corpus if isinstance(train, Part) else train, "origin", None)
+        # How the model's words were made, rather than the documents of a later partial_fit.
+        origin = getattr(estimator, "origin_", None)
+        if origin is None:
+            origin = getattr(train.corpus if isinstance(train, Part) else train, "origin", None)
         if origin is not None:
             documents["description"] = origin.describe()
             documents["origin"] = plain(origin.as_dict())
