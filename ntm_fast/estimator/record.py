@@ -57,18 +57,7 @@ class Run:
             "nonzeros": train.n_nonzeros,
             "digest": trainer.documents or digest(train),  # a checkpoint had it made already
         }
-        # How the model's words were made, rather than the documents of a later partial_fit.
-        origin = getattr(estimator, "origin_", None)
-        if origin is None:
-            origin = getattr(train.corpus if isinstance(train, Part) else train, "origin", None)
-        if origin is not None:
-            documents["description"] = origin.describe()
-            documents["origin"] = plain(origin.as_dict())
-        elif earlier is not None:  # how the words were made stays what it was
-            kept = ("description", "origin")
-            documents.update(
-                {name: earlier.corpus[name] for name in kept if name in earlier.corpus}
-            )
+        documents |= _origin(train, earlier)
         run: dict[str, Any] = {
             "call": self.call,
             "began": self._began,
@@ -94,6 +83,17 @@ class Run:
             runs=runs,
             best_epoch=best,
         )
+
+
+def _origin(train: Corpus | Part, earlier: Record | None) -> dict[str, Any]:
+    """How the model's words were made, which a later `partial_fit` does not change."""
+    if earlier is not None and "origin" in earlier.corpus:
+        kept = earlier.corpus
+        return {name: kept[name] for name in ("description", "origin") if name in kept}
+    origin = getattr(train.corpus if isinstance(train, Part) else train, "origin", None)
+    if origin is None:
+        return {}
+    return {"description": origin.describe(), "origin": plain(origin.as_dict())}
 
 
 def _with_run(runs: list[dict[str, Any]], run: dict[str, Any]) -> list[dict[str, Any]]:

@@ -14,7 +14,7 @@ import torch
 
 import ntm_fast
 from ntm_fast import LDAVAE, NeuralTopicModel, ProdLDA
-from ntm_fast.data import Corpus, Part
+from ntm_fast.data import Corpus, Origin, Part
 from ntm_fast.data.splits import split_rows
 from ntm_fast.record import Record, read_record
 from ntm_fast.report import paragraph, record_as_facts
@@ -79,6 +79,8 @@ def test_run_is_recorded(tmp_path: Path) -> None:
         "tokens": float(X[train].sum()),
         "nonzeros": X[train].nnz,
         "digest": digest(Part(corpus, train)),
+        "description": "Documents were read as a matrix.",
+        "origin": {"reader": "a matrix"},
     }
     place = fields["environment"]
     assert place["versions"]["torch"] == torch.__version__
@@ -173,24 +175,13 @@ def test_resumed_run_says_so(tmp_path: Path) -> None:
     assert record.corpus["digest"] == model.record_.corpus["digest"]
 
 
-class Origin:
-    """How a corpus was made, as the data package gives it."""
-
-    def as_dict(self) -> dict[str, Any]:
-        return {"reader": "read_text", "ngram_range": (1, 2), "lowercase": True}
-
-    def describe(self) -> str:
-        return "Words are runs of three letters or more."
-
-
 def test_origin_of_the_corpus_is_kept(tmp_path: Path) -> None:
-    corpus = CORPUS[:]
-    object.__setattr__(corpus, "origin", Origin())
-    model = ProdLDA(4, **QUICK).fit(corpus)  # trained on a part of it
+    origin = Origin("table", {"column": "text", "ngram_range": (1, 2)})
+    model = ProdLDA(4, **QUICK).fit(CORPUS.with_origin(origin))  # trained on a part of it
     fields = saved(model, tmp_path / "model")
-    expected = {"reader": "read_text", "ngram_range": [1, 2], "lowercase": True}
+    expected = {"reader": "table", "options": {"column": "text", "ngram_range": [1, 2]}}
     assert fields["corpus"]["origin"] == expected
-    assert "Words are runs of three letters or more." in paragraph(fields, model.record_)
+    assert origin.describe() in paragraph(fields, model.record_)
     loaded = ProdLDA.load(tmp_path / "model").partial_fit(X)  # a matrix says nothing of words
     assert loaded.record_.corpus["origin"] == expected
 
