@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import platform
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -18,6 +19,8 @@ class BuildInfo:
     version: str
     python: str
     torch: str
+    platform: str
+    cpu: str
     extension: bool
     extension_error: str | None
     cpu_level: str | None
@@ -38,6 +41,19 @@ class BuildInfo:
 
 def _cuda_version(number: int) -> str | None:
     return f"{number // 1000}.{number % 1000 // 10}" if number else None
+
+
+@functools.cache
+def cpu_name() -> str:
+    """The processor's name, as far as the system gives it."""
+    try:
+        with open("/proc/cpuinfo", encoding="utf-8", errors="replace") as file:
+            for line in file:
+                if line.startswith("model name"):
+                    return line.partition(":")[2].strip()
+    except OSError:
+        pass
+    return platform.processor() or platform.machine() or "unknown"
 
 
 def build_info() -> BuildInfo:
@@ -86,6 +102,8 @@ def build_info() -> BuildInfo:
         version=ntm_fast.__version__,
         python=platform.python_version(),
         torch=torch.__version__,
+        platform=platform.platform(),
+        cpu=cpu_name(),
         extension=error is None,
         extension_error=error,
         threads=torch.get_num_threads(),

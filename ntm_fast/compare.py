@@ -17,6 +17,7 @@ from statistics import harmonic_mean
 from typing import TYPE_CHECKING, Any
 
 from ntm_fast.data import Corpus, Part
+from ntm_fast.data.files import path_of
 from ntm_fast.data.folders import replacing_file
 from ntm_fast.data.splits import split_rows
 
@@ -187,7 +188,7 @@ def table(rows: Sequence[Row]) -> str:
 
 def check_ending(path: str | os.PathLike[str]) -> Path:
     """The path, or a ValueError unless it ends as `save` can write."""
-    target = Path(path)
+    target = path_of(path)
     if target.suffix not in (".csv", ".json", ".jsonl"):
         raise ValueError(f"{target} ends in {target.suffix!r}; expected .csv, .json or .jsonl")
     return target

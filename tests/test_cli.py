@@ -6,6 +6,7 @@ import io
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -301,6 +302,85 @@ def test_info(capsys: pytest.CaptureFixture[str]) -> None:
     assert json.loads(capsys.readouterr().out)["extension"] is True
 
 
+def test_info_of_a_model(model: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["info", str(model), "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    saved = json.loads((model / "model.json").read_text())
+    assert found["paragraph"].startswith("We trained ProdLDA (Srivastava & Sutton, ")
+    names = ("settings", "training", "corpus", "environment", "seed", "epochs", "runs", "recipe")
+    assert {name: found[name] for name in names} == {name: saved[name] for name in names}
+    assert main(["info", str(model)]) == 0
+    printed = capsys.readouterr().out
+    text, facts = printed.split("\n\n")
+    assert " ".join(text.split()) == found["paragraph"]
+    assert re.search(r"^training, batch size +16$", facts, re.M)
+    assert re.search(rf"^corpus, digest +{saved['corpus']['digest']}$", facts, re.M)
+
+
+def test_info_of_a_model_is_read_from_one_file(model: Path, tmp_path: Path) -> None:
+    (tmp_path / "model.json").write_bytes((model / "model.json").read_bytes())
+    code = (
+        "import sys; from ntm_fast.__main__ import main; "
+        f"print(main(['info', {str(tmp_path)!r}, '--json']), 'torch' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert done.stdout.splitlines()[-1] == "0 False", done.stderr
+
+
+def test_info_shows_control_characters(
+    model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fields = json.loads((model / "model.json").read_text())
+    fields["corpus"]["description"] = "Words\x1b]0;owned\x07"
+    fields["settings"]["activation\x1b[2J"] = "soft\rplus"
+    (tmp_path / "model.json").write_text(json.dumps(fields))
+    assert main(["info", str(tmp_path)]) == 0
+    printed = capsys.readouterr().out
+    assert not re.search(r"[\x00-\x09\x0b-\x1f]", printed)
+    assert r"Words\x1b]0;owned\x07" in printed
+    assert r"soft\rplus" in printed
+
+
+@pytest.mark.parametrize("arguments", [["prodlda"], ["--model", "ProdLDA"], ["--model=prod-lda"]])
+def test_info_of_a_recipe(
+    arguments: list[str],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(["info", *arguments, "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    recipe = RECIPES["ProdLDA"]
+    assert found["model"] == "ProdLDA"
+    assert found["training"]["warm_up"]["value"] == recipe.training.warm_up
+    assert found["settings"]["prior"]["value"] == recipe.model.prior
+    assert found["settings"]["background"]["value"] is True  # as a product has it
+    assert found["source"].startswith("Srivastava & Sutton")
+    rows = [*found["settings"].values(), *found["training"].values()]
+    assert all(row["meaning"] and row["value"] is not None for row in rows)
+    assert main(["info", *arguments]) == 0
+    assert re.search(r"^learning_rate +0.002 +Adam's$", capsys.readouterr().out, re.M)
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_every_recipe_is_shown(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["info", "--model", name]) == 0
+    assert capsys.readouterr().out.startswith(f"{name}: ")
+
+
+def test_info_prefers_a_folder(
+    model: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(model, tmp_path / "nvlda")
+    assert main(["info", "nvlda"]) == 0
+    assert capsys.readouterr().out.startswith("We trained ProdLDA")
+
+
 BAD = {
     "train": "Missing argument",
     "nonsense": "No such command",
@@ -333,6 +413,10 @@ BAD = {
     "compare {text} --output {tmp}/table.xlsx": "expected .csv, .json or .jsonl",
     "gradients --schemes reinforce": "schemes is 'reinforce'; expected one of",
     "gradients --draws 1": "--draws",
+    "info {tmp}/absent": "absent/model.json does not exist; expected a folder that `ntm-fast",
+    "info {tmp}": "is not a saved model",
+    "info --model lda": "--model has 'lda'; expected prodlda, nvlda,",
+    "info {model} --model nvlda": "expected one of them",
 }
 
 

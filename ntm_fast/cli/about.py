@@ -3,14 +3,32 @@
 from __future__ import annotations
 
 import json
+import textwrap
 import time
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from ntm_fast.cli.app import AsJson, Seed, Threads, command
-from ntm_fast.cli.support import epoch_printer, is_terminal, use_threads
-from ntm_fast.report import facts_as_text, topics_as_text
+from ntm_fast.cli.support import (
+    MODEL_NAMES,
+    MODELS,
+    epoch_printer,
+    is_terminal,
+    model_named,
+    use_threads,
+)
+from ntm_fast.report import facts_as_text, paragraph, record_as_facts, topics_as_text
+
+_READ = {
+    "estimator": str,
+    "ntm_fast": str,
+    "n_words": int,
+    "settings": dict,
+    "parameters": dict,
+    "history": list,
+}
 
 
 @command(example="ntm-fast demo")
@@ -42,9 +60,34 @@ def demo(
     print("On your own text, one document a line: ntm-fast train documents.txt --output my-model")
 
 
-@command(example="ntm-fast info --json")
-def info(as_json: AsJson = False) -> None:
-    """Say what was compiled in and what is in use."""
+@command(example="ntm-fast info reviews-model")
+def info(
+    model: Annotated[
+        str | None,
+        typer.Argument(metavar="MODEL", help="Folder that `train` wrote, or a model's name."),
+    ] = None,
+    named: Annotated[
+        str | None, typer.Option("--model", metavar="NAME", help=f"One of {MODEL_NAMES}.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Say how a model was made, what a recipe consists of, or what was compiled in.
+
+    With MODEL, a folder: a paragraph for a methods section, and the facts of which it is made.
+    With --model NAME: the recipe of that model, each setting with its meaning. Without either:
+    what was compiled in and what is in use on this machine.
+    """
+    if model is not None and named is not None:
+        raise ValueError(f"MODEL is {model!r} and --model is {named!r}; expected one of them")
+    if model is not None:
+        from ntm_fast.data.files import path_of
+
+        if path_of(model).exists() or not _is_a_name(model):
+            _show_model(path_of(model), as_json)
+            return
+    if (name := named or model) is not None:
+        _show_recipe(model_named(name, "--model"), as_json)
+        return
     import ntm_fast
 
     facts = ntm_fast.build_info().as_dict()
@@ -52,3 +95,58 @@ def info(as_json: AsJson = False) -> None:
         print(json.dumps(facts, indent=1))
     else:
         print(facts_as_text({name.replace("_", " "): value for name, value in facts.items()}))
+
+
+def _is_a_name(text: str) -> bool:
+    try:
+        return model_named(text, "MODEL") in MODELS
+    except ValueError:
+        return False
+
+
+def _show_model(folder: Path, as_json: bool) -> None:
+    """What model.json says; the weights are not read."""
+    from ntm_fast.data.folders import read_metadata
+    from ntm_fast.record import METADATA, VERSION, checked, read_record
+
+    path = folder / METADATA
+    if not path.exists():
+        raise FileNotFoundError(
+            f"{folder} is not a saved model: {path} does not exist; expected a folder that"
+            f" `ntm-fast train` wrote, or one of {MODEL_NAMES}"
+        )
+    metadata = read_metadata(path, "model", VERSION)
+    for name, kind in _READ.items():
+        checked(f"{path} is damaged", name, metadata.get(name), kind)
+    record = read_record(path, metadata)
+    text = paragraph(metadata, record)
+    if as_json:
+        known = {name: metadata[name] for name in _READ}
+        made = {} if record is None else record.as_dict()
+        print(json.dumps({"paragraph": text, **known, **made}, indent=1))
+    else:
+        print(textwrap.fill(text, 88, break_on_hyphens=False, break_long_words=False))
+        print()
+        print(facts_as_text(record_as_facts(metadata, record)))
+
+
+def _show_recipe(name: str, as_json: bool) -> None:
+    from ntm_fast.estimator.record import recipe_facts
+
+    facts = recipe_facts(name)
+    if as_json:
+        print(json.dumps(facts, indent=1))
+        return
+    source = f" Source: {facts['source']}." if "source" in facts else ""
+    print(textwrap.fill(f"{name}: {facts['summary']}{source}", 88, break_on_hyphens=False))
+    for part in ("settings", "training"):
+        rows = {field: _value(row["value"]) for field, row in facts[part].items()}
+        width, room = max(map(len, rows)), max(map(len, rows.values()))
+        print(f"\n{part}:")
+        for field, value in rows.items():
+            print(f"{field:<{width}}  {value:<{room}}  {facts[part][field]['meaning']}".rstrip())
+
+
+def _value(value: object) -> str:
+    """A setting as `--option` takes it."""
+    return value if isinstance(value, str) else json.dumps(value)

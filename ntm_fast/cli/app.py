@@ -55,6 +55,7 @@ def command(*, example: str) -> Callable[[Callable[..., None]], Callable[..., No
         @functools.wraps(function)
         def run(*args: Any, **kwargs: Any) -> None:
             try:
+                kwargs = {name: _at_home(value) for name, value in kwargs.items()}
                 function(*args, **kwargs)
                 sys.stdout.flush()
             except KeyboardInterrupt:
@@ -69,6 +70,15 @@ def command(*, example: str) -> Callable[[Callable[..., None]], Callable[..., No
         return run
 
     return register
+
+
+def _at_home(value: Any) -> Any:
+    """A path with the home folder for its `~`, which the shell leaves in quotes and after `=`."""
+    if not isinstance(value, Path):
+        return value
+    from ntm_fast.data.files import path_of
+
+    return path_of(value)
 
 
 @app.callback(invoke_without_command=True)

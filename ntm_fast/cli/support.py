@@ -161,7 +161,9 @@ def read_stop_words(text: str) -> str | list[str] | None:
     """What `vectorise` takes for `none`, a language, or the path of a file of words."""
     if text == "none":
         return None
-    path = Path(text).expanduser()
+    from ntm_fast.data.files import lines, path_of
+
+    path = path_of(text)
     if not path.is_file():
         if path.suffix or len(path.parts) > 1:  # looks like a file, and no language does
             raise FileNotFoundError(
@@ -169,8 +171,6 @@ def read_stop_words(text: str) -> str | list[str] | None:
                 " file"
             )
         return _language(text)
-    from ntm_fast.data.files import lines
-
     return [word for _, line in lines(path) for word in line.split()]
 
 

@@ -13,9 +13,31 @@ from pathlib import Path
 from typing import IO, cast
 
 
+def path_of(path: str | os.PathLike[str]) -> Path:
+    """`path` as a Path; a `~` at its beginning is the home folder, as in a shell.
+
+    Every path that a user gives goes through here, so that one rule holds for all of them.
+    """
+    return Path(os.path.expanduser(path))
+
+
+def full_path_of(path: str | os.PathLike[str]) -> Path:
+    """`path_of`, from the root; symbolic links stay as they are."""
+    return Path(os.path.abspath(path_of(path)))
+
+
+def ordinary_file(path: Path) -> Path:
+    """`path`, or an error unless it is a file: a pipe would be waited for, for ever."""
+    if path.is_file():
+        return path
+    if os.path.lexists(path):
+        raise ValueError(f"{path} is no file; expected an ordinary file")
+    raise FileNotFoundError(f"{path} does not exist")
+
+
 def existing(path: str | os.PathLike[str], *, folder: bool = False) -> Path:
     """`path` as a Path, or FileNotFoundError / ValueError naming it."""
-    found = Path(path).expanduser()
+    found = path_of(path)
     if not found.exists():
         raise FileNotFoundError(f"{found} does not exist")
     if found.is_dir() != folder:

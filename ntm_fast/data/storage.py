@@ -21,9 +21,11 @@ from typing import IO, TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ntm_fast.data.files import full_path_of, ordinary_file, path_of
 from ntm_fast.data.folders import clear_leftovers, read_metadata, replacing_folder
 from ntm_fast.data.origin import Origin
 from ntm_fast.data.tally import Rows
+from ntm_fast.data.validation import checked_vocabulary
 
 if TYPE_CHECKING:
     from ntm_fast.data.corpus import Corpus
@@ -39,7 +41,7 @@ _TEXTS = ("labels", "document_ids")
 def save(corpus: Corpus | Part, folder: str | os.PathLike[str], *, overwrite: bool = False) -> None:
     """Write `corpus` to `folder`, whole or not at all; see `Corpus.save`."""
     if not corpus.n_nonzeros:
-        raise ValueError(f"{corpus!r} has no words to save to {os.path.abspath(folder)!r}")
+        raise ValueError(f"{corpus!r} has no words to save to {str(full_path_of(folder))!r}")
 
     def parts(texts: Lines) -> Iterator[Rows]:
         for block in corpus.blocks():
@@ -66,7 +68,7 @@ def save(corpus: Corpus | Part, folder: str | os.PathLike[str], *, overwrite: bo
 @contextmanager
 def new_folder(folder: str | os.PathLike[str], overwrite: bool) -> Iterator[Path]:
     """A folder to write a corpus in, which becomes `folder` at the end of the block."""
-    target = Path(os.path.abspath(folder))  # a symbolic link stays where it is
+    target = full_path_of(folder)  # a symbolic link stays where it is
     clear_leftovers(target.parent)
     _require_free(target, overwrite)
     with ExitStack() as stack:
@@ -85,7 +87,7 @@ def naming(folder: str | os.PathLike[str] | None) -> Iterator[None]:
     except OSError as error:
         if folder is None:
             raise
-        target = os.path.abspath(folder)
+        target = full_path_of(folder)
         message = f"cannot save the corpus to {target}: {error.strerror or error}"
         # With its number the error keeps its class, such as PermissionError.
         raise OSError(*([error.errno] if error.errno else []), message) from error
@@ -190,18 +192,17 @@ def write(
 
 def load(cls: type[Corpus], folder: str | os.PathLike[str]) -> Corpus:
     """Open the corpus in `folder`; see `Corpus.load`."""
-    root = Path(folder)
+    root = path_of(folder)
     metadata = _read_metadata(root)
     arrays = {name: _open_array(root / f"{name}.npy") for name in _ARRAYS}
     texts: dict[str, Sequence[str] | None] = {
-        name: _read_lines(root / f"{name}.txt") if metadata.get(name) else None for name in _TEXTS
+        name: read_lines(root / f"{name}.txt") if metadata.get(name) else None for name in _TEXTS
     }
-    vocabulary = _read_lines(root / "vocabulary.txt")
+    vocabulary = read_words(root / "vocabulary.txt", metadata["n_words"])
     sizes = {
         "indptr.npy": (arrays["indptr"].size, metadata["n_documents"] + 1),
         "indices.npy": (arrays["indices"].size, metadata["n_nonzeros"]),
         "counts.npy": (arrays["counts"].size, metadata["n_nonzeros"]),
-        "vocabulary.txt": (len(vocabulary), metadata["n_words"]),
     }
     for name, (found, expected) in sizes.items():
         if found != expected:
@@ -243,19 +244,22 @@ def _read_metadata(root: Path) -> dict[str, Any]:
 
 
 def _open_array(path: Path) -> NDArray[Any]:
-    if not path.is_file():
-        raise FileNotFoundError(f"{path} does not exist")
+    ordinary_file(path)
     try:
         return np.asarray(np.load(path, mmap_mode="r", allow_pickle=False))
     except (ValueError, EOFError, OSError) as error:
         raise ValueError(f"{path} is damaged or truncated: {error}") from error
 
 
-def _read_lines(path: Path) -> list[str]:
+def read_words(path: Path, n_words: int) -> tuple[str, ...]:
+    """The vocabulary in a file of a saved corpus or model, or an error naming file and line."""
+    return checked_vocabulary(read_lines(path), n_words, path)
+
+
+def read_lines(path: Path) -> list[str]:
+    """The lines of a file as they were written: UTF-8, each with its end."""
     try:
-        text = path.read_bytes().decode()
-    except FileNotFoundError:
-        raise FileNotFoundError(f"{path} does not exist") from None
+        text = ordinary_file(path).read_bytes().decode()
     except UnicodeDecodeError as error:
         raise ValueError(f"{path} is not UTF-8: {error}") from None
     if not text.endswith("\n"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence, Set
 from numbers import Integral
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -106,28 +107,31 @@ def is_canonical(
 
 
 def checked_vocabulary(
-    words: Sequence[str] | Mapping[str, int], n_words: int | None = None
+    words: Sequence[str] | Mapping[str, int],
+    n_words: int | None = None,
+    name: str | Path = "vocabulary",
 ) -> tuple[str, ...]:
     """The vocabulary [V] as a tuple, or an error: one line of text each, no repeats.
 
     Of a mapping of words to their columns, as `CountVectorizer.vocabulary_`, in columns' order.
+    `name` is what errors name: an argument, or the file whose lines the words are.
     """
     if isinstance(words, Mapping):
         words = _by_column(words)
     elif isinstance(words, Set):
         raise TypeError("vocabulary is a set, which has no order: expected words in columns' order")
-    vocabulary = _checked_lines("vocabulary", words, n_words, "the number of words")
+    vocabulary = _checked_lines(name, words, n_words, "the number of words")
     if not vocabulary:
         raise ValueError("empty corpus: the vocabulary has no words, expected at least 1")
     for at, word in enumerate(vocabulary):
         if not word.strip():
-            raise ValueError(f"vocabulary[{at}] = {word!r} is empty, expected a word")
+            raise ValueError(f"{_item(name, at, word)} is empty, expected a word")
     if len(set(vocabulary)) < len(vocabulary):
         seen: dict[str, int] = {}
         for at, word in enumerate(vocabulary):
             if word in seen:
                 raise ValueError(
-                    f"vocabulary[{at}] = {word!r} repeats vocabulary[{seen[word]}], "
+                    f"{_item(name, at, word)} repeats {_place(name, seen[word])}, "
                     "expected distinct words"
                 )
             seen[word] = at
@@ -167,23 +171,34 @@ def _as_line(value: Any) -> Any:
     return value
 
 
+def _place(name: str | Path, at: int) -> str:
+    return f"line {at + 1}" if isinstance(name, Path) else f"{name}[{at}]"
+
+
+def _item(name: str | Path, at: int, value: object) -> str:
+    place = _place(name, at)
+    return f"{name}, {place}: {value!r}" if isinstance(name, Path) else f"{place} = {value!r}"
+
+
 def _checked_lines(
-    name: str, values: Sequence[Any], length: int | None, meaning: str, start: int = 0
+    name: str | Path, values: Sequence[Any], length: int | None, meaning: str, start: int = 0
 ) -> tuple[str, ...]:
     if isinstance(values, str):
         raise TypeError(f"{name} must be a sequence of str, got the single str {values[:50]!r}")
     lines = tuple(values)
     if length is not None and len(lines) != length:
-        raise ValueError(f"{name} has length {len(lines)}, expected {length}, {meaning}")
+        size = f"{len(lines)} entries" if isinstance(name, Path) else f"length {len(lines)}"
+        raise ValueError(f"{name} has {size}, expected {length}, {meaning}")
     for at, line in enumerate(lines, start):
         if not isinstance(line, str):
-            raise TypeError(f"{name}[{at}] = {line!r} must be a str, got {type(line).__name__}")
+            raise TypeError(f"{_item(name, at, line)} must be a str, got {type(line).__name__}")
     # One pass over the whole text is far cheaper than a look at each line.
     text = "".join(lines)
     if "\n" in text or "\r" in text:
         at = next(i for i, line in enumerate(lines) if "\n" in line or "\r" in line)
+        expected = "lines that end in \\n alone" if isinstance(name, Path) else "one line"
         raise ValueError(
-            f"{name}[{at + start}] = {lines[at]!r} holds a line break, expected one line"
+            f"{_item(name, at + start, lines[at])} holds a line break, expected {expected}"
         )
     try:
         text.encode()

@@ -8,7 +8,6 @@ import warnings
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, nullcontext
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict
 
 import joblib
@@ -16,7 +15,7 @@ import numpy as np
 
 from ntm_fast.data import storage
 from ntm_fast.data.corpus import Corpus
-from ntm_fast.data.files import lines
+from ntm_fast.data.files import lines, path_of
 from ntm_fast.data.origin import WORD_LISTS, Origin
 from ntm_fast.data.tally import Tally
 from ntm_fast.data.tokenisation import (
@@ -341,7 +340,7 @@ def read_vocabulary(words: Words) -> tuple[str, ...]:
     """The words themselves, checked, or those of the file at this path, one word a line."""
     if not isinstance(words, str | os.PathLike):
         return checked_vocabulary(words, None)
-    path = Path(words)
+    path = path_of(words)
     try:
         return checked_vocabulary([line.rstrip("\r\n") for _, line in lines(path)], None)
     except ValueError as error:

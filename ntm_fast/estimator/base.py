@@ -22,6 +22,7 @@ from ntm_fast.data.splits import split_rows
 from ntm_fast.data.tokenisation import as_texts
 from ntm_fast.data.validation import checked_vocabulary
 from ntm_fast.estimator import disk
+from ntm_fast.estimator.record import Run
 from ntm_fast.metrics.perplexity import PerplexityKind
 from ntm_fast.models import TopicModel
 from ntm_fast.models.backend import choose_device
@@ -96,6 +97,7 @@ class TopicEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         resume_from : checkpoint of an earlier fit, which is continued bit for bit
         callback : called with each :class:`ntm_fast.training.Epoch`; True stops the training
         """
+        run = Run("fit")
         recipe = self._settings()
         corpus = self._corpus(X, vocabulary, reset=True)
         # A run that goes on holds out the documents that it held out before.
@@ -112,12 +114,13 @@ class TopicEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         if resume_from is not None:
             trainer.resume(resume_from)
         self.__dict__.pop("_trainer", None)
+        run.begin(trainer, train, held_out)
         try:
             trainer.fit(train, held_out)
         except TrainingInterrupted:
-            self._finish(trainer)  # what was learned so far can be used
+            self._finish(trainer, run)  # what was learned so far can be used
             raise
-        return self._finish(trainer)
+        return self._finish(trainer, run)
 
     def partial_fit(
         self: E,
@@ -131,6 +134,7 @@ class TopicEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         A fitted model is continued: schedules, `history_` and `n_epochs_` go on where they were.
         """
         fitted = hasattr(self, "model_")
+        run = Run("partial_fit", getattr(self, "record_", None) if fitted else None)
         corpus = self._corpus(X, vocabulary, reset=not fitted)
         if not hasattr(self, "_trainer"):
             seed = self._seed()
@@ -145,8 +149,9 @@ class TopicEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
                 f"learning_rate_schedule is {settings.learning_rate_schedule!r}, whose"
                 f" {settings.epochs} epochs are over: nothing would be learned; expected 'constant'"
             )
+        run.begin(self._trainer, corpus)
         self._trainer.fit(corpus, epochs=done + 1)
-        return self._finish(self._trainer)
+        return self._finish(self._trainer, run)
 
     def _seed(self) -> int:
         return int(check_random_state(self.random_state).randint(2**31 - 1))
@@ -206,10 +211,11 @@ class TopicEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
             checkpoint=self.checkpoint,
         )
 
-    def _finish(self: E, trainer: Trainer) -> E:
+    def _finish(self: E, trainer: Trainer, run: Run) -> E:
         self.model_ = trainer.model.eval()
         self.history_ = trainer.history
         self.n_epochs_ = trainer.state.epoch
+        self.record_ = run.record(self, trainer)
         self.read_topics()
         return self
 
@@ -356,6 +362,8 @@ class TopicEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
     @classmethod
     def load(cls: type[E], folder: str | os.PathLike[str]) -> E:
         """The fitted estimator saved in a folder, of the class that it was saved from.
+
+        `checkpoint`, `device` and `verbose` have their defaults: they are not saved.
 
         Raises FileNotFoundError, or ValueError naming what is damaged or foreign, or that the
         folder holds another estimator than a `cls` (`NeuralTopicModel.load` opens all).

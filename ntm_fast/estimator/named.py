@@ -60,6 +60,8 @@ class NeuralTopicModel(TopicEstimator):
     vocabulary_ : tuple of the V words
     history_ : list of :class:`ntm_fast.training.Epoch`
     n_epochs_, n_features_in_ : int
+    record_ : :class:`ntm_fast.record.Record`, how the model was made: settings in force, seed,
+        documents, versions, machine, time; saved with it, and shown by `ntm-fast info MODEL`
     feature_names_in_ : names of the columns, where X had them
 
     Examples

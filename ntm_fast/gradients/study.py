@@ -6,7 +6,6 @@ import math
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,6 +13,7 @@ import torch
 from numpy.typing import ArrayLike
 from torch import Tensor
 
+from ntm_fast.data.files import path_of
 from ntm_fast.data.folders import replacing_file
 from ntm_fast.gradients.schemes import SCHEMES, Objective, Scheme
 from ntm_fast.models import checks
@@ -73,7 +73,7 @@ class Study:
         """
         from matplotlib.figure import Figure
 
-        target = Path(path)
+        target = path_of(path)
         names = [row.scheme for row in self.rows][::-1]
         figure = Figure(figsize=(9, 0.35 * len(names) + 1.5), layout="constrained")
         left, right = figure.subplots(1, 2, sharey=True)

@@ -1,7 +1,8 @@
 """A trained model on disk: a folder of a safetensors file, a JSON file and the vocabulary.
 
 model.safetensors   parameters and running statistics
-model.json          format, version, settings, sizes, hash of the tensors, what the caller adds
+model.json          format, version, settings in force, sizes, hash of the tensors, what the
+                    caller adds
 vocabulary.txt      V lines, UTF-8
 """
 
@@ -17,15 +18,20 @@ from typing import Any
 
 import safetensors
 import safetensors.torch
+import torch
+from torch import Tensor
 
 import ntm_fast
+from ntm_fast.data.files import full_path_of, ordinary_file, path_of
 from ntm_fast.data.folders import clear_leftovers, known_fields, read_metadata, replacing_folder
+from ntm_fast.data.storage import read_words
+from ntm_fast.data.validation import checked_vocabulary
 from ntm_fast.models.settings import ModelSettings
 from ntm_fast.models.topic_model import TopicModel
+from ntm_fast.record import METADATA, VERSION
 
 FORMAT = "ntm_fast model"
-VERSION = 1
-TENSORS, METADATA, VOCABULARY = "model.safetensors", "model.json", "vocabulary.txt"
+TENSORS, VOCABULARY = "model.safetensors", "vocabulary.txt"
 
 
 def save_model(
@@ -39,13 +45,9 @@ def save_model(
     """Write the model to `folder`, whole or not at all; `extra` is kept in model.json.
 
     Raises FileExistsError for a folder that exists, unless `overwrite=True` and the folder holds
-    a model; ValueError for a vocabulary of another length or words that hold line breaks.
+    a model; ValueError for a vocabulary that is not V distinct words of one line each.
     """
-    if len(vocabulary) != model.n_words:
-        raise ValueError(f"vocabulary has length {len(vocabulary)}; expected {model.n_words}")
-    for word in vocabulary:
-        if "\n" in word or "\r" in word:
-            raise ValueError(f"vocabulary holds {word!r}; expected words without line breaks")
+    vocabulary = checked_vocabulary(vocabulary, model.n_words)
     target = free_place(folder, overwrite)
     tensors = {name: value.cpu().contiguous() for name, value in model.state_dict().items()}
     with replacing_folder(target) as written:
@@ -55,7 +57,7 @@ def save_model(
             "version": VERSION,
             "ntm_fast": ntm_fast.__version__,
             "n_words": model.n_words,
-            "settings": asdict(model.settings),
+            "settings": settings_in_force(model),
             "tensors": hashlib.blake2b(data, digest_size=16).hexdigest(),
             **(extra or {}),
         }
@@ -64,9 +66,19 @@ def save_model(
         (written / METADATA).write_text(json.dumps(metadata, indent=1) + "\n", encoding="utf-8")
 
 
+def settings_in_force(model: TopicModel) -> dict[str, Any]:
+    """The model's settings as they took effect, without None.
+
+    A background that was left to the decoder is there or is not; bounds that are None are left
+    out: there are none.
+    """
+    settings = {**asdict(model.settings), "background": model.decoder.shift is not None}
+    return {name: value for name, value in settings.items() if value is not None}
+
+
 def free_place(folder: str | os.PathLike[str], overwrite: bool) -> Path:
     """The full path of a folder to save a model to; raises as `save_model` if it may not be."""
-    target = Path(os.path.abspath(folder))
+    target = full_path_of(folder)
     clear_leftovers(target.parent)
     if target.exists() and not (overwrite and (target / METADATA).is_file()):
         hint = "it holds no model" if overwrite else "pass overwrite=True to replace a model"
@@ -79,22 +91,17 @@ def load_model(
 ) -> tuple[TopicModel, tuple[str, ...], dict[str, Any]]:
     """(model in evaluation mode, vocabulary, model.json) of a folder written by `save_model`.
 
-    Raises FileNotFoundError, or ValueError naming the file that is foreign or damaged.
+    Raises FileNotFoundError, or ValueError naming the file that is foreign or damaged. The sizes
+    that model.json names are held against the tensors before anything of these sizes is made.
     """
-    root = Path(folder)
+    root = path_of(folder)
     metadata = read_model_metadata(root)
-    vocabulary = _read_vocabulary(root / VOCABULARY, metadata["n_words"])
-    path = root / TENSORS
-    if not path.is_file():
-        raise FileNotFoundError(f"{path} does not exist")
-    data = path.read_bytes()
-    if hashlib.blake2b(data, digest_size=16).hexdigest() != metadata["tensors"]:
-        raise ValueError(f"{path} is damaged or truncated: its hash is not the one in {METADATA}")
-    model = TopicModel(metadata["n_words"], _settings(metadata, root), ops=ops)
-    try:
-        model.load_state_dict(safetensors.torch.load(data))
-    except (RuntimeError, safetensors.SafetensorError) as error:
-        raise ValueError(f"{path} does not fit {root / METADATA}: {error}") from None
+    vocabulary = read_words(root / VOCABULARY, metadata["n_words"])
+    settings = _settings(metadata, root)
+    tensors = _read_tensors(root / TENSORS, metadata["tensors"])
+    _check_tensors(tensors, metadata["n_words"], settings, root, ops)
+    model = TopicModel(metadata["n_words"], settings, ops=ops)
+    model.load_state_dict(tensors)
     return model.eval(), vocabulary, metadata
 
 
@@ -113,16 +120,49 @@ def _settings(metadata: dict[str, Any], root: Path) -> ModelSettings:
     if not {"n_topics", "hidden", "posterior", "decoder"} <= set(values):
         raise ValueError(f"{path} is damaged: settings are {values!r}")
     known_fields(path, values, {field.name for field in fields(ModelSettings)})
-    return ModelSettings(**{**values, "hidden": tuple(values["hidden"])})
-
-
-def _read_vocabulary(path: Path, n_words: int) -> tuple[str, ...]:
-    if not path.is_file():
-        raise FileNotFoundError(f"{path} does not exist")
     try:
-        words = path.read_bytes().decode().split("\n")
-    except UnicodeDecodeError as error:
+        return ModelSettings(**values)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{path} is damaged: in settings, {error}") from None
+
+
+def _read_tensors(path: Path, digest: str) -> dict[str, Tensor]:
+    data = ordinary_file(path).read_bytes()
+    if hashlib.blake2b(data, digest_size=16).hexdigest() != digest:
+        raise ValueError(f"{path} is damaged or truncated: its hash is not the one in {METADATA}")
+    try:
+        return dict(safetensors.torch.load(data))
+    except (safetensors.SafetensorError, ValueError, KeyError, RuntimeError) as error:
         raise ValueError(f"{path} is damaged: {error}") from None
-    if len(words) != n_words + 1 or words[-1]:
-        raise ValueError(f"{path} is damaged: it has {len(words) - 1} words, expected {n_words}")
-    return tuple(words[:-1])
+
+
+def _check_tensors(
+    tensors: dict[str, Tensor], n_words: int, settings: ModelSettings, root: Path, ops: Any
+) -> None:
+    """Raise ValueError unless the tensors are those of such a model, and finite."""
+    path, wanted = root / TENSORS, root / METADATA
+    if len(settings.hidden) > len(tensors):
+        raise ValueError(
+            f"{path} does not fit {wanted}: it has {len(tensors)} tensors, too few for"
+            f" {len(settings.hidden)} layers, the length of hidden"
+        )
+    try:
+        with torch.device("meta"):  # shapes alone: n_topics may be 10⁹
+            shapes = TopicModel(n_words, settings, ops=ops).state_dict()
+    except (TypeError, ValueError, RuntimeError, OverflowError) as error:
+        reason = " ".join(str(error).split())
+        raise ValueError(f"{wanted} is damaged: in settings, {reason}") from None
+    for name in sorted(shapes.keys() ^ tensors.keys()):
+        where = "has" if name in tensors else "lacks"
+        raise ValueError(
+            f"{path} does not fit {wanted}: it {where} the tensor {name!r}, expected"
+            f" {', '.join(sorted(shapes))}"
+        )
+    for name, tensor in sorted(tensors.items()):
+        if tensor.shape != shapes[name].shape:
+            raise ValueError(
+                f"{path} does not fit {wanted}: {name} has shape {tuple(tensor.shape)}; expected"
+                f" {tuple(shapes[name].shape)}, as n_words and settings say"
+            )
+        if not tensor.isfinite().all():
+            raise ValueError(f"{path}: {name} holds a value that is not a finite number")

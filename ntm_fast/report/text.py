@@ -3,13 +3,30 @@
 from __future__ import annotations
 
 import json
+import unicodedata
 from collections.abc import Mapping, Sequence
+
+
+def printable(text: str) -> str:
+    """Text from a file as it may go to a terminal: what would command it is shown as escapes."""
+    return "".join(
+        char.encode("unicode_escape").decode() if _commands(char) else char for char in text
+    )
+
+
+def _commands(char: str) -> bool:
+    """Whether a character moves the cursor, changes colours, or turns the line's direction."""
+    return unicodedata.category(char) in ("Cc", "Cs") or unicodedata.bidirectional(char) in (
+        "LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI",
+    )  # fmt: skip
 
 
 def topics_as_text(topics: Sequence[Sequence[str]]) -> str:
     """One line a topic: its number, then its words, best first."""
     width = len(str(len(topics) - 1))
-    return "\n".join(f"{k:>{width}}  {' '.join(words)}" for k, words in enumerate(topics))
+    return "\n".join(
+        f"{k:>{width}}  {printable(' '.join(words))}" for k, words in enumerate(topics)
+    )
 
 
 def topics_as_json(topics: Sequence[Sequence[str]]) -> str:
@@ -38,4 +55,4 @@ def _text(value: object) -> str:
         return f"{value:,}"
     if isinstance(value, (list, tuple)):
         return ", ".join(map(_text, value)) or "none"
-    return str(value)
+    return printable(str(value))

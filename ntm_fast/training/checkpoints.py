@@ -18,6 +18,7 @@ from torch import Tensor
 
 import ntm_fast
 from ntm_fast.data import Corpus, Part
+from ntm_fast.data.files import path_of
 from ntm_fast.data.folders import check_version, known_fields, replacing_file
 from ntm_fast.training.optimiser import Adam
 from ntm_fast.training.state import Epoch, State
@@ -96,7 +97,7 @@ def load(trainer: Trainer, path: Path) -> None:
 
 def seed_of(path: str | os.PathLike[str]) -> int:
     """The seed of the run saved at `path`; raises as `load` does."""
-    return int(_read(Path(path))[1]["seed"])
+    return int(_read(path_of(path))[1]["seed"])
 
 
 def check_corpus(trainer: Trainer, corpus: Corpus | Part) -> None:

@@ -7,7 +7,6 @@ import math
 import os
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,6 +14,7 @@ import torch
 from torch import Tensor
 
 from ntm_fast.data import Batch, Corpus, Part
+from ntm_fast.data.files import path_of
 from ntm_fast.models import Loss, TopicModel
 from ntm_fast.models.topic_model import draw_seeds
 from ntm_fast.ops._device_errors import raise_device_errors
@@ -75,7 +75,7 @@ class Trainer:
             raise TypeError(f"callback is {callback!r}; expected a function or None")
         self.model, self.settings = model, settings
         self.progress, self.callback = progress, callback
-        self.checkpoint = None if checkpoint is None else Path(checkpoint)
+        self.checkpoint = None if checkpoint is None else path_of(checkpoint)
         if self.checkpoint is not None and self.checkpoint.is_dir():
             raise IsADirectoryError(f"checkpoint is a folder; expected a file: {self.checkpoint}")
         self.seed = int(torch.randint(2**63 - 1, (), device="cpu")) if seed is None else seed
@@ -95,7 +95,7 @@ class Trainer:
         Raises FileNotFoundError, or ValueError where the file is damaged, foreign, or of another
         model or other settings.
         """
-        checkpoints.load(self, Path(path))
+        checkpoints.load(self, path_of(path))
 
     def fit(
         self,

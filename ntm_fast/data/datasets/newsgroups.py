@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal
 from urllib.error import URLError
 
 from ntm_fast.data.corpus import Corpus
+from ntm_fast.data.files import path_of
 from ntm_fast.data.vectorise import TextOptions, vectorise
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ def newsgroups(
         posts = fetch_20newsgroups(
             subset=subset,
             remove=remove,
-            data_home=None if data_home is None else os.fspath(data_home),
+            data_home=None if data_home is None else str(path_of(data_home)),
         )
     except (URLError, ConnectionError, TimeoutError) as error:
         raise ConnectionError(

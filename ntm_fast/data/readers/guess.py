@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from ntm_fast.data.corpus import Corpus
-from ntm_fast.data.files import existing
+from ntm_fast.data.files import existing, path_of
 from ntm_fast.data.readers.matrix import read_libsvm, read_npz, read_uci
 from ntm_fast.data.readers.octis import read_octis
 from ntm_fast.data.readers.table import read_table
@@ -96,7 +96,7 @@ def reader_for(path: str | os.PathLike[str], pattern: bool = False) -> Reader:
     """
     if os.fspath(path) == "-":
         return Reader(read_text, Path("/dev/stdin"))
-    source = Path(path).expanduser()
+    source = path_of(path)
     if source.is_dir():
         return Reader(_reader_of_folder(source, pattern), source)
     if source.exists() and not stat.S_ISREG(source.stat().st_mode):
