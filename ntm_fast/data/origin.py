@@ -64,12 +64,12 @@ class Origin:
 
     def describe(self) -> str:
         """In a sentence, for a report or a methods section."""
-        said = [f"Documents were read as {self.reader}"]
+        said = [f"Documents were read from {self.reader}"]
         if self.options:
             named = (f"{name} {_plain(value)!r}" for name, value in self.options.items())
             said[0] += f" ({', '.join(named)})"
         if self.tokenisation is not None and self.reader != WORD_LISTS:
-            said.append(f"texts were counted as {self.tokenisation.describe()}")
+            said.append(f"texts were split into {self.tokenisation.describe()}")
         words = dict(self.words)
         removed = words.pop("stop_words_left_out", None)
         known = words.pop("known", None)

@@ -170,7 +170,7 @@ class Tokenisation:
     def describe(self) -> str:
         """In words, such as "words of three letters or more in lower case, …"."""
         if self.tokenizer is not None:
-            what = f"words split off by {name_of(self.tokenizer)}"
+            what = f"words by the function {name_of(self.tokenizer)}"
         elif self.token_pattern is not None:
             what = f"words matching {self.token_pattern!r}"
         else:
@@ -179,7 +179,7 @@ class Tokenisation:
         if self.stop_words is None:
             stops = "no stop words left out"
         elif isinstance(self.stop_words, str):
-            stops = f"{self.stop_words} stop words left out"
+            stops = f"{self.stop_words.capitalize()} stop words left out"
         else:
             stops = f"{len(self.stop_words)} given stop words left out"
         low, high = self.ngram_range

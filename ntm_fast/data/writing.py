@@ -20,7 +20,8 @@ _NO_BLANKS = (
     "\u3041-\u30ff\u31f0-\u31ff"  # kana
     "\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"  # Han
 )
-_INVISIBLE = dict.fromkeys([0xAD, *range(0xFE00, 0xFE10), *range(0xE0100, 0xE01F0)])
+_INVISIBLE = {0xAD, *range(0xFE00, 0xFE10), *range(0xE0100, 0xE01F0)}
+_invisible = re.compile("[\xad\ufe00-\ufe0f]|[\U000e0100-\U000e01ef]")
 _JOINERS = "\u200c\u200d"
 _LETTERS_ALONE = re.compile(r"\b[^\W\d_]{3,}\b")
 _without_blanks = re.compile(f"[{_NO_BLANKS}]")
@@ -34,7 +35,7 @@ def normalised(text: str, lowercase: bool) -> str:
     """
     if text.isascii():
         return text.lower() if lowercase else text
-    text = unicodedata.normalize("NFC", text.translate(_INVISIBLE))
+    text = unicodedata.normalize("NFC", _invisible.sub("", text))
     return text.replace("İ", "i").lower() if lowercase else text
 
 

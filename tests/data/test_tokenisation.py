@@ -261,7 +261,7 @@ def test_the_origin_is_part_of_the_corpus(tmp_path: Any) -> None:
         assert not kept.numbered
     assert corpus.origin is not None
     described = corpus.origin.describe()
-    for part in ("'review'", r"'\\S+'", "english stop words", "min_df 1"):
+    for part in ("'review'", r"'\\S+'", "English stop words", "min_df 1"):
         assert part in described, described
     assert corpus.origin.options["column"] == "review"
     whole = read(tmp_path / "d.csv", column="review", output=tmp_path / "streamed", **ALL)
