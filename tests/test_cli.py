@@ -229,6 +229,14 @@ def test_a_tokenizer_from_the_command_line(
 ) -> None:
     (tmp_path / "d.txt").write_text("a-b c-d\nc-d e-f\n" * 20)
     corpus, model = str(tmp_path / "c"), str(tmp_path / "m")
+    (tmp_path / "of_mine.py").write_text("def split(text):\n    return text.split('-')\n")
+    command = [str(Path(sys.executable).parent / "ntm-fast"), "corpus", "d.txt", "--max-df", "1.0"]
+    if Path(command[0]).exists():  # whose own folder is not the current one
+        done = subprocess.run(
+            [*command, "--tokenizer", "of_mine:split"], cwd=tmp_path, capture_output=True, text=True
+        )
+        assert done.returncode == 0, done.stderr
+        assert "the function of_mine:split" in done.stdout
     how = ["--tokenizer", "shlex:split", "--max-df", "1.0"]
     assert main(["corpus", str(tmp_path / "d.txt"), *how, "--output", corpus]) == 0
     assert Corpus.load(corpus).vocabulary == ("a-b", "c-d", "e-f")

@@ -14,16 +14,17 @@ from benchmarks.__main__ import choose, discover
 from ntm_fast.__main__ import main
 
 ROOT = Path(__file__).resolve().parents[1]
-README = (ROOT / "README.md").read_text(encoding="utf-8")
+README, TEXTS = ROOT / "README.md", ROOT / "docs" / "texts.md"
 
 
-def blocks(language: str) -> list[str]:
-    return re.findall(rf"^```{language}\n(.*?)^```$", README, flags=re.MULTILINE | re.DOTALL)
+def blocks(language: str, page: Path = README) -> list[str]:
+    text = page.read_text(encoding="utf-8")
+    return re.findall(rf"^```{language}\n(.*?)^```$", text, flags=re.MULTILINE | re.DOTALL)
 
 
-def commands() -> list[list[str]]:
+def commands(page: Path = README) -> list[list[str]]:
     """The shell's lines, without comments."""
-    lines = [line for block in blocks("sh") for line in block.splitlines()]
+    lines = [line for block in blocks("sh", page) for line in block.splitlines()]
     return [words for line in lines if (words := shlex.split(line, comments=True))]
 
 
@@ -69,6 +70,21 @@ def test_ntm_fast_commands(folder: Path, capsys: pytest.CaptureFixture[str]) -> 
     assert (folder / "theta.csv").stat().st_size > 0
 
 
+def test_the_page_on_texts_works(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    lines = commands(TEXTS)
+    assert len(lines) == 5
+    for words in lines:
+        assert words[0] == "ntm-fast"
+        assert main(words[1:]) == 0, f"{words}: {capsys.readouterr().err}"
+    assert (folder / "proportions.csv").read_text().splitlines()[0].endswith(",known_words")
+    capsys.readouterr()
+    scope: dict[str, Any] = {}
+    for block in blocks("python", TEXTS):
+        exec(compile(block, "docs/texts.md", "exec"), scope)
+    assert scope["theta"].shape == (2, 2)
+    assert "('C++', 'deep learning', 'iOS')" in capsys.readouterr().out
+
+
 def test_make_targets_exist() -> None:
     targets = [words[1] for words in commands() if words[0] == "make"]
     assert targets
@@ -102,7 +118,7 @@ def test_benchmark_commands_name_what_there_is() -> None:
 
 
 def test_files_and_links_exist() -> None:
-    for target in re.findall(r"\]\(([^)#]+)\)", README):
+    for target in re.findall(r"\]\(([^)#]+)\)", README.read_text(encoding="utf-8")):
         assert target.startswith("https://") or (ROOT / target).exists(), target
 
 

@@ -25,6 +25,7 @@ from ntm_fast.cli.support import (
     given,
     read_source,
     read_stop_words,
+    tokenizer_named,
 )
 from ntm_fast.report import facts_as_text
 
@@ -77,7 +78,7 @@ def corpus(
         max_df=document_frequency("--max-df", max_df),
         max_features=max_features,
         token_pattern=token_pattern,
-        tokenizer=tokenizer,
+        tokenizer=tokenizer_named(tokenizer),
         lowercase=lowercase,
         zero_based=zero_based,
         column=column,

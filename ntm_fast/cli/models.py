@@ -33,6 +33,7 @@ from ntm_fast.cli.support import (
     read_for,
     read_source,
     settings,
+    tokenizer_named,
     use_threads,
 )
 from ntm_fast.report import facts_as_text, topics_as_json, topics_as_text
@@ -167,7 +168,7 @@ def infer(
             column=column,
             encoding=encoding,
             token_pattern=token_pattern,
-            tokenizer=tokenizer,
+            tokenizer=tokenizer_named(tokenizer),
             lowercase=lowercase,
             zero_based=zero_based,
         )
@@ -218,7 +219,7 @@ def evaluate(
         column=column,
         encoding=encoding,
         token_pattern=token_pattern,
-        tokenizer=tokenizer,
+        tokenizer=tokenizer_named(tokenizer),
         lowercase=lowercase,
         zero_based=zero_based,
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -155,6 +156,13 @@ def document_frequency(name: str, text: str | None) -> int | float | None:
         return int(text) if text.lstrip("+-").isdigit() else float(text)
     except ValueError:
         raise ValueError(f"{name} is {text!r}; expected a number, such as 5 or 0.01") from None
+
+
+def tokenizer_named(name: str | None) -> str | None:
+    """The name of a tokenizer, whose module may lie in the current folder, as of `python -m`."""
+    if name is not None and os.getcwd() not in sys.path:
+        sys.path.append(os.getcwd())
+    return name
 
 
 def read_stop_words(text: str) -> str | list[str] | None:
