@@ -91,7 +91,7 @@ class Tokenisation:
         text = normalised(text, self.lowercase)
         if self.tokenizer is not None:
             assert self._function is not None, "see imported()"
-            return [str(word) for word in self._function(text) if word.strip()]
+            return [word for found in self._function(text) if (word := str(found).strip())]
         if self.token_pattern is not None:
             return re.findall(self.token_pattern, text)
         return words_of(text)

@@ -31,7 +31,7 @@ def read_text(
     """
     file = existing(path)
     with named(file):
-        texts = (line for _, line in lines(file, encoding, errors))
+        texts = (line.rstrip("\r\n") for _, line in lines(file, encoding, errors))
         origin = Origin("lines of text", {"encoding": encoding})
         return vectorise_documents(documents_of(texts, labels), origin, **options)
 
