@@ -119,13 +119,21 @@ def read_metadata(path: Path, what: str, version: int) -> dict[str, Any]:
     if not path.is_file():
         raise FileNotFoundError(f"{path.parent} is not a saved {what}: {path} does not exist")
     try:
-        metadata = json.loads(path.read_text(encoding="utf-8"))
+        metadata = parse_json(path.read_text(encoding="utf-8"))
     except ValueError as error:
         raise ValueError(f"{path} is damaged: {error}") from None
     if not isinstance(metadata, dict) or metadata.get("format") != f"ntm_fast {what}":
         raise ValueError(f'{path} does not describe a {what}: expected "format": "ntm_fast {what}"')
     check_version(path, metadata.get("version"), version)
     return metadata
+
+
+def parse_json(text: str | bytes) -> Any:
+    """What the JSON in `text` holds; any fault of it is a ValueError, too deep nesting included."""
+    try:
+        return json.loads(text)
+    except RecursionError:
+        raise ValueError("its JSON is nested too deeply") from None
 
 
 def check_version(path: Path, found: Any, version: int) -> None:

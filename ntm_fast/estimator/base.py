@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from numbers import Integral
 from typing import Any, ClassVar, TypeVar, cast
 
 import numpy as np
@@ -87,13 +88,15 @@ class TopicEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         y : ignored
         vocabulary : V words in the order of the columns, or their columns by word as a
             vectoriser's `vocabulary_`, for a matrix without names of columns
-        resume_from : checkpoint of an earlier fit, which is continued bit for bit
+        resume_from : checkpoint of an earlier fit, which is continued bit for bit. Other documents
+            or settings than it was made with raise ValueError naming them, and so does another
+            random_state; None continues with the run's. `epochs` and `patience` may be others
         callback : called with each :class:`ntm_fast.training.Epoch`; True stops the training
         """
         recipe = self._settings()
         corpus = self._corpus(X, vocabulary, reset=True)
         # A run that goes on holds out the documents that it held out before.
-        seed = self._seed() if resume_from is None else seed_of(resume_from)
+        seed = self._seed() if resume_from is None else self._seed_of(resume_from)
         train: Corpus | Part = corpus
         held_out: Part | None = None
         if recipe.training.validation > 0 and len(corpus) > 1:
@@ -103,8 +106,9 @@ class TopicEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
                 train, held_out = parts
         model = self._new_model(corpus, recipe, seed)
         trainer = self._new_trainer(model, self._with_steps(recipe, len(train)), seed, callback)
+        trainer.facts["n_documents"] = len(corpus)
         if resume_from is not None:
-            trainer.resume(resume_from)
+            trainer.resume(resume_from, train)
         self.__dict__.pop("_trainer", None)
         try:
             trainer.fit(train, held_out)
@@ -144,6 +148,12 @@ class TopicEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
 
     def _seed(self) -> int:
         return int(check_random_state(self.random_state).randint(2**31 - 1))
+
+    def _seed_of(self, checkpoint: str | os.PathLike[str]) -> int:
+        """The seed of the run to continue; MismatchError where an int random_state is another."""
+        if not isinstance(self.random_state, Integral):
+            return seed_of(checkpoint, None, None)
+        return seed_of(checkpoint, int(self.random_state), self._seed())
 
     def _settings(self) -> Recipe:
         named = (
@@ -191,6 +201,7 @@ class TopicEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
     def _new_trainer(
         self, model: TopicModel, recipe: Recipe, seed: int, callback: EpochCallback | None
     ) -> Trainer:
+        given = self.random_state
         return Trainer(
             model,
             recipe.training,
@@ -198,6 +209,10 @@ class TopicEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
             progress=bool(self.verbose),
             callback=callback,
             checkpoint=self.checkpoint,
+            facts={
+                "estimator": type(self).__name__,
+                "random_state": int(given) if isinstance(given, Integral) else None,
+            },
         )
 
     def _finish(self: E, trainer: Trainer) -> E:

@@ -113,7 +113,7 @@ def test_what_does_not_fit_is_refused(tmp_path: Path) -> None:
         trainer(n_topics=3).resume(file)
     other = trainer()
     other.resume(file)
-    with pytest.raises(ValueError, match="is not the one that"):
+    with pytest.raises(ValueError, match="documents are others than those"):
         other.fit(CORPUS[:50])
     with pytest.raises(FileNotFoundError, match="no checkpoint"):
         trainer().resume(tmp_path / "absent")
