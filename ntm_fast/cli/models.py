@@ -59,7 +59,8 @@ def train(
     threads: Threads = None,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
     overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Replace a model in that folder.")
+        bool,
+        typer.Option("--overwrite", help="Replace a model in that folder; other files there stay."),
     ] = False,
     resume: Annotated[bool, typer.Option("--resume", help="Continue a stopped run.")] = False,
 ) -> None:

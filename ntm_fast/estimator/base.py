@@ -339,7 +339,7 @@ class TopicEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         """Write the fitted model to a folder, whole or not at all.
 
         Raises FileExistsError for a folder that exists, unless `overwrite=True` and the folder
-        holds a model.
+        holds a model, which is replaced; what else lies in the folder stays there.
         """
         check_is_fitted(self, "model_")
         disk.save(self, folder, overwrite=overwrite)

@@ -38,6 +38,8 @@ def save_model(
 ) -> None:
     """Write the model to `folder`, whole or not at all; `extra` is kept in model.json.
 
+    Files of others in a folder that is overwritten stay in it.
+
     Raises FileExistsError for a folder that exists, unless `overwrite=True` and the folder holds
     a model; ValueError for a vocabulary of another length or words that hold line breaks.
     """
@@ -48,7 +50,7 @@ def save_model(
             raise ValueError(f"vocabulary holds {word!r}; expected words without line breaks")
     target = free_place(folder, overwrite)
     tensors = {name: value.cpu().contiguous() for name, value in model.state_dict().items()}
-    with replacing_folder(target) as written:
+    with replacing_folder(target, (TENSORS, METADATA, VOCABULARY)) as written:
         data = safetensors.torch.save(tensors)
         metadata = {
             "format": FORMAT,
