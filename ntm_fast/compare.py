@@ -21,7 +21,6 @@ from ntm_fast.data.folders import replacing_file
 from ntm_fast.data.splits import split_rows
 
 if TYPE_CHECKING:
-    from ntm_fast.models import TopicModel
     from ntm_fast.training import Epoch
 
 Row = dict[str, Any]
@@ -167,7 +166,7 @@ def _figures(name: str, model: Any, train: Corpus, test: Corpus) -> Row:
     return {**row, "notes": notes} if notes else row
 
 
-def _notes(name: str, model: TopicModel, n_words: int, many: int) -> dict[str, str]:
+def _notes(name: str, model: Any, n_words: int, many: int) -> dict[str, str]:
     """Figures of a model that cannot be had or compared, and the reason; what `REMARKS` are of."""
     notes: dict[str, str] = {}
     if model.settings.decoder == "poisson":

