@@ -21,6 +21,9 @@ if TYPE_CHECKING:
         InverseCDF,
         NeuralTopicModel,
         ProdLDA,
+        PublishedDirichletVAE,
+        PublishedNVLDA,
+        PublishedProdLDA,
     )
 
 __version__ = "0.1.0"
@@ -40,6 +43,9 @@ __all__ = [
     "InverseCDF",
     "NeuralTopicModel",
     "ProdLDA",
+    "PublishedDirichletVAE",
+    "PublishedNVLDA",
+    "PublishedProdLDA",
     "__version__",
     "build_info",
 ]
@@ -59,6 +65,9 @@ _HOMES = {
     "NVLDA": "ntm_fast.estimator",
     "NeuralTopicModel": "ntm_fast.estimator",
     "ProdLDA": "ntm_fast.estimator",
+    "PublishedDirichletVAE": "ntm_fast.estimator",
+    "PublishedNVLDA": "ntm_fast.estimator",
+    "PublishedProdLDA": "ntm_fast.estimator",
     "WHAI": "ntm_fast.estimator",
 }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 import sys
@@ -10,6 +11,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from ntm_fast.cli import app
+from ntm_fast.cli.app import PRINTED, WRITTEN
+from ntm_fast.cli.streams import surviving
 
 BAD_INPUT = (
     ValueError,
@@ -28,15 +31,34 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     0 on success; 2 for bad usage or bad input, with one line on standard error that says what was
     wrong; 1 where something else failed; 130 after Ctrl-C. ``--debug`` shows the traceback.
+
+    When the reader of standard output goes away (``ntm-fast train … | head -1``), the command goes
+    on without printing: 0 says that its files are written. Where standard output cannot be written
+    otherwise, as on a full disk, the command goes on too, but ends with 1; so does one that makes
+    nothing but what it prints if standard output is closed.
     """
     given = list(sys.argv[1:] if arguments is None else arguments)
     debug = "--debug" in given
     given = [argument for argument in given if argument != "--debug"]
-    warnings.showwarning = _show_warning
-    if isinstance(sys.stdout, io.TextIOWrapper):  # which may be in ASCII
-        sys.stdout.reconfigure(errors="replace")
-    # Threads that wait for each other would spin, and slow down all else that the machine does.
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # read when torch is loaded
+    with surviving() as output:
+        warnings.showwarning = _show_warning
+        if isinstance(sys.stdout, io.TextIOWrapper):  # which may be in ASCII
+            sys.stdout.reconfigure(errors="replace")
+        # Threads that wait for each other would spin, and slow down all else on the machine.
+        os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # read when torch is loaded
+        code = _run(given, debug)
+        sys.stdout.flush()
+        lost = None if output is None else output.error
+        harmless = {errno.EPIPE} | ({errno.EBADF} if code == WRITTEN else set())
+        if code in (PRINTED, WRITTEN, 0) and lost is not None and lost.errno not in harmless:
+            done = ", all else is done" if code == WRITTEN else ""
+            _say(f"ntm-fast: standard output: {lost.strerror}{done}")
+            return 1
+        return max(code, 0)
+
+
+def _run(given: list[str], debug: bool) -> int:
+    """The exit code, or what the command made."""
     try:
         code = app(given, prog_name="ntm-fast", standalone_mode=False)
         return code if isinstance(code, int) else 0

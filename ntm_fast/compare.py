@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from ntm_fast.training import Epoch
 
 Row = dict[str, Any]
+REMARKS = frozenset({"diversity"})  # figures that stand, with a note
 HELD_OUT = 0.1  # share of the documents that perplexity is measured on
 COLUMNS = {  # of the printed table: name of the figure, its heading, its format
     "model": ("model", ""),
@@ -75,11 +76,12 @@ def compare(
     -------
     list of dict
         Figures by name: "model", "epochs", "seconds" of training with its validation,
-        "documents_per_second" trained on, "peak_megabytes" of the process, "npmi" and (with
-        gensim) "c_v" of the top 10 words, "diversity" and "uniqueness" of the top 25,
-        "redundancy" of the top 10, "perplexity" of held-out words, "perplexity_per_word" and
-        "perplexity_per_document", "leading_topics" that are the largest of some document,
-        "effective_topics", pairs of near-"duplicates".
+        "documents_per_second" trained on, "peak_megabytes" of the process, "npmi" and "c_v" of
+        the top 10 words, "diversity" and "uniqueness" of the top 25, "redundancy" of the top 10,
+        "perplexity" of held-out words, "perplexity_per_word" and "perplexity_per_document",
+        "leading_topics" that are the largest of some document, "effective_topics", pairs of
+        near-"duplicates". A figure that cannot be compared with other models', or cannot be had,
+        is None; "notes" says why, by the figure's name, and what else has to be known of one.
     """
     train, _, test = split_rows(len(corpus), 0.0, HELD_OUT, seed)
     rows = []
@@ -111,7 +113,6 @@ def _measure(
     import torch
 
     import ntm_fast
-    from ntm_fast import metrics
     from ntm_fast.training import NotFiniteError
 
     if threads is not None:
@@ -135,12 +136,22 @@ def _measure(
         "documents_per_second": trained_per_second(model.history_),
         "peak_megabytes": peak_megabytes(),
     }
+    try:
+        return {**row, **_figures(name, model, train, test)}
+    except ValueError as error:  # such as NaN of weights that have all but diverged
+        return {"model": name, "failed": f"trained, but not to be measured: {error}"}
+
+
+def _figures(name: str, model: Any, train: Corpus, test: Corpus) -> Row:
+    """What a fitted estimator is worth."""
+    from ntm_fast import metrics
+
+    row: Row = {}
     words = model.top_word_ids(min(25, train.n_words))
     many, ten = words.shape[1], min(10, words.shape[1])
-    if ten > 1:
-        row["npmi"] = float(metrics.npmi(words, train, n=ten).mean())
-        if find_spec("gensim") is not None:
-            row["c_v"] = float(metrics.c_v(words, train, n=ten).mean())
+    notes = _notes(name, model.model_, train.n_words, many)
+    row["npmi"] = float(metrics.npmi(words, train, n=ten).mean()) if "npmi" not in notes else None
+    row["c_v"] = float(metrics.c_v(words, train, n=ten).mean()) if "c_v" not in notes else None
     row["diversity"] = float(metrics.topic_diversity(words, many))
     row["uniqueness"] = float(metrics.topic_uniqueness(words, many).mean())
     row["redundancy"] = float(metrics.redundancy(words, ten).mean())
@@ -148,10 +159,34 @@ def _measure(
     row["perplexity_per_word"] = model.perplexity(test, kind="per_word")
     row["perplexity_per_document"] = model.perplexity(test, kind="per_document")
     signs = metrics.collapse(model, train, n=ten)
-    row["leading_topics"] = n_topics - len(signs.never_dominant)
+    row["leading_topics"] = signs.n_topics - len(signs.never_dominant)
     row["effective_topics"] = signs.effective_topics
     row["duplicates"] = len(signs.duplicates)
-    return row
+    for figure in notes.keys() - REMARKS:
+        row[figure] = None
+    return {**row, "notes": notes} if notes else row
+
+
+def _notes(name: str, model: Any, n_words: int, many: int) -> dict[str, str]:
+    """Figures of a model that cannot be had or compared, and the reason; what `REMARKS` are of."""
+    notes: dict[str, str] = {}
+    if model.settings.decoder == "poisson":
+        why = (
+            f"{name}'s bound is that of Poisson counts, the documents' lengths included, the"
+            " others' that of words given the lengths; perplexity of held-out words compares"
+        )
+        notes |= {"perplexity_per_word": why, "perplexity_per_document": why}
+    if model.posterior.kind == "reals":
+        why = f"{name}'s θ is any reals, not shares of topics"
+        notes |= {"leading_topics": why, "effective_topics": why}
+    if many < 2:
+        notes |= dict.fromkeys(("npmi", "c_v"), "needs two words")
+    elif find_spec("gensim") is None:
+        notes["c_v"] = 'needs gensim, which is not installed: pip install "ntm_fast[interop]"'
+    possible = n_words / (model.settings.n_topics * many)
+    if possible < 1:
+        notes["diversity"] = f"at most {possible:.2f} with {n_words} words for the top {many}"
+    return notes
 
 
 def trained_per_second(history: Sequence[Epoch]) -> float:
@@ -169,7 +204,10 @@ def peak_megabytes() -> float | None:
 
 
 def table(rows: Sequence[Row]) -> str:
-    """The rows as text, a line each, in columns; a figure that no row has gets none."""
+    """The rows as text, a line each, in columns, and what they note of their figures.
+
+    A figure that no row has gets no column.
+    """
     known = {name for row in rows for name, value in row.items() if value is not None}
     shown = {name: how for name, how in COLUMNS.items() if name in known}
     cells = [[heading for heading, _ in shown.values()]]
@@ -183,6 +221,14 @@ def table(rows: Sequence[Row]) -> str:
         rest = [cell.rjust(width) for cell, width in zip(line[1:], widths[1:], strict=True)]
         failed = f"  {row['failed']}" if "failed" in row else "  " + "  ".join(rest)
         lines.append((first + failed).rstrip())
+    said: dict[str, list[str]] = {}  # figures by what is noted of them
+    for row in rows:
+        for name, why in row.get("notes", {}).items():
+            heading = COLUMNS.get(name, (name,))[0]
+            headings = said.setdefault(why, [])
+            if name in COLUMNS and heading not in headings:
+                headings.append(heading)
+    lines += [f"{', '.join(headings)}: {why}" for why, headings in said.items() if headings]
     return "\n".join(lines)
 
 
@@ -202,7 +248,9 @@ def save(rows: Sequence[Row], path: str | os.PathLike[str]) -> None:
         names = list(dict.fromkeys(name for row in rows for name in row))
         writer = csv.DictWriter(text, names)
         writer.writeheader()
-        writer.writerows(rows)
+        for row in rows:
+            notes = "; ".join(f"{name}: {why}" for name, why in row.get("notes", {}).items())
+            writer.writerow({**row, "notes": notes} if notes else row)
     elif target.suffix == ".json":
         text.write(json.dumps(list(rows), indent=1) + "\n")
     else:

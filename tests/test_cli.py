@@ -19,8 +19,9 @@ import pytest
 from ntm_fast import ProdLDA
 from ntm_fast.__main__ import main
 from ntm_fast.cli.support import MODELS
-from ntm_fast.data import Corpus
-from ntm_fast.training import RECIPES
+from ntm_fast.data import Corpus, read
+from ntm_fast.models import Loss
+from ntm_fast.training import RECIPES, Trainer
 
 ROOT = Path(__file__).resolve().parents[1]
 COMMANDS = [
@@ -280,7 +281,8 @@ def test_compare(text: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str])
     head, *lines = capsys.readouterr().out.splitlines()
     assert head.split()[:3] == ["model", "epochs", "seconds"]
     models = ["ProdLDA", "DirichletVAE", "WHAI"]
-    assert [line.split()[:2] for line in lines] == [[model, "2"] for model in models]
+    assert [line.split()[:2] for line in lines[:3]] == [[model, "2"] for model in models]
+    assert any(line.startswith("per doc: WHAI's bound") for line in lines[3:])
     with open(table, newline="") as file:
         rows = list(csv.DictReader(file))
     assert [row["model"] for row in rows] == models
@@ -470,11 +472,260 @@ def test_interrupt_and_resume(text: Path, tmp_path: Path) -> None:
     assert (whole / name).read_bytes() == (broken / name).read_bytes()
 
 
-def test_a_closed_pipe_is_no_error(model: Path) -> None:
-    environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
-    shell = f"{sys.executable} -m ntm_fast topics {model} --json | true; echo ${{PIPESTATUS[0]}}"
+FORKS = """
+import json, os, sys
+import ntm_fast.estimator, ntm_fast.gradients, ntm_fast.metrics
+from ntm_fast.__main__ import main
+
+def become(source, *targets):
+    for target in targets:
+        os.dup2(source, target)
+
+def run(arguments, end, errors):
+    'One command in a fork, its streams as `end` says; what a reader saw, and the exit code.'
+    read, write = os.pipe()
+    child = os.fork()
+    if not child:
+        os.close(read)
+        become(os.open(errors, os.O_WRONLY | os.O_CREAT), 2)
+        if end in ("gone", "head"):
+            become(write, 1)
+        elif end == "errors gone":
+            become(write, 1, 2)
+        elif end == "full":
+            become(os.open("/dev/full", os.O_WRONLY), 1)
+        else:
+            os.close(1)
+            sys.stdout = None
+            if end == "all closed":
+                os.close(2)
+                sys.stderr = None
+        os.close(write)
+        code = 70
+        try:
+            code = main(arguments)
+        finally:
+            os._exit(code)
+    os.close(write)
+    seen = b""
+    while end == "head" and not seen.endswith(b"\\n") and (byte := os.read(read, 1)):
+        seen += byte
+    os.close(read)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), seen.decode()
+
+print(json.dumps([run(*case) for case in json.load(sys.stdin)]))
+"""
+
+
+def in_forks(cases: list[tuple[list[str], str, Path]]) -> list[tuple[int, str, str]]:
+    """(exit code, what a reader saw, errors) of commands whose streams fail in some way."""
     done = subprocess.run(
-        ["bash", "-c", shell], cwd=ROOT, capture_output=True, text=True, env=environment
+        [sys.executable, "-c", FORKS],
+        cwd=ROOT,
+        input=json.dumps([(arguments, end, str(errors)) for arguments, end, errors in cases]),
+        capture_output=True,
+        text=True,
+        check=True,
     )
-    assert done.stdout.split() == ["0"]
+    results = json.loads(done.stdout)
+    told = [errors.read_text() for _, _, errors in cases]
+    assert not any("Traceback" in text for text in told)
+    return [(code, seen, text) for (code, seen), text in zip(results, told, strict=True)]
+
+
+# A command, and the file that it makes.
+MAKING = {
+    "corpus {text} --output {out}/c": "c/corpus.json",
+    f"train {{text}} --output {{out}}/m {' '.join(SMALL)}": "m/model.json",
+    "infer {model} {text} --output {out}/t.csv --threads 1": "t.csv",
+}
+FULL = "ntm-fast: standard output: No space left on device"
+ENDS = {"gone": 0, "head": 0, "errors gone": 0, "closed": 0, "all closed": 0, "full": 1}
+
+
+def test_a_command_outlives_its_standard_output(text: Path, model: Path, tmp_path: Path) -> None:
+    """`train … | head -1` never ends with 0 without the model, however its output is lost."""
+    cases, files = [], []
+    for number, line in enumerate(MAKING):
+        for end in ENDS:
+            out = tmp_path / f"{number} {end}"
+            out.mkdir()
+            command = line.format(text=text, model=model, out="OUT").split()
+            arguments = [part.replace("OUT", str(out)) for part in command]
+            cases.append((arguments, end, tmp_path / f"{number} {end}.txt"))
+            files.append(out / MAKING[line])
+    results = in_forks(cases)
+    for (arguments, end, _), file, (code, seen, told) in zip(cases, files, results, strict=True):
+        where = (arguments[0], end, told)
+        assert code == ENDS[end] or (arguments[0] == "infer" and code == 0), where
+        assert file.exists(), where
+        assert not list(file.parents[1].glob("*.checkpoint")), where
+        if code:
+            assert told.endswith(f"{FULL}, all else is done\n"), where
+        if arguments[0] != "infer":
+            assert bool(seen) == (end == "head"), where
+
+
+def test_a_command_that_only_prints(text: Path, model: Path, tmp_path: Path) -> None:
+    """What the reader of a pipe leaves is no error; what cannot be written is one."""
+    lines = ["topics {model} --json", "info", "evaluate {model} {text}", "--help"]
+    lines += ["gradients --draws 100 --topics 3 --words 9 --schemes implicit", "topics {text}"]
+    cases = [
+        (line.format(text=text, model=model).split(), end, tmp_path / f"{number} {end}")
+        for number, line in enumerate(lines)
+        for end in ENDS
+    ]
+    for (arguments, end, _), (code, seen, told) in zip(cases, in_forks(cases), strict=True):
+        where = (arguments, end, told)
+        if arguments == ["topics", str(text)]:  # bad input stays what it is
+            assert code == 2, where
+            assert ("not a saved model" in told) == (end not in ("all closed", "errors gone"))
+            continue
+        assert code == (0 if end in ("gone", "head", "errors gone") else 1), where
+        assert bool(seen) == (end == "head"), where
+        if end in ("full", "closed"):
+            assert "ntm-fast: standard output: " in told, where
+
+
+def shell(line: str) -> tuple[list[int], str]:
+    """(exit codes of the commands of a pipe, errors) of a line of bash."""
+    script = line.replace("ntm-fast", f"{sys.executable} -m ntm_fast")
+    done = subprocess.run(
+        ["bash", "-c", script + "; echo ${PIPESTATUS[*]}"], cwd=ROOT, capture_output=True, text=True
+    )
     assert "Traceback" not in done.stderr
+    return [int(code) for code in done.stdout.splitlines()[-1].split()], done.stderr
+
+
+def test_train_into_a_pipe_that_closes(text: Path, tmp_path: Path) -> None:
+    train = f"ntm-fast train {text} --output {tmp_path}/m {' '.join(SMALL)}"
+    assert shell(f"{train} | head -n 1")[0] == [0, 0]
+    assert (tmp_path / "m" / "model.json").exists()
+    assert shell(f"{train} --overwrite | cat > /dev/full")[0][0] == 0
+
+
+def test_a_comparison_outlives_the_reader_of_its_output(text: Path, tmp_path: Path) -> None:
+    options = f"--models nvlda --topics 3 --epochs 1 --output {tmp_path}/t.json"
+    assert shell(f"ntm-fast compare {text} {options} | true")[0][0] == 0
+    assert [row["model"] for row in json.loads((tmp_path / "t.json").read_text())] == ["NVLDA"]
+
+
+@pytest.fixture(scope="module")
+def stopped(text: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder in which a run of two epochs was stopped: its model is not there yet."""
+    folder = tmp_path_factory.mktemp("stopped")
+    corpus = read(text)
+    ProdLDA(
+        3, epochs=2, batch_size=16, options={}, random_state=7, checkpoint=folder / "m.checkpoint"
+    ).fit(corpus)
+    return folder
+
+
+RESUMED = {  # "text" is what the stopped run had
+    "{text} --seed 5": "--seed is 5; expected 7, as in {run}",
+    "{text} --topics 4": "--topics is 4; expected 3, as in {run}",
+    "{text} --batch-size 8": "--batch-size is 8; expected 16, as in {run}",
+    "{text} --learning-rate 0.5": "--learning-rate is 0.5; expected 0.002, as in {run}",
+    "{text} --prior 0.7": "--prior is 0.7; expected 0.3, as in {run}",
+    "{text} --no-background": "--background is False; expected None, as in {run}",
+    "{text} --option validation=0.5": "--option validation is 0.5; expected 0.1, as in {run}",
+    "{text} --model nvlda": "--model is 'NVLDA'; expected 'ProdLDA', as in {run}",
+    "{half} --option batch_size=8": "the documents are others than those {run} was made with: 60"
+    " documents of 10 words expected, found 30 documents of 10 words",
+    "{half}": "60 documents of 10 words expected, found 30",
+}
+
+
+@pytest.mark.parametrize("line", RESUMED)
+def test_another_run_is_not_resumed(
+    line: str, text: Path, stopped: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    half = tmp_path / "half.txt"
+    half.write_text("".join(text.read_text().splitlines(keepends=True)[:30]))
+    run = stopped / "m.checkpoint"
+    before = run.read_bytes()
+    asked = line.format(text=text, half=half).split()
+    usual = ["--topics", "3", "--epochs", "3"]
+    if "batch" not in line:
+        usual += ["--batch-size", "16"]
+    arguments = ["train", *usual, "--resume", "--output", str(stopped / "m"), *asked]
+    assert main(arguments) == 2
+    assert RESUMED[line].format(run=run) in capsys.readouterr().err
+    assert run.read_bytes() == before
+
+
+def test_a_resumed_run_keeps_its_seed(text: Path, stopped: Path, tmp_path: Path) -> None:
+    shutil.copy(stopped / "m.checkpoint", tmp_path / "m.checkpoint")
+    arguments = ["train", str(text), "--topics", "3", "--epochs", "3", "--batch-size", "16"]
+    assert main([*arguments, "--resume", "--output", str(tmp_path / "m")]) == 0
+    assert main([*arguments, "--seed", "7", "--output", str(tmp_path / "straight")]) == 0
+    name = "model.safetensors"
+    assert (tmp_path / "m" / name).read_bytes() == (tmp_path / "straight" / name).read_bytes()
+    assert (
+        json.loads((tmp_path / "m" / "model.json").read_text())["parameters"]["random_state"] == 7
+    )
+
+
+def test_a_run_that_diverges_says_what_to_do(
+    text: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    out, run = tmp_path / "m", tmp_path / "m.checkpoint"
+    train = ["train", str(text), "--topics", "3", "--output", str(out), "--batch-size", "16"]
+    absurd = [*train, "--model", "ldavae", "--learning-rate", "1e3"]
+    assert main(absurd) == 1
+    told = capsys.readouterr().err
+    assert re.search(r"the loss is not finite at epoch 1, step \d: first in", told)
+    assert "A lower learning_rate may help (it is 1000.0)" in told
+    assert not run.exists(), "nothing to resume"
+    assert main([*train, "--epochs", "2"]) == 0
+    # After two epochs: the state before is kept, and said to be.
+    step = Trainer.step
+
+    def poisoned(self: Trainer, loss: Loss) -> None:
+        step(self, loss)
+        if self.state.epoch == 2:
+            self.model.encoder.weight.data.fill_(np.nan)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Trainer, "step", poisoned)
+        assert main([*train, "--overwrite", "--epochs", "5"]) == 1
+    told = capsys.readouterr().err
+    advice = "the run diverged after epoch 2; --resume --epochs 2 saves the model as it was then"
+    assert f"{run}: {advice}" in told
+    shutil.rmtree(out)
+    assert main([*train, "--epochs", "5"]) == 2
+    assert f"{run} exists: {advice}" in capsys.readouterr().err, "the next error's advice works"
+    assert main([*train, "--epochs", "5", "--resume"]) == 2
+    assert "diverged after epoch 2" in capsys.readouterr().err
+    assert main([*train, "--epochs", "2", "--resume"]) == 0
+    assert len(json.loads((out / "model.json").read_text())["history"]) == 2
+    assert not run.exists()
+
+
+def test_overwriting_keeps_the_users_files(
+    text: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out, run = tmp_path / "m", tmp_path / "m.checkpoint"
+    train = ["train", str(text), "--output", str(out), *SMALL]
+    corpus = ["corpus", str(text), "--output", str(tmp_path / "c")]
+    scratch = tmp_path / ".notes.ntm_fast-2026"
+    scratch.mkdir()
+    (scratch / "thesis.tex").write_text("years")
+    for command, folder in ((train, out), (corpus, tmp_path / "c")):
+        assert main(command) == 0
+        (folder / "notes.md").write_text("mine")
+        (folder / "deep").mkdir()
+        (folder / "deep" / "theta.csv").write_text("mine too")
+        before = sorted(os.listdir(folder))
+        assert main([*command, "--overwrite"]) == 0
+        assert sorted(os.listdir(folder)) == before
+        assert (folder / "deep" / "theta.csv").read_text() == "mine too"
+    assert (scratch / "thesis.tex").read_text() == "years"
+    run.write_text("notes on checkpoints")
+    capsys.readouterr()
+    assert main([*train, "--overwrite"]) == 2
+    assert "m.checkpoint exists and is no checkpoint of ntm_fast" in capsys.readouterr().err
+    assert run.read_text() == "notes on checkpoints"

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import functools
 import inspect
-import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+
+PRINTED, WRITTEN = -1, -2  # what a command that ended well has made; no exit codes
 
 app = typer.Typer(
     add_completion=False,
@@ -48,21 +49,23 @@ Threads = Annotated[int | None, typer.Option(min=1, help="CPU threads; all cores
 Seed = Annotated[int, typer.Option(min=0, help="Of every random number of the run.")]
 
 
-def command(*, example: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Register a command whose help ends with an example, and that Ctrl-C ends in one line."""
+def command(*, example: str) -> Callable[[Callable[..., None]], Callable[..., int]]:
+    """Register a command whose help ends with an example, and that Ctrl-C ends in one line.
 
-    def register(function: Callable[..., None]) -> Callable[..., None]:
+    What it returns is PRINTED or WRITTEN: whether what it printed was all that it made.
+    """
+
+    def register(function: Callable[..., None]) -> Callable[..., int]:
         @functools.wraps(function)
-        def run(*args: Any, **kwargs: Any) -> None:
+        def run(*args: Any, **kwargs: Any) -> int:
             try:
                 kwargs = {name: _at_home(value) for name, value in kwargs.items()}
                 function(*args, **kwargs)
-                sys.stdout.flush()
             except KeyboardInterrupt:
                 print("ntm-fast: interrupted", file=sys.stderr)
                 raise typer.Exit(130) from None
-            except BrokenPipeError:  # such as `ntm-fast topics model | head`
-                os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            made = any(kwargs.get(name) is not None for name in ("output", "picture"))
+            return WRITTEN if made else PRINTED
 
         paragraphs = inspect.cleandoc(function.__doc__ or "").split("\n\n")
         unbroken = "\n\n".join(" ".join(paragraph.split()) for paragraph in paragraphs)

@@ -66,11 +66,15 @@ def train(
             " given several times.",
         ),
     ] = None,
-    seed: Seed = 0,
+    seed: Annotated[
+        int | None,
+        typer.Option(min=0, help="Of every random number of the run: 0 unless given, or resumed."),
+    ] = None,
     threads: Threads = None,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
     overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Replace a model in that folder.")
+        bool,
+        typer.Option("--overwrite", help="Replace a model in that folder; other files there stay."),
     ] = False,
     resume: Annotated[bool, typer.Option("--resume", help="Continue a stopped run.")] = False,
 ) -> None:
@@ -81,7 +85,8 @@ def train(
     """
     import ntm_fast
     from ntm_fast.estimator import disk
-    from ntm_fast.training import RECIPES, TrainingInterrupted
+    from ntm_fast.training import RECIPES, MismatchError, NotFiniteError, TrainingInterrupted
+    from ntm_fast.training import checkpoints as saved
 
     kind = model_named(model, "--model")
     use_threads(threads)
@@ -89,8 +94,13 @@ def train(
     if output.exists() and not overwrite:
         raise FileExistsError(f"{output} exists; --overwrite replaces a model in it")
     disk.free_place(output, overwrite)  # told before the work
+    saved.check_replaceable(checkpoint)
     if checkpoint.exists() and not (resume or overwrite):
-        raise FileExistsError(f"{checkpoint} exists: --resume continues, --overwrite starts anew")
+        raise FileExistsError(f"{checkpoint} exists: {_what_next(checkpoint)}")
+    if resume and seed is None:
+        seed = saved.random_state_of(checkpoint)
+    elif seed is None:
+        seed = 0
     documents = read_source(source, **given(column=column, encoding=encoding))
     print(documents, flush=True)
     estimator = getattr(ntm_fast, kind)(
@@ -112,11 +122,41 @@ def train(
         done = f"{estimator.n_epochs_} epochs are saved to {checkpoint}"
         print(f"ntm-fast: interrupted, {done}; --resume continues", file=sys.stderr)
         raise typer.Exit(130) from None
+    except MismatchError as error:
+        raise ValueError(_by_its_option(error)) from None
+    except NotFiniteError as error:
+        if error.checkpoint is None:
+            checkpoint.unlink(missing_ok=True)  # with --overwrite: it is of another run
+        what_next = f". {checkpoint}: {_what_next(checkpoint)}" if error.checkpoint else ""
+        raise NotFiniteError(f"{error.reason}{what_next}") from error
     estimator.save(output, overwrite=overwrite)
     checkpoint.unlink(missing_ok=True)
     print(topics_as_text(estimator.top_words(min(10, documents.n_words))))
     epochs_done = "1 epoch" if estimator.n_epochs_ == 1 else f"{estimator.n_epochs_} epochs"
     print(f"{epochs_done}; saved to {output}")
+
+
+def _what_next(checkpoint: Path) -> str:
+    """What can be done with a checkpoint that a run left."""
+    from ntm_fast.training.saved_run import read_facts
+
+    facts = read_facts(checkpoint)
+    if facts["diverged"] is None:
+        return "--resume continues, --overwrite starts anew"
+    done = facts["state"].epoch
+    return (
+        f"the run diverged after epoch {done}; --resume --epochs {done} saves the model as it was"
+        " then, --overwrite with a lower --learning-rate starts anew"
+    )
+
+
+def _by_its_option(error: Any) -> str:
+    """What a `MismatchError` says, with the command line's name of the setting."""
+    options = {"random_state": "--seed", "n_topics": "--topics", "estimator": "--model"}
+    for name in ("batch_size", "learning_rate", "prior", "background"):
+        options[name] = f"--{name.replace('_', '-')}"
+    message: str = error.said_as(options.get(error.name, f"--option {error.name}"))
+    return message
 
 
 @command(example="ntm-fast topics reviews-model --n 15")

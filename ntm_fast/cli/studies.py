@@ -44,7 +44,8 @@ def compare(
     """Train several models for the same budget and print what each is worth.
 
     Without --epochs and --seconds each model's recipe decides. A tenth of the documents is held
-    out for the perplexities.
+    out for the perplexities. A figure that cannot be compared is left out, and the lines under the
+    table (with --json: "notes") say why.
     """
     from ntm_fast import compare as side_by_side
 

@@ -7,22 +7,30 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 _MARK = ".ntm_fast-"  # in the names of hidden folders in which things are written
+_OURS = ".made-by-ntm_fast"  # a file in them, without which such a folder is a user's
 
 
 @contextmanager
-def replacing_folder(target: Path) -> Iterator[Path]:
-    """A new folder that takes the place of `target`, whatever is there, at the end of the block."""
+def replacing_folder(target: Path, ours: Collection[str] = ()) -> Iterator[Path]:
+    """A new folder that takes the place of `target`, whatever is there, at the end of the block.
+
+    What else than files named in `ours` and those of the new folder lies in `target` is a user's,
+    and goes along: the new folder has it too, as links to the same files, before the old one is
+    touched.
+    """
     target.parent.mkdir(parents=True, exist_ok=True)
     with _scratch(target) as scratch:
         written, old = scratch / "new", scratch / "old"
         written.mkdir()  # by mkdir, so that it gets ordinary permissions
         yield written
+        if target.is_dir():
+            _carry_over(target, written, ours)
         if target.exists():
             os.rename(target, old)
         try:
@@ -31,6 +39,28 @@ def replacing_folder(target: Path) -> Iterator[Path]:
             if old.exists():
                 os.rename(old, target)
             raise
+        if old.is_dir():
+            _carry_over(old, target, ours)  # what came while the first was going on
+
+
+def _carry_over(source: Path, target: Path, ours: Collection[str] = ()) -> None:
+    """Link what lies in one folder, and is not in the other or `ours`, into that one too."""
+    with os.scandir(source) as entries:
+        for entry in entries:
+            place, folder = target / entry.name, entry.is_dir(follow_symlinks=False)
+            if entry.name in ours and folder:
+                raise FileExistsError(f"{entry.path} is a folder; expected a file of ours or none")
+            if entry.name in ours or (os.path.lexists(place) and not folder):
+                continue
+            if folder:
+                place.mkdir(exist_ok=True)
+                _carry_over(Path(entry.path), place)
+                shutil.copystat(entry.path, place)
+                continue
+            try:
+                os.link(entry.path, place, follow_symlinks=False)
+            except OSError:  # a file system without hard links
+                shutil.copy2(entry.path, place, follow_symlinks=False)
 
 
 @contextmanager
@@ -54,7 +84,8 @@ def clear_leftovers(folder: Path) -> None:
     """Remove what runs that were killed left half-written in `folder`; call it before writing.
 
     A target that such a run had moved out of the way, and not replaced yet, is put back. Folders
-    in which a living process writes are left alone: it holds a lock on them.
+    in which a living process writes are left alone: it holds a lock on them. So are folders that
+    are only named like ours.
     """
     if not folder.is_dir():
         return
@@ -64,12 +95,22 @@ def clear_leftovers(folder: Path) -> None:
             continue
         try:
             with _locked(Path(entry.path), fcntl.LOCK_EX | fcntl.LOCK_NB):
+                if not _is_ours(Path(entry.path), name[1:]):
+                    continue
                 old, target = Path(entry.path, "old"), folder / name[1:]
                 if old.exists() and not target.exists():
                     os.rename(old, target)
                 shutil.rmtree(entry.path)
         except OSError:  # in use, another user's, or on a file system without locks
             continue
+
+
+def _is_ours(scratch: Path, target: str) -> bool:
+    """Whether we made a folder, and it holds nothing but what we write there."""
+    marker = scratch / _OURS
+    inside = {entry.name for entry in os.scandir(scratch)}
+    mine = {_OURS, "new", "old", "ordinary", target}
+    return marker.is_file() and not marker.is_symlink() and inside <= mine
 
 
 @contextmanager
@@ -95,6 +136,7 @@ def _locked_folder(target: Path) -> Iterator[Path]:
         with made as scratch, ExitStack() as stack:
             with suppress(OSError):  # without locks on this file system, leftovers stay
                 stack.enter_context(_locked(Path(scratch), fcntl.LOCK_EX))
+                Path(scratch, _OURS).touch()
             if os.path.isdir(scratch):  # else taken for a leftover before it was locked
                 yield Path(scratch)
                 return
@@ -119,13 +161,21 @@ def read_metadata(path: Path, what: str, version: int) -> dict[str, Any]:
     if not path.is_file():
         raise FileNotFoundError(f"{path.parent} is not a saved {what}: {path} does not exist")
     try:
-        metadata = json.loads(path.read_text(encoding="utf-8"))
+        metadata = parse_json(path.read_text(encoding="utf-8"))
     except ValueError as error:
         raise ValueError(f"{path} is damaged: {error}") from None
     if not isinstance(metadata, dict) or metadata.get("format") != f"ntm_fast {what}":
         raise ValueError(f'{path} does not describe a {what}: expected "format": "ntm_fast {what}"')
     check_version(path, metadata.get("version"), version)
     return metadata
+
+
+def parse_json(text: str | bytes) -> Any:
+    """What the JSON in `text` holds; any fault of it is a ValueError, too deep nesting included."""
+    try:
+        return json.loads(text)
+    except RecursionError:
+        raise ValueError("its JSON is nested too deeply") from None
 
 
 def check_version(path: Path, found: Any, version: int) -> None:

@@ -125,8 +125,10 @@ def _told(reader: Reader, known: Known, options: Mapping[str, Any]) -> dict[str,
     """Options of the reader that the model's corpus was read with, and that are not given anew."""
     before = {} if known.origin is None else known.origin.options
     told: dict[str, Any] = {}
-    if reader.function is read_table and before.get("column") is not None:
-        told["column"] = before["column"]
+    if reader.function is read_table:
+        quoted = reader.source.name.lower().removesuffix(".gz").endswith((".csv", ".tsv"))
+        names = ("column", "quoting") if quoted else ("column",)
+        told |= {name: before[name] for name in names if name in before}
     if reader.function is read_libsvm:
         if "zero_based" in before:
             told["zero_based"] = before["zero_based"]

@@ -36,6 +36,7 @@ VERSION = 1
 METADATA = "corpus.json"
 _ARRAYS = {"indptr": "<i8", "indices": "<i4", "counts": "<f4"}
 _TEXTS = ("labels", "document_ids")
+FILES = (METADATA, "vocabulary.txt", *(f"{n}.npy" for n in _ARRAYS), *(f"{n}.txt" for n in _TEXTS))
 
 
 def save(corpus: Corpus | Part, folder: str | os.PathLike[str], *, overwrite: bool = False) -> None:
@@ -73,7 +74,7 @@ def new_folder(folder: str | os.PathLike[str], overwrite: bool) -> Iterator[Path
     _require_free(target, overwrite)
     with ExitStack() as stack:
         with naming(target):
-            written = stack.enter_context(replacing_folder(target))
+            written = stack.enter_context(replacing_folder(target, FILES))
         yield written
         with naming(target):
             stack.pop_all().close()

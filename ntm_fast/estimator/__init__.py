@@ -13,3 +13,6 @@ from ntm_fast.estimator.named import FigurnovLDA as FigurnovLDA
 from ntm_fast.estimator.named import InverseCDF as InverseCDF
 from ntm_fast.estimator.named import NeuralTopicModel as NeuralTopicModel
 from ntm_fast.estimator.named import ProdLDA as ProdLDA
+from ntm_fast.estimator.named import PublishedDirichletVAE as PublishedDirichletVAE
+from ntm_fast.estimator.named import PublishedNVLDA as PublishedNVLDA
+from ntm_fast.estimator.named import PublishedProdLDA as PublishedProdLDA

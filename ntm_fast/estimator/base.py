@@ -6,6 +6,7 @@ import os
 import threading
 import warnings
 from collections.abc import Callable, Mapping, Sequence
+from numbers import Integral
 from typing import Any, ClassVar, TypeVar, cast
 
 import numpy as np
@@ -94,14 +95,16 @@ class TopicEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         y : ignored
         vocabulary : V words in the order of the columns, or their columns by word as a
             vectoriser's `vocabulary_`, for a matrix without names of columns
-        resume_from : checkpoint of an earlier fit, which is continued bit for bit
+        resume_from : checkpoint of an earlier fit, which is continued bit for bit. Other documents
+            or settings than it was made with raise ValueError naming them, and so does another
+            random_state; None continues with the run's. `epochs` and `patience` may be others
         callback : called with each :class:`ntm_fast.training.Epoch`; True stops the training
         """
         run = Run("fit")
         recipe = self._settings()
         corpus = self._corpus(X, vocabulary, reset=True)
         # A run that goes on holds out the documents that it held out before.
-        seed = self._seed() if resume_from is None else seed_of(resume_from)
+        seed = self._seed() if resume_from is None else self._seed_of(resume_from)
         train: Corpus | Part = corpus
         held_out: Part | None = None
         if recipe.training.validation > 0 and len(corpus) > 1:
@@ -111,8 +114,9 @@ class TopicEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
                 train, held_out = parts
         model = self._new_model(corpus, recipe, seed)
         trainer = self._new_trainer(model, self._with_steps(recipe, len(train)), seed, callback)
+        trainer.facts["n_documents"] = len(corpus)
         if resume_from is not None:
-            trainer.resume(resume_from)
+            trainer.resume(resume_from, train)
         self.__dict__.pop("_trainer", None)
         run.begin(trainer, train, held_out)
         try:
@@ -155,6 +159,12 @@ class TopicEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
 
     def _seed(self) -> int:
         return int(check_random_state(self.random_state).randint(2**31 - 1))
+
+    def _seed_of(self, checkpoint: str | os.PathLike[str]) -> int:
+        """The seed of the run to continue; MismatchError where an int random_state is another."""
+        if not isinstance(self.random_state, Integral):
+            return seed_of(checkpoint, None, None)
+        return seed_of(checkpoint, int(self.random_state), self._seed())
 
     def _settings(self) -> Recipe:
         named = (
@@ -202,6 +212,7 @@ class TopicEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
     def _new_trainer(
         self, model: TopicModel, recipe: Recipe, seed: int, callback: EpochCallback | None
     ) -> Trainer:
+        given = self.random_state
         return Trainer(
             model,
             recipe.training,
@@ -209,6 +220,10 @@ class TopicEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
             progress=bool(self.verbose),
             callback=callback,
             checkpoint=self.checkpoint,
+            facts={
+                "estimator": type(self).__name__,
+                "random_state": int(given) if isinstance(given, Integral) else None,
+            },
         )
 
     def _finish(self: E, trainer: Trainer, run: Run) -> E:
@@ -354,7 +369,7 @@ class TopicEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         """Write the fitted model to a folder, whole or not at all.
 
         Raises FileExistsError for a folder that exists, unless `overwrite=True` and the folder
-        holds a model.
+        holds a model, which is replaced; what else lies in the folder stays there.
         """
         check_is_fitted(self, "model_")
         disk.save(self, folder, overwrite=overwrite)

@@ -21,7 +21,6 @@ from ntm_fast.models import ModelSettings, TopicModel
 from ntm_fast.models.storage import settings_in_force
 from ntm_fast.record import Record
 from ntm_fast.training import RECIPES, Recipe, Trainer
-from ntm_fast.training.checkpoints import digest
 
 if TYPE_CHECKING:
     from ntm_fast.estimator.base import TopicEstimator
@@ -55,7 +54,7 @@ class Run:
             "words": train.n_words,
             "tokens": _tokens(train),
             "nonzeros": train.n_nonzeros,
-            "digest": trainer.documents or digest(train),  # a checkpoint had it made already
+            "digest": trainer.hash_of(train),  # made once, if a checkpoint needs it too
         }
         documents |= _origin(train, earlier)
         run: dict[str, Any] = {

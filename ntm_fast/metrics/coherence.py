@@ -37,7 +37,9 @@ def npmi(
 
     NPMI(a, b) = log((p_ab + 1e-12) / (p_a p_b)) / -log(p_ab + 1e-12), averaged over the
     n (n-1) / 2 pairs of a topic; Bouma 2009, Aletras & Stevenson 2013. A pair with a word that
-    never occurs scores -1, a pair that is in every document 1; never NaN.
+    never occurs scores -1, a pair that is in every document 1; never NaN. With n near the size V
+    of the vocabulary topics have most of their top words in common, whatever they are (at least
+    2n - V), and much the same NPMI: n well below V / K tells them apart.
 
     Parameters
     ----------

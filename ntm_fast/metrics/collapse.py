@@ -133,7 +133,10 @@ def collapse_report(
     correlation, overlap : float in (0, 1]
         Two topics are near-duplicates if the Pearson correlation of their components (the cosine
         after subtracting each row's mean, so that flat topics are not all alike) or the share of
-        their top words in common is at least this.
+        their top words in common is at least this. Only what is in common beyond what V forces
+        counts: of V words two topics' top n share at least 2n - V. And a word stands for a topic
+        only if it has more than the topic's mean weight, where topics are ranked by components:
+        what fills a top n that is longer than the topic says nothing.
     kl_threshold : float
         Nats below which a topic counts as inactive.
 
@@ -158,10 +161,12 @@ def collapse_report(
     for name, value in (("correlation", correlation), ("overlap", overlap)):
         if not 0 < value <= 1:
             raise ValueError(f"{name} is {value!r}; expected a number in (0, 1]")
+    own = None
     if top_words is None:
         n = check_int("n", n, low=1)
         top_words = topics.top_words(weights, min(n, weights.shape[1]))
         n = top_words.shape[1]
+        own = np.take_along_axis(weights, top_words, 1) > weights.mean(axis=1, keepdims=True)
     words = check_top_words(top_words, n)
     if len(words) != n_topics:
         raise ValueError(f"top_words has {len(words)} rows; expected {n_topics}, theta's columns")
@@ -170,7 +175,7 @@ def collapse_report(
         n_documents=n_documents,
         n_topics=n_topics,
         documents_led=_documents_led(proportions),
-        duplicates=_duplicates(weights, words, correlation, overlap),
+        duplicates=_duplicates(weights, words, own, correlation, overlap),
         effective_topics=float(np.exp(entr(proportions.mean(axis=0)).sum())),
         topics_per_document=float(np.exp(entr(proportions).sum(axis=1).mean())),
         n_top_words=n,
@@ -188,8 +193,13 @@ def _documents_led(theta: Floats) -> tuple[int, ...]:
 
 
 def _duplicates(
-    weights: Floats, words: npt.NDArray[Any], correlation: float, overlap: float
+    weights: Floats,
+    words: npt.NDArray[Any],
+    own: npt.NDArray[np.bool_] | None,
+    correlation: float,
+    overlap: float,
 ) -> tuple[DuplicatePair, ...]:
+    """Pairs at or above a threshold; `own` says which top words stand for their topic, if known."""
     n_topics, n = words.shape
     centred = weights - weights.mean(axis=1, keepdims=True)
     scale = np.abs(centred).max(axis=1, keepdims=True)
@@ -202,14 +212,21 @@ def _duplicates(
 
     distinct, column = np.unique(words, return_inverse=True)
     row = np.repeat(np.arange(n_topics), n)
-    has = scipy.sparse.csr_array(
-        (np.ones(words.size, dtype=np.int64), (row, column.ravel())),
-        shape=(n_topics, len(distinct)),
-    )
-    shared = (has @ has.T).toarray()
+
+    def in_common(counted: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
+        has = scipy.sparse.csr_array(
+            (counted.ravel().astype(np.int64), (row, column.ravel())),
+            shape=(n_topics, len(distinct)),
+        )
+        return np.asarray((has @ has.T).toarray())
+
+    shared = in_common(np.ones(words.shape))
+    telling = shared if own is None else in_common(own)
+    forced = max(0, 2 * n - weights.shape[1])
 
     slack = 1e-9  # so that rounding does not decide at a threshold
-    near = np.triu((alike >= correlation - slack) | (shared >= overlap * n - slack), 1)
+    enough = forced + overlap * (n - forced)
+    near = np.triu((alike >= correlation - slack) | (telling >= enough - slack), 1)
     pairs = [
         DuplicatePair(int(i), int(j), float(alike[i, j]), int(shared[i, j]))
         for i, j in np.argwhere(near)

@@ -1,4 +1,9 @@
-"""How much the topics' top words repeat each other."""
+"""How much the topics' top words repeat each other.
+
+A small vocabulary forces repeats: of V words, K topics' top n can be different only if K n <= V.
+Otherwise the best values possible are TD = V / (K n), the same for the mean of TU, and more than 0
+for TR: two topics share at least 2n - V words. Compare models at the same K, n and V.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +21,8 @@ def topic_diversity(top_words: npt.ArrayLike, n: int = 25) -> float:
     """TD: the share of distinct words among the n top words of all topics, in (0, 1].
 
     TD = |union of the topics' top n| / (K n), Dieng, Ruiz & Blei 2020.
-    1 when no word is shared, 1/K when all topics are the same.
+    1 when no word is shared, 1/K when all topics are the same. Of a vocabulary of V words it is
+    at most V / (K n).
 
     Parameters
     ----------
@@ -51,7 +57,8 @@ def redundancy(top_words: npt.ArrayLike, n: int = 10) -> npt.NDArray[np.float64]
     """TR of each topic [K]: its top words found in another topic's, averaged over the others.
 
     TR(k) = 1/(K-1) sum_{i <= n} sum_{j != k} [w_ik in the top n of j], Burkhardt & Kramer 2019.
-    Between 0 (nothing shared) and n (all topics the same); 0 for K = 1.
+    Between 0 (nothing shared) and n (all topics the same); 0 for K = 1. With K n > V words have
+    to be shared: for K = 2 at least 2n - V.
 
     Parameters and errors as in `topic_diversity`.
     """

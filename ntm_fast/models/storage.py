@@ -44,13 +44,15 @@ def save_model(
 ) -> None:
     """Write the model to `folder`, whole or not at all; `extra` is kept in model.json.
 
+    Files of others in a folder that is overwritten stay in it.
+
     Raises FileExistsError for a folder that exists, unless `overwrite=True` and the folder holds
     a model; ValueError for a vocabulary that is not V distinct words of one line each.
     """
     vocabulary = checked_vocabulary(vocabulary, model.n_words)
     target = free_place(folder, overwrite)
     tensors = {name: value.cpu().contiguous() for name, value in model.state_dict().items()}
-    with replacing_folder(target) as written:
+    with replacing_folder(target, (TENSORS, METADATA, VOCABULARY)) as written:
         data = safetensors.torch.save(tensors)
         metadata = {
             "format": FORMAT,

@@ -1,5 +1,6 @@
 """Training of topic models: the loop, its settings, checkpoints and recipes."""
 
+from ntm_fast.training.checkpoints import MismatchError as MismatchError
 from ntm_fast.training.diagnosis import NotFiniteError as NotFiniteError
 from ntm_fast.training.recipe import Recipe as Recipe
 from ntm_fast.training.recipes import RECIPES as RECIPES

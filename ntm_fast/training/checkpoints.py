@@ -19,16 +19,29 @@ from torch import Tensor
 import ntm_fast
 from ntm_fast.data import Corpus, Part
 from ntm_fast.data.files import path_of
-from ntm_fast.data.folders import check_version, known_fields, replacing_file
-from ntm_fast.training.optimiser import Adam
-from ntm_fast.training.state import Epoch, State
+from ntm_fast.data.folders import known_fields, replacing_file
+from ntm_fast.training import saved_run
+from ntm_fast.training.optimiser import Adam, check_state
+from ntm_fast.training.saved_run import FORMAT, VERSION, SavedRun
 
 if TYPE_CHECKING:
     from ntm_fast.training.trainer import Trainer
 
-FORMAT = "ntm_fast checkpoint"
-VERSION = 1
 MAY_CHANGE = ("epochs", "patience", "cuda_graphs")  # settings that a resumed run may have otherwise
+
+
+class MismatchError(ValueError):
+    """A run is resumed with another value of `name` than it was begun with."""
+
+    def __init__(self, name: str, found: Any, expected: Any, path: Path) -> None:
+        self.name, self.found, self.expected, self.path = name, found, expected, path
+        super().__init__(self.said_as(name))
+
+    def said_as(self, name: str) -> str:
+        """The message, with another name for what differs."""
+        if self.expected is None and self.name == "random_state":  # an old checkpoint's
+            return f"{name} is {self.found!r}; expected the one that {self.path} was begun with"
+        return f"{name} is {self.found!r}; expected {self.expected!r}, as in {self.path}"
 
 
 def save(trainer: Trainer, path: Path) -> None:
@@ -55,57 +68,106 @@ def save(trainer: Trainer, path: Path) -> None:
         "training": asdict(trainer.settings),
         "corpus": trainer.documents,
         "environment": environment(trainer.model.device),
+        "n_words": trainer.model.n_words,
+        **trainer.facts,
     }
-    data = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
     path.parent.mkdir(parents=True, exist_ok=True)
-    with replacing_file(path) as written:
-        try:
-            safetensors.torch.save_file(data, written, {"ntm_fast": json.dumps(metadata)})
-        except safetensors.SafetensorError as error:  # such as a full disk
-            raise OSError(f"cannot save the checkpoint to {path}: {error}") from None
+    _write(path, metadata, {n: value.detach().cpu().contiguous() for n, value in tensors.items()})
 
 
-def load(trainer: Trainer, path: Path) -> None:
-    """Put the state saved at `path` into `trainer`; see `Trainer.resume`."""
-    tensors, metadata = _read(path)
-    _check_settings(trainer, metadata, path)
-    _warn_of_environment(metadata["environment"], environment(trainer.model.device))
-    weights = _part(tensors, "model.")
-    try:
-        trainer.model.load_state_dict(weights)
-    except RuntimeError as error:
-        reason = " ".join(str(error).split())
-        raise ValueError(f"{path} is of another model or vocabulary: {reason}") from None
-    trainer.best_weights = _part(tensors, "best.") or None
-    state: dict[int, dict[str, Tensor]] = {}
-    for name, value in _part(tensors, "optimiser.").items():
-        index, key = name.split(".")
-        state.setdefault(int(index), {})[key] = value
-    if isinstance(trainer.optimiser, Adam):
-        trainer.optimiser.load_waiting_state(state)
-    elif any("done" in values for values in state.values()):
-        raise ValueError(f"{path} is of the middle of an epoch on the CPU; expected its device")
+def mark_diverged(path: Path, message: str) -> None:
+    """Note in the checkpoint at `path` that the run went on from there to a loss not finite."""
+    metadata, tensors = saved_run.read_parts(path)
+    _write(path, {**metadata, "diverged": message}, tensors)
+
+
+def load(trainer: Trainer, path: Path, corpus: Corpus | Part | None = None) -> None:
+    """Put the state saved at `path` into `trainer`, or raise and leave it; see `Trainer.resume`."""
+    saved = saved_run.read(path)
+    if corpus is None:
+        _check_settings(trainer, saved)
     else:
-        groups = trainer.optimiser.state_dict()["param_groups"]
-        trainer.optimiser.load_state_dict({"state": state, "param_groups": groups})
-    trainer.seed = metadata["seed"]
-    trainer.generator.set_state(tensors["generator"])
-    trainer.state = State(**metadata["state"])
-    trainer.history = [Epoch(**epoch) for epoch in metadata["history"]]
-    trainer.resumed_from = {"path": path, "corpus": metadata["corpus"]}
-
-
-def seed_of(path: str | os.PathLike[str]) -> int:
-    """The seed of the run saved at `path`; raises as `load` does."""
-    return int(_read(path_of(path))[1]["seed"])
-
-
-def check_corpus(trainer: Trainer, corpus: Corpus | Part) -> None:
-    """Raise ValueError if a resumed run is continued on documents other than those it hashed."""
-    if trainer.resumed_from is not None and trainer.resumed_from["corpus"] != trainer.documents:
+        # With other documents the size of a batch may differ by itself: they are told first.
+        _check_settings(trainer, saved, but="batch_size")
+        check_corpus(saved, corpus, trainer.hash_of(corpus), trainer.facts.get("n_documents"))
+        _check_settings(trainer, saved)
+    if saved.diverged is not None and trainer.settings.epochs > saved.state.epoch:
         raise ValueError(
-            f"corpus ({corpus!r}) is not the one that {trainer.resumed_from['path']} was made with"
+            f"epochs is {trainer.settings.epochs}, but the run in {path} diverged after epoch"
+            f" {saved.state.epoch} ({saved.diverged}); expected epochs={saved.state.epoch}, which"
+            " gives the model as it was then, or a new run with a lower learning_rate"
         )
+    own = trainer.model.state_dict()
+    saved_run.same_tensors(path, "model.", saved.weights, own)
+    if saved.best:
+        saved_run.same_tensors(path, "best.", saved.best, own)
+    saved_run.check_generator(path, saved.generator)
+    groups = trainer.optimiser.param_groups
+    with saved_run.damaged(path):
+        check_state([p for group in groups for p in group["params"]], saved.optimiser)
+    ours = isinstance(trainer.optimiser, Adam)
+    if not ours and any("done" in values for values in saved.optimiser.values()):
+        raise ValueError(f"{path} is of the middle of an epoch on the CPU; expected its device")
+
+    # From here on nothing can fail.
+    _warn_of_environment(saved.environment, environment(trainer.model.device))
+    trainer.model.load_state_dict(saved.weights)
+    trainer.best_weights = saved.best or None
+    if isinstance(trainer.optimiser, Adam):
+        trainer.optimiser.load_waiting_state(saved.optimiser)
+    else:
+        options = trainer.optimiser.state_dict()["param_groups"]
+        trainer.optimiser.load_state_dict({"state": saved.optimiser, "param_groups": options})
+    trainer.seed = saved.seed
+    trainer.generator.set_state(saved.generator)
+    trainer.state, trainer.history = saved.state, saved.history
+    trainer.resumed_from = saved
+
+
+def seed_of(path: str | os.PathLike[str], random_state: int | None, seed: int | None) -> int:
+    """The seed of the run saved at `path`; raises as `load` does.
+
+    MismatchError where `seed`, which `random_state` comes to, is another.
+    """
+    file = path_of(path)
+    facts = saved_run.read_facts(file)
+    if seed is not None and seed != facts["seed"]:
+        raise MismatchError("random_state", random_state, facts["random_state"], file)
+    return int(facts["seed"])
+
+
+def random_state_of(path: Path) -> int | None:
+    """The `random_state` that the run saved at `path` was begun with, where it is known."""
+    found: int | None = saved_run.read_facts(path)["random_state"]
+    return found
+
+
+def check_replaceable(path: Path) -> None:
+    """Raise FileExistsError if there is something at `path` that is no checkpoint of ours."""
+    if not path.exists() and not path.is_symlink():
+        return
+    try:
+        saved_run.read_parts(path, with_tensors=False)
+    except (ValueError, OSError) as error:
+        raise FileExistsError(
+            f"{path} exists and is no checkpoint of ntm_fast, so it is not replaced ({error})"
+        ) from None
+
+
+def check_corpus(
+    saved: SavedRun, corpus: Corpus | Part, its_digest: str, n_documents: int | None = None
+) -> None:
+    """Raise ValueError if a resumed run is continued on documents other than those it hashed."""
+    if saved.corpus == its_digest:
+        return
+    now = (len(corpus) if n_documents is None else n_documents, corpus.n_words)
+    was = (saved.n_documents, saved.n_words)
+    told = f"{now[0]} documents of {now[1]} words"
+    if now == was:
+        told += ", of which some are others"
+    elif None not in was:  # as in old checkpoints
+        told = f"{was[0]} documents of {was[1]} words expected, found {told}"
+    raise ValueError(f"the documents are others than those {saved.path} was made with: {told}")
 
 
 def digest(corpus: Corpus | Part) -> str:
@@ -131,39 +193,33 @@ def environment(device: torch.device) -> dict[str, Any]:
     }
 
 
-def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    if not path.is_file():
-        raise FileNotFoundError(f"{path} does not exist: no checkpoint to resume from")
-    try:
-        with safetensors.safe_open(path, "pt") as file:
-            text = (file.metadata() or {}).get("ntm_fast")
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    except safetensors.SafetensorError as error:
-        raise ValueError(f"{path} is damaged or not a checkpoint: {error}") from None
-    metadata = json.loads(text) if text else {}
-    if metadata.get("format") != FORMAT:
-        raise ValueError(f"{path} is not a checkpoint of ntm_fast")
-    check_version(path, metadata.get("version"), VERSION)
-    return tensors, metadata
+def _write(path: Path, metadata: dict[str, Any], tensors: dict[str, Tensor]) -> None:
+    text = json.dumps(metadata)
+    header = {"ntm_fast": text, "digest": saved_run.digest(text, tensors)}
+    with replacing_file(path) as written:
+        try:
+            safetensors.torch.save_file(tensors, written, header)
+        except safetensors.SafetensorError as error:  # such as a full disk
+            raise OSError(f"cannot save the checkpoint to {path}: {error}") from None
 
 
-def _part(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
-    return {
-        name.removeprefix(prefix): value
-        for name, value in tensors.items()
-        if name.startswith(prefix)
-    }
-
-
-def _check_settings(trainer: Trainer, metadata: dict[str, Any], path: Path) -> None:
-    for kind, settings in (("model", trainer.model.settings), ("training", trainer.settings)):
-        saved = known_fields(path, metadata[kind], {field.name for field in fields(settings)})
+def _check_settings(trainer: Trainer, saved: SavedRun, but: str = "") -> None:
+    """Raise MismatchError at a setting that is not the run's, of the model first."""
+    for old, settings in (
+        (saved.model, trainer.model.settings),
+        (saved.training, trainer.settings),
+    ):
+        known_fields(saved.path, old, {field.name for field in fields(settings)})
         for field in fields(settings):
             now = getattr(settings, field.name)
-            was = saved.get(field.name, field.default)
+            was = old.get(field.name, field.default)
             was = tuple(was) if isinstance(was, list) else was
-            if was != now and field.name not in MAY_CHANGE:
-                raise ValueError(f"{field.name} is {now!r}; expected {was!r}, as in {path}")
+            if was == now or field.name in (*MAY_CHANGE, but):
+                continue
+            kind = trainer.facts.get("estimator")
+            if kind is not None and saved.estimator not in (None, kind):
+                raise MismatchError("estimator", kind, saved.estimator, saved.path)
+            raise MismatchError(field.name, now, was, saved.path)
 
 
 def _warn_of_environment(saved: dict[str, Any], now: dict[str, Any]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -121,7 +121,11 @@ class Adam(torch.optim.Optimizer):
         return state
 
     def load_waiting_state(self, state: dict[int, dict[str, Any]]) -> None:
-        """Take up what `waiting_state` returned."""
+        """Take up what `waiting_state` returned; ValueError, and no change, if it cannot be that.
+
+        The state may come from a file that anybody wrote.
+        """
+        check_state([parameter for parameter, _ in self._parameters()], state)
         own = {"done", "schedule"}
         bare = {i: {k: v for k, v in s.items() if k not in own} for i, s in state.items()}
         groups = super().state_dict()["param_groups"]
@@ -250,6 +254,62 @@ def _rates(group: dict[str, Any]) -> Rates:
 def step_constants(lr: float, beta1: float, beta2: float, step: int) -> tuple[float, float]:
     """What the bias corrections make of step `step`, from 1: step_size and root_scale of `adam`."""
     return lr / (1 - beta1**step), 1 / math.sqrt(1 - beta2**step)
+
+
+def check_state(parameters: Sequence[Tensor], state: Mapping[int, Mapping[str, Any]]) -> None:
+    """Raise ValueError unless Adam, ours or torch's, can have this state for the parameters."""
+    for index, values in state.items():
+        if not 0 <= index < len(parameters):
+            raise ValueError(
+                f"the optimiser's state is of parameter {index}; expected one of {len(parameters)}"
+            )
+        parameter, where = parameters[index], f"optimiser.{index}"
+        missing = {"step", "exp_avg", "exp_avg_sq"} - values.keys()
+        unknown = values.keys() - {"step", "exp_avg", "exp_avg_sq", "done", "schedule"}
+        if missing or unknown:
+            verb = "lacks" if missing else "has"
+            raise ValueError(f"{where} {verb} {min(missing or unknown)!r}")
+        step = torch.as_tensor(values["step"])
+        number = float(step) if step.numel() == 1 else math.nan
+        if not (1 <= number < 2**53 and number.is_integer()):
+            raise ValueError(
+                f"{where}.step is {values['step']!r:.80}; expected a whole number >= 1"
+            )
+        for name in ("exp_avg", "exp_avg_sq"):
+            _check_array(f"{where}.{name}", values[name], parameter.shape, parameter.dtype)
+        if not bool(values["exp_avg"].isfinite().all()):
+            raise ValueError(f"{where}.exp_avg holds a value that is not finite")
+        if not bool((values["exp_avg_sq"] >= 0).all()):  # squares may overflow, and no harm done
+            raise ValueError(f"{where}.exp_avg_sq holds a value that is not >= 0")
+        _check_waiting(where, values, parameter)
+
+
+def _check_waiting(where: str, values: Mapping[str, Any], parameter: Tensor) -> None:
+    """Raise ValueError unless rows of the parameter can have waited as the state says."""
+    if ("done" in values) != ("schedule" in values):
+        raise ValueError(f"{where} has one of 'done' and 'schedule'; expected both or neither")
+    if "done" not in values:
+        return
+    done, schedule = values["done"], values["schedule"]
+    if parameter.ndim != 2:
+        raise ValueError(f"{where} has 'done', but its parameter no rows")
+    _check_array(f"{where}.done", done, parameter.shape[:1], torch.int32)
+    steps = schedule.shape[0] if isinstance(schedule, Tensor) and schedule.ndim else 0
+    if not 1 <= steps <= CAPACITY:
+        raise ValueError(f"{where}.schedule has {steps} steps; expected 1 to {CAPACITY}")
+    _check_array(f"{where}.schedule", schedule, (steps, 2), torch.float64)
+    if not bool(schedule.isfinite().all()):
+        raise ValueError(f"{where}.schedule holds a value that is not finite")
+    if done.numel() and not bool((done >= 0).all() & (done <= steps).all()):
+        raise ValueError(
+            f"{where}.done holds {int(done.min())} to {int(done.max())}; expected 0 to {steps}"
+        )
+
+
+def _check_array(name: str, value: Any, shape: Sequence[int], dtype: torch.dtype) -> None:
+    if not isinstance(value, Tensor) or value.dtype != dtype or value.shape != torch.Size(shape):
+        found = f"{value.dtype} {tuple(value.shape)}" if isinstance(value, Tensor) else repr(value)
+        raise ValueError(f"{name} is {found:.80}; expected {dtype} {tuple(shape)}")
 
 
 def optimiser_for(model: TopicModel, settings: TrainingSettings) -> torch.optim.Optimizer:

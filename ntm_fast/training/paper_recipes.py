@@ -117,7 +117,75 @@ FIGURNOV_LDA = Recipe(
         validation=0.0,
     ),
 )
+# Srivastava & Sutton, 2017, as their code has it (akashgit/autoencoding_vi_for_topic_models):
+# models/prodlda.py and run.py with its options -p. tf.contrib's batch norm learns a shift and no
+# scale, with eps and momentum of 1e-3. keep_prob is 0.4, for the last hidden layer and for θ.
+PUBLISHED_PRODLDA = Recipe(
+    ModelSettings(
+        posterior="logistic-normal",
+        decoder="product",
+        prior=1.0,
+        hidden=(100, 100),
+        activation="softplus",
+        inputs="counts",
+        encoder_dropout=0.6,
+        topic_dropout=0.6,
+        batch_norm_momentum=1e-3,
+        batch_norm_eps=1e-3,
+        background=True,  # the shift of the batch norm
+    ),
+    TrainingSettings(
+        learning_rate=2e-3,
+        betas=(0.99, 0.999),
+        batch_size=200,
+        epochs=100,  # 80 in the README
+        validation=0.0,
+        patience=None,
+    ),
+)
+# models/nvlda.py, where keep_prob is 0.75, and the README's command; option -n of run.py prints
+# the same command, but sets a learning rate of 0.01. Topics have no batch norm there.
+PUBLISHED_NVLDA = PUBLISHED_PRODLDA.changed(
+    decoder="mixture",
+    encoder_dropout=0.25,
+    topic_dropout=0.25,
+    background=False,
+    learning_rate=5e-3,
+    epochs=300,
+)
+# Burkhardt & Kramer, 2019, as their code has it (sophieburkhardt/dirichlet-vae-topic-models):
+# nvdm_dirichlet_rsvi.py with line 2 of its tfconfig, without the correction.
+PUBLISHED_DIRICHLET_VAE = Recipe(
+    ModelSettings(
+        posterior="dirichlet-rsvi",
+        boost=10,
+        correction=False,
+        decoder="product",
+        prior=0.01,
+        hidden=(100,),
+        activation="relu",
+        inputs="counts",
+        encoder_dropout=0.25,
+        concentration_floor=1e-5,
+        batch_norm_momentum=1e-3,
+        batch_norm_eps=1e-3,
+        background=True,  # the shift of the batch norm
+    ),
+    TrainingSettings(
+        learning_rate=1e-3,
+        betas=(0.9, 0.999),
+        batch_size=200,
+        epochs=500,  # without a bound there
+        kl_schedule="linear",
+        warm_up=100,
+        validation=0.1,
+        patience=30,
+    ),
+)
 PAPER_RECIPES = {
+    "PublishedProdLDA": PUBLISHED_PRODLDA,
+    "PublishedNVLDA": PUBLISHED_NVLDA,
+    "PublishedDirichletVAE": PUBLISHED_DIRICHLET_VAE,
     "WHAI": WHAI,
     "NVDM": NVDM,
     "GSM": GSM,

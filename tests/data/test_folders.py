@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -45,7 +46,7 @@ def test_a_file_is_replaced_when_all_is_written(tmp_path: Path) -> None:
 def test_a_folder_is_replaced_when_all_is_written(tmp_path: Path) -> None:
     target = tmp_path / "deep" / "folder"
     for name in ("old", "new"):
-        with replacing_folder(target) as written:
+        with replacing_folder(target, ["old"]) as written:
             (written / name).write_text("")
         assert os.listdir(target) == [name]
     with pytest.raises(TypeError), replacing_folder(target) as written:
@@ -54,34 +55,115 @@ def test_a_folder_is_replaced_when_all_is_written(tmp_path: Path) -> None:
     assert os.listdir(target.parent) == ["folder"]
 
 
+def users_things(folder: Path) -> None:
+    """What somebody may keep beside files of ours."""
+    (folder / "notes" / "deep").mkdir(parents=True)
+    (folder / "notes" / "deep" / "thesis.tex").write_text("years")
+    (folder / "theta.csv").write_text("hours")
+    (folder / "empty").mkdir()
+    (folder / "link").symlink_to("theta.csv")
+    (folder / "broken").symlink_to("nowhere")
+    (folder / "theta.csv").chmod(0o640)
+
+
+def contents(folder: Path) -> dict[str, str]:
+    """Every file and folder, and what is in it."""
+    found = {}
+    for path in sorted(folder.rglob("*")):
+        name = str(path.relative_to(folder))
+        if path.is_symlink():
+            found[name] = f"-> {os.readlink(path)}"
+        else:
+            found[name] = "folder" if path.is_dir() else path.read_text()
+    return found
+
+
+def test_what_is_not_ours_goes_along(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    target, users = tmp_path / "model", tmp_path / "users"
+    for folder in (target, users):
+        folder.mkdir()
+        users_things(folder)
+    (target / "model.json").write_text("old")
+    (target / "labels.txt").write_text("old, and none in the new one")
+    kept = os.stat(target / "theta.csv")
+    with replacing_folder(target, ("model.json", "labels.txt")) as written:
+        (written / "model.json").write_text("new")
+    expected = {"model.json": "new", **contents(users)}
+    assert contents(target) == expected
+    assert os.stat(target / "theta.csv").st_ino == kept.st_ino
+    assert (target / "theta.csv").stat().st_mode == kept.st_mode
+
+    def no_links(*args: object, **options: object) -> None:
+        raise OSError(errno.EPERM, "Operation not permitted")
+
+    monkeypatch.setattr("os.link", no_links)  # such as on a stick
+    with replacing_folder(target, ("model.json",)) as written:
+        (written / "model.json").write_text("newer")
+    assert contents(target) == {**expected, "model.json": "newer"}
+    assert sorted(os.listdir(tmp_path)) == ["model", "users"]
+    (target / "model.json").unlink()
+    (target / "model.json").mkdir()
+    with (
+        pytest.raises(FileExistsError, match="is a folder"),
+        replacing_folder(target, ("model.json",)) as written,
+    ):
+        (written / "model.json").write_text("newest")
+    assert contents(target) == {**expected, "model.json": "folder"}
+
+
 KILLED = """
 import os, sys
 from pathlib import Path
 from ntm_fast.data import folders
-def rename(a, b, real=os.rename):
-    real(a, b)
-    if sys.argv[2] == "moved":  # the old folder is out of the way, the new one not in place
-        os.kill(os.getpid(), 9)
-os.rename = rename
-with folders.replacing_folder(Path(sys.argv[1])) as written:
+calls = []
+def killing(call, real):
+    def called(*args, **options):
+        real(*args, **options)
+        calls.append(call)
+        if sys.argv[2] == f"{call} {calls.count(call)}":
+            os.kill(os.getpid(), 9)
+    return called
+os.rename, os.link = killing("rename", os.rename), killing("link", os.link)
+with folders.replacing_folder(Path(sys.argv[1]), ["old", "half"]) as written:
     (written / "half").write_text("")
     if sys.argv[2] == "written":
         os.kill(os.getpid(), 9)
 """
 
 
-@pytest.mark.parametrize("when", ["written", "moved"])
+@pytest.mark.parametrize("when", ["written", "link 1", "link 3", "rename 1", "rename 2"])
 def test_leftovers_of_a_killed_run_are_cleared(tmp_path: Path, when: str) -> None:
-    target = tmp_path / "corpus"
-    target.mkdir()
+    target, users = tmp_path / "corpus", tmp_path / "users"
+    for folder in (target, users):
+        folder.mkdir()
+        users_things(folder)
     (target / "old").write_text("")
     (tmp_path / ".corpus.original").mkdir()  # nobody's but the user's
     done = subprocess.run([sys.executable, "-c", KILLED, str(target), when], cwd=ROOT)
     assert done.returncode == -signal.SIGKILL
-    assert len(os.listdir(tmp_path)) == (3 if when == "written" else 2)
+    # After the first rename the old folder is out of the way, the new one not in place.
+    assert target.exists() == (when != "rename 1")
     clear_leftovers(tmp_path)
-    assert sorted(os.listdir(tmp_path)) == [".corpus.original", "corpus"]
-    assert os.listdir(target) == ["old"]
+    assert sorted(os.listdir(tmp_path)) == [".corpus.original", "corpus", "users"]
+    ours = {"half": ""} if when == "rename 2" else {"old": ""}
+    assert contents(target) == {**ours, **contents(users)}
+
+
+def test_folders_that_are_only_named_like_leftovers_stay(tmp_path: Path) -> None:
+    users = tmp_path / ".notes.ntm_fast-2026"
+    users.mkdir()
+    (users / "old").write_text("thesis")  # the name that we give to what is moved away
+    replaced = tmp_path / ".m.ntm_fast-abc"
+    with replacing_folder(tmp_path / "m") as written:
+        scratch = written.parent
+        shutil.copytree(scratch, replaced)  # unlocked, as of a run that was killed
+        (replaced / "thesis.tex").write_text("years")  # put there by somebody
+        clear_leftovers(tmp_path)
+        assert contents(users) == {"old": "thesis"}
+        assert (replaced / "thesis.tex").exists()
+    (replaced / "thesis.tex").unlink()
+    clear_leftovers(tmp_path)
+    assert sorted(os.listdir(tmp_path)) == [".notes.ntm_fast-2026", "m"]
 
 
 def test_errors_name_the_target(tmp_path: Path) -> None:
@@ -125,6 +207,9 @@ def test_metadata_of_other_releases(tmp_path: Path) -> None:
             read_metadata(file, "thing", 2)
     with pytest.raises(ValueError, match='expected "format": "ntm_fast other"'):
         read_metadata(file, "other", 2)
+    file.write_text("[" * 100_000)
+    with pytest.raises(ValueError, match=r"thing\.json is damaged: its JSON is nested too deeply"):
+        read_metadata(file, "thing", 2)
     assert known_fields(file, {"a": 1}, {"a", "b"}) == {"a": 1}
     with pytest.raises(ValueError, match=r"thing\.json has 'c', which this release does not know"):
         known_fields(file, {"a": 1, "c": 2}, {"a", "b"})

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from ntm_fast.data import Corpus, CorpusTensors, Part, part
 from ntm_fast.training.checkpoints import digest
 from tests.data.strategies import csr_matrices
-from tests.training.test_trainer import CORPUS, assert_equal, trainer, weights
+from tests.training.runs import CORPUS, assert_equal, trainer, weights
 
 
 @given(csr_matrices(), st.data())

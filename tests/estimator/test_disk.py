@@ -12,10 +12,10 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ntm_fast import NeuralTopicModel, ProdLDA
+from ntm_fast import NVLDA, NeuralTopicModel, ProdLDA
 from ntm_fast.__main__ import main
 from ntm_fast.data import Corpus
-from ntm_fast.training import TrainingInterrupted
+from ntm_fast.training import MismatchError, TrainingInterrupted
 from tests.estimator.common import CORPUS, NAMED, QUICK, X
 
 
@@ -309,3 +309,20 @@ def test_interrupted_fit_can_be_used_and_resumed(tmp_path: Path) -> None:
     # The seed is the checkpoint's.
     resumed = ProdLDA(4, **{**QUICK, "epochs": 4, "random_state": None}).fit(X, resume_from=file)
     np.testing.assert_array_equal(straight.components_, resumed.components_)
+    for same in (0, np.random.RandomState(5)):  # a generator is no number to compare
+        again = ProdLDA(4, **{**QUICK, "epochs": 4, "random_state": same}).fit(X, resume_from=file)
+        np.testing.assert_array_equal(straight.components_, again.components_)
+    before = file.read_bytes()
+    changed: list[tuple[dict[str, Any], str]] = [
+        ({"random_state": 5}, f"random_state is 5; expected 0, as in {file}"),
+        ({"hidden": (9,)}, r"hidden is \(9,\); expected \(8,\), as in"),
+        ({"validation": 0.5}, "validation is 0.5; expected 0.1, as in"),
+    ]
+    for wrong, message in changed:
+        with pytest.raises(MismatchError, match=message):
+            ProdLDA(4, **{**QUICK, "epochs": 4, **wrong}).fit(X, resume_from=file)
+    with pytest.raises(MismatchError, match="estimator is 'NVLDA'; expected 'ProdLDA', as in"):
+        NVLDA(4, **{**QUICK, "epochs": 4}).fit(X, resume_from=file)
+    with pytest.raises(ValueError, match="300 documents of 40 words expected, found 200 documents"):
+        ProdLDA(4, **{**QUICK, "epochs": 4}).fit(X[:200], resume_from=file)
+    assert file.read_bytes() == before

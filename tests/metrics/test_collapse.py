@@ -55,6 +55,49 @@ def test_each_threshold_alone_finds_duplicates() -> None:
     assert [(pair.first, pair.second, pair.shared_words) for pair in by_weights] == [(0, 2, 0)]
 
 
+@pytest.mark.parametrize("n_words", [10, 11, 12, 14, 16, 18, 20, 40])
+@pytest.mark.parametrize("n_topics", [2, 3, 5])
+@pytest.mark.parametrize("noise", [0.0, 1e-6, 1e-2])
+def test_separate_topics_are_no_twins_however_few_words_there_are(
+    n_words: int, n_topics: int, noise: float
+) -> None:
+    """Of 12 words the top 10 of any two topics share 8."""
+    random = np.random.default_rng(n_words)
+    components = noise * random.random((n_topics, n_words))
+    for topic in range(n_topics):
+        components[topic, topic::n_topics] += 1
+    report = collapse_report(np.eye(n_topics) * 0.9 + 0.1 / n_topics, components)
+    assert report.duplicates == ()
+    assert report.verdict == "none"
+    twins = np.concatenate([components, components[:1] * 2])
+    theta = np.eye(n_topics + 1) * 0.9 + 0.1 / (n_topics + 1)
+    found = collapse_report(theta, twins).duplicates
+    assert [(pair.first, pair.second) for pair in found] == [(0, n_topics)]
+
+
+@pytest.mark.parametrize(
+    ("n_words", "shared", "twins"),
+    [(12, 8, False), (12, 9, False), (12, 10, True), (14, 8, False), (14, 9, True), (20, 6, True),
+     (20, 5, False), (1000, 6, True), (1000, 5, False)],
+)  # fmt: skip
+def test_words_in_common_count_beyond_what_the_vocabulary_forces(
+    n_words: int, shared: int, twins: bool
+) -> None:
+    weights = np.random.default_rng(0).random((2, n_words))
+    words = [list(range(10)), [*range(shared), *range(10, 20 - shared)]]
+    report = collapse_report([[0.9, 0.1], [0.1, 0.9]], weights, top_words=words)
+    assert bool(report.duplicates) == twins
+
+
+def test_top_words_alone_make_twins() -> None:
+    """Of many words, 6 of 10 in common are enough, though the correlation is small."""
+    weights = np.full((2, 1000), 1e-4)
+    weights[:, :9] = 0.01
+    weights[0, 900], weights[1, 901] = 0.5, 0.5  # what each is mostly about
+    (pair,) = collapse_report([[0.9, 0.1], [0.1, 0.9]], weights).duplicates
+    assert (pair.shared_words, pair.correlation < 0.1) == (9, True)
+
+
 def test_kl_and_alpha_are_averaged() -> None:
     kl = torch.tensor([[0.0, 0.2, 1.0, 2.0], [0.01, 0.4, 1.0, 4.0]])
     report = report_of(kl_per_topic=kl, alpha=[0.1, 0.2, 0.3, 0.4])

@@ -25,7 +25,7 @@ def test_every_decoder_has_it(name: str) -> None:
 
 
 def test_it_is_paid_for_every_so_many_steps() -> None:
-    from tests.training.test_trainer import CORPUS, trainer
+    from tests.training.runs import CORPUS, trainer
 
     run = trainer("LDAVAE", epochs=3, diversity=0.5, diversity_every=3)
     weights: list[float] = []

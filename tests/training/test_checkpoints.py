@@ -11,7 +11,7 @@ import safetensors
 import torch
 
 from ntm_fast.training import TrainingInterrupted
-from tests.training.test_trainer import CORPUS, HELD_OUT, assert_equal, trainer, weights
+from tests.training.runs import CORPUS, HELD_OUT, assert_equal, trainer, weights
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -77,7 +77,7 @@ def test_a_run_that_was_stopped_early_stays_stopped_unless_told(tmp_path: Path) 
 def test_ctrl_c_in_a_process_of_its_own(tmp_path: Path) -> None:
     file = tmp_path / "state.safetensors"
     code = f"""
-        from tests.training.test_trainer import CORPUS, trainer
+        from tests.training.runs import CORPUS, trainer
         run = trainer("ProdLDA", {str(file)!r}, epochs=10**6)
         run.callback = lambda epoch: print(epoch.epoch, flush=True)
         run.fit(CORPUS)
@@ -113,7 +113,7 @@ def test_what_does_not_fit_is_refused(tmp_path: Path) -> None:
         trainer(n_topics=3).resume(file)
     other = trainer()
     other.resume(file)
-    with pytest.raises(ValueError, match="is not the one that"):
+    with pytest.raises(ValueError, match="documents are others than those"):
         other.fit(CORPUS[:50])
     with pytest.raises(FileNotFoundError, match="no checkpoint"):
         trainer().resume(tmp_path / "absent")

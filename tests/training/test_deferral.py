@@ -16,8 +16,8 @@ from ntm_fast.training import TrainingInterrupted, TrainingSettings, deferral
 from ntm_fast.training.optimiser import CAPACITY, Adam, optimiser_for
 from tests.levels import machine_levels, run_at_level
 from tests.ops.checks import relative_error
+from tests.training.runs import CORPUS, HELD_OUT, assert_equal, trainer, weights
 from tests.training.test_optimiser import OPTIONS
-from tests.training.test_trainer import CORPUS, HELD_OUT, assert_equal, trainer, weights
 
 N_ROWS = 7
 

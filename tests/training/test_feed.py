@@ -11,7 +11,7 @@ from ntm_fast import ops
 from ntm_fast.data import Batch, Corpus, CorpusTensors
 from ntm_fast.training import feed
 from tests.blocks import block_corpus
-from tests.training.test_trainer import trainer
+from tests.training.runs import trainer
 
 CORPUS = block_corpus(n_documents=30)
 CPU, CUDA = torch.device("cpu"), torch.device("cuda")

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from ntm_fast.training import Trainer, feed
 from ntm_fast.training.replay import WARM_UP, Replays, bucket
 from tests.blocks import block_corpus
-from tests.training.test_trainer import trainer
+from tests.training.runs import trainer
 
 CORPUS = block_corpus(n_documents=120)
 

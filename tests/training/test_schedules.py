@@ -10,7 +10,7 @@ from ntm_fast.data.datasets import synthetic
 from ntm_fast.models import TopicModel
 from ntm_fast.training import RECIPES, Trainer, TrainingSettings
 from ntm_fast.training.schedules import kl_weight, learning_rate, overlap_is_due, phases
-from tests.training.test_trainer import CORPUS, HELD_OUT, assert_equal, trainer, weights
+from tests.training.runs import CORPUS, HELD_OUT, assert_equal, trainer, weights
 
 Parts = dict[str, bool]
 

@@ -1,4 +1,5 @@
 import math
+import re
 from pathlib import Path
 
 import pytest
@@ -6,33 +7,9 @@ import torch
 
 from ntm_fast import build_info
 from ntm_fast.data import Corpus
-from ntm_fast.models import TopicModel
-from ntm_fast.training import RECIPES, Epoch, NotFiniteError, Trainer, TrainingSettings
+from ntm_fast.training import RECIPES, Epoch, NotFiniteError, TrainingSettings
 from ntm_fast.training.schedules import kl_weight
-from tests.blocks import block_corpus
-
-CORPUS = block_corpus(n_documents=120)
-HELD_OUT = block_corpus(n_documents=40, seed=1)
-Weights = dict[str, torch.Tensor]
-
-
-def trainer(name: str = "ProdLDA", checkpoint: Path | None = None, **changes: object) -> Trainer:
-    options = {"n_topics": 4, "hidden": (16,), "epochs": 4, "batch_size": 32}
-    options |= {"kl_schedule": "constant", **changes}
-    recipe = RECIPES[name].changed(**options)
-    torch.manual_seed(0)
-    model = TopicModel(40, recipe.model)
-    return Trainer(model, recipe.training, seed=5, checkpoint=checkpoint)
-
-
-def weights(of: Trainer) -> Weights:
-    return {name: value.clone() for name, value in of.model.state_dict().items()}
-
-
-def assert_equal(first: Weights, second: Weights) -> None:
-    assert first.keys() == second.keys()
-    for name, value in first.items():
-        assert value.equal(second[name]), name
+from tests.training.runs import CORPUS, HELD_OUT, Weights, assert_equal, trainer, weights
 
 
 @pytest.mark.parametrize("name", list(RECIPES))
@@ -161,6 +138,80 @@ def test_a_loss_that_is_not_finite_stops_with_its_origin() -> None:
 def test_a_diverging_run_names_its_step() -> None:
     run = trainer(learning_rate=1e30, epochs=50)
     with pytest.raises(NotFiniteError, match=r"epoch \d+, step \d+: first in .* learning_rate"):
+        run.fit(CORPUS)
+
+
+@pytest.mark.parametrize("rate", [1e3, 1e10, 1e30])
+@pytest.mark.parametrize("name", list(RECIPES))
+def test_an_absurd_rate_is_not_finite_or_trains(name: str, rate: float) -> None:
+    """Never an op's ValueError about a posterior, nor weights that are not finite in silence."""
+    run = trainer(name, learning_rate=rate)
+    told = ""
+    try:
+        run.fit(CORPUS, HELD_OUT)
+    except NotFiniteError as error:
+        told = str(error)
+    if told:
+        assert re.search(r"epoch \d+, step \d+|after epoch \d+", told)
+        assert "A lower learning_rate may help" in told
+    else:
+        assert all(value.isfinite().all() for value in weights(run).values())
+        assert all(math.isfinite(epoch.elbo) for epoch in run.history)
+
+
+@pytest.mark.parametrize(
+    ("name", "rate", "tensor"),
+    [
+        ("LDAVAE", 1e3, "first in parameter encoder.weight"),
+        ("DirichletETM", 1e30, "first in the posterior's alpha"),
+        ("WHAI", 1e3, r"first in what follows the draw of theta .*prior_rate.* is 0, expected > 0"),
+        ("DirichletVAE", 1e10, "running.variance is not finite after epoch 1, step"),
+    ],
+)
+def test_a_posterior_that_diverges_is_named(name: str, rate: float, tensor: str) -> None:
+    with pytest.raises(NotFiniteError, match=tensor):
+        trainer(name, learning_rate=rate).fit(CORPUS)
+
+
+def test_weights_that_diverge_at_the_very_last_step_are_found(tmp_path: Path) -> None:
+    run = trainer(epochs=1, checkpoint=tmp_path / "state")
+    step, taken = run.optimiser.step, []
+
+    def last() -> None:
+        step()
+        taken.append(1)
+        if len(taken) == 4:
+            with torch.no_grad():
+                run.model.encoder.weight[3, 2] = math.inf
+
+    run.optimiser.step = last  # type: ignore[method-assign, assignment]
+    with pytest.raises(
+        NotFiniteError, match=r"encoder\.weight is not finite after epoch 1, step 4"
+    ):
+        run.fit(CORPUS)
+    assert len(taken) == 4
+    assert not (tmp_path / "state").exists()
+
+
+def test_a_validation_elbo_that_diverges_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    run = trainer()
+    monkeypatch.setattr(run.model, "elbo", lambda *_, **__: torch.tensor([-math.inf]))
+    with pytest.raises(NotFiniteError, match="validation ELBO is not finite after epoch 1"):
+        run.fit(CORPUS, HELD_OUT)
+
+
+def test_bad_documents_stay_a_value_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Such as those of a corpus whose files another program changes meanwhile."""
+    run = trainer("LDAVAE")
+
+    def refuse(*_: object, **__: object) -> None:
+        raise ValueError("bow_rows: indices[3] is 77")
+
+    monkeypatch.setattr(run.model, "elbo", refuse)
+    with pytest.raises(ValueError, match="indices"):
+        run.fit(CORPUS, HELD_OUT)
+    monkeypatch.setattr(run.model.encoder, "forward", refuse)
+    with pytest.raises(ValueError, match="indices"):
         run.fit(CORPUS)
 
 

@@ -1,11 +1,12 @@
 import gzip
 import json
 import sys
+import warnings
 from pathlib import Path
 
 import pytest
 
-from ntm_fast.data import read_table
+from ntm_fast.data import read, read_table
 
 ROWS: list[dict[str, object]] = [
     {"id": 1, "body": 'Cats, "chase"\nmice', "kind": "animals"},
@@ -38,7 +39,8 @@ FILES = {
 @pytest.mark.parametrize("name", FILES)
 def test_a_row_is_a_document(tmp_path: Path, name: str) -> None:
     (tmp_path / name).write_bytes(FILES[name])
-    corpus = read_table(tmp_path / name, "body", "kind", id_column="id")
+    quoting = "minimal" if name == "t.tsv" else None  # as pandas writes it
+    corpus = read_table(tmp_path / name, "body", "kind", id_column="id", quoting=quoting)
     assert corpus.vocabulary == WORDS
     assert corpus.document_lengths.tolist() == [2, 2, 0, 50_001, 2]
     assert corpus.labels == ("animals", "animals", "", "space", "space")
@@ -50,7 +52,25 @@ def test_a_row_is_a_document(tmp_path: Path, name: str) -> None:
     [
         ("t.csv", "id,text\n1,cats\n", "t.csv, line 1: no column 'body', found 'id', 'text'"),
         ("t.csv", "body\ncats,dogs\n", "t.csv, line 2: more fields than the 1 column names"),
-        ("t.csv", 'body\n"cats\n', "t.csv, line 2: unexpected end of data"),
+        ("t.csv", 'body\n"cats\n', "t.csv, line 2: a quote opens here .* unexpected end of data"),
+        (
+            "t.csv",
+            'id,body\n1,a\n2,"x\ny ""z"" w"\n3,"dogs\n4,cats\n5,mice\n',
+            "t.csv, line 5: a quote opens here .* by line 7: unexpected end of data",
+        ),
+        (
+            "t.csv",
+            'id,body\n\n1,"a\n2,b"c\n3,d\n',
+            "t.csv, line 3: a quote opens here .* by line 4: ',' expected after",
+        ),
+        ("t.csv", 'id,body\n1,"a\nb"\n\n2,c,d\n', "t.csv, line 5: more fields than the 2 col"),
+        ("t.csv", 'id,body\n1,"a\nb",c\n', "t.csv, line 2: more fields than the 2 column"),
+        (
+            "t.tsv",
+            'body\tkind\tid\n"cats\ndogs"\ta\t1\n',
+            "t.tsv, line 2: 1 of 3 fields, the last with a quote .* quoting=.minimal. reads",
+        ),
+        ("t.jsonl", "[" * 100_000, "t.jsonl, line 1: not JSON: its JSON is nested too deeply"),
         ("t.csv", "", "t.csv is empty"),
         ("t.csv", "body\n", "t.csv: no words are left"),
         ("t.csv", "text\n", "t.csv, line 1: no column 'body', found 'text'"),
@@ -64,6 +84,52 @@ def test_bad_tables_are_named(tmp_path: Path, name: str, text: str, message: str
     (tmp_path / name).write_text(text)
     with pytest.raises(ValueError, match=message):
         read_table(tmp_path / name, "body")
+
+
+def test_tab_separated_values_have_no_quotes(tmp_path: Path) -> None:
+    file = tmp_path / "t.tsv"
+    file.write_text(
+        'body\tkind\n"engine motor\ta\nflour butter\tb\nsugar oven"\tc\n"yeast"\td\n\t\nlone\n'
+    )
+    options: dict[str, object] = {"min_df": 1, "max_df": 1.0, "stop_words": None}
+    corpus = read_table(file, "body", "kind", **options)  # type: ignore[arg-type]
+    assert corpus.labels == ("a", "b", "c", "d", "", "")
+    assert corpus.document_lengths.tolist() == [2, 2, 2, 1, 0, 1]
+    assert '"' not in "".join(corpus.vocabulary)
+    pattern = {**options, "token_pattern": r"\S+"}  # quotes come as they are
+    corpus = read_table(file, "body", **pattern)  # type: ignore[arg-type]
+    assert {'"engine', 'oven"', '"yeast"'} <= set(corpus.vocabulary)
+    quoted = read(file, column="body", label_column="kind", quoting="minimal", **options)
+    assert quoted.labels == ("c", "d", "", "")
+    assert quoted.document_lengths.tolist() == [6, 1, 0, 1]  # three rows in one
+
+
+def test_quotes_of_csv_can_be_taken_as_they_come(tmp_path: Path) -> None:
+    file = tmp_path / "t.csv"
+    file.write_text('body,kind\n"engine motor,a\nflour butter,b\nsugar oven",c\n')
+    options: dict[str, object] = {"min_df": 1, "max_df": 1.0, "quoting": "none"}
+    assert read_table(file, "body", "kind", **options).labels == ("a", "b", "c")  # type: ignore
+    with pytest.raises(ValueError, match="quoting is 'all'; expected one of 'minimal', 'none'"):
+        read_table(file, "body", quoting="all")
+    (tmp_path / "t.jsonl").write_text('{"body": "cats"}\n')
+    with pytest.raises(ValueError, match="quoting is 'none'; expected None but for CSV and TSV"):
+        read_table(tmp_path / "t.jsonl", "body", quoting="none")
+
+
+def test_a_quote_that_swallows_rows_is_told(tmp_path: Path) -> None:
+    file = tmp_path / "t.csv"
+    rows = [f"cats and mice {number},{number}" for number in range(30)]
+    rows[3], rows[20] = '"so-called cats,3', 'mice",20'
+    file.write_text("\n".join(["body,id", *rows]) + "\n")
+    options: dict[str, object] = {"min_df": 1, "max_df": 1.0}
+    with pytest.warns(UserWarning, match=r"t\.csv, line 5: a quote makes one row of 18 lines"):
+        corpus = read_table(file, "body", **options)  # type: ignore[arg-type]
+    assert len(corpus) == 13
+    poem = "\n".join(["cats, mice"] * 3 + ["cats"] * 30)  # few of its lines look like rows
+    file.write_text(f'body,id\n"{poem}",1\nmice,2\n')
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert len(read_table(file, "body", **options)) == 2  # type: ignore[arg-type]
 
 
 def test_parquet_needs_pyarrow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
