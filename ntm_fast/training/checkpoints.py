@@ -36,6 +36,9 @@ class MismatchError(ValueError):
         self.name, self.found, self.expected, self.path = name, found, expected, path
         super().__init__(self.said_as(name))
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.name, self.found, self.expected, self.path)
+
     def said_as(self, name: str) -> str:
         """The message, with another name for what differs."""
         if self.expected is None and self.name == "random_state":  # an old checkpoint's
