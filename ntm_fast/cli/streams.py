@@ -27,8 +27,11 @@ class Survivor(io.RawIOBase):
         """There is nothing to write to: the first write is the failure."""
         self._closed_before = True
 
-    def write(self, data: Any) -> int:
-        """Write some of the data; all of it counts as written once the stream is lost."""
+    def write(self, data: Any) -> int | None:
+        """Write some of the data; all of it counts as written once the stream is lost.
+
+        None where a stream that does not block has no room, as `io.RawIOBase` has it.
+        """
         size = len(memoryview(data).cast("B"))
         if self.error is not None:
             return size
@@ -37,7 +40,7 @@ class Survivor(io.RawIOBase):
                 raise OSError(errno.EBADF, os.strerror(errno.EBADF))
             return os.write(self._descriptor, data)
         except BlockingIOError:
-            raise
+            return None
         except OSError as error:
             self.error = error
             return size

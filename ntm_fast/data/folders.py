@@ -98,7 +98,7 @@ def clear_leftovers(folder: Path) -> None:
                 if not _is_ours(Path(entry.path), name[1:]):
                     continue
                 old, target = Path(entry.path, "old"), folder / name[1:]
-                if old.exists() and not target.exists():
+                if old.is_dir() and not target.exists():  # a file of this name is half-written
                     os.rename(old, target)
                 shutil.rmtree(entry.path)
         except OSError:  # in use, another user's, or on a file system without locks

@@ -6,7 +6,7 @@ import hashlib
 import json
 import os
 import warnings
-from dataclasses import asdict, fields
+from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -36,6 +36,9 @@ class MismatchError(ValueError):
     def __init__(self, name: str, found: Any, expected: Any, path: Path) -> None:
         self.name, self.found, self.expected, self.path = name, found, expected, path
         super().__init__(self.said_as(name))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.name, self.found, self.expected, self.path)
 
     def said_as(self, name: str) -> str:
         """The message, with another name for what differs."""
@@ -121,7 +124,7 @@ def load(trainer: Trainer, path: Path, corpus: Corpus | Part | None = None) -> N
     trainer.seed = saved.seed
     trainer.generator.set_state(saved.generator)
     trainer.state, trainer.history = saved.state, saved.history
-    trainer.resumed_from = saved
+    trainer.resumed_from = replace(saved, weights={}, best={}, optimiser={})  # taken up by now
 
 
 def seed_of(path: str | os.PathLike[str], random_state: int | None, seed: int | None) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -30,6 +31,9 @@ class NotFiniteError(ArithmeticError):
                 f" epochs={epochs} to get the model as it was then"
             )
         super().__init__(reason + kept)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.reason, self.checkpoint, self.epochs)
 
 
 @torch.no_grad()

@@ -162,6 +162,10 @@ def test_folders_that_are_only_named_like_leftovers_stay(tmp_path: Path) -> None
         assert contents(users) == {"old": "thesis"}
         assert (replaced / "thesis.tex").exists()
     (replaced / "thesis.tex").unlink()
+    file = tmp_path / ".old.ntm_fast-abc"  # half of a file that was to be called "old"
+    shutil.copytree(replaced, file)
+    (file / "new").rmdir()
+    (file / "old").write_text("half")
     clear_leftovers(tmp_path)
     assert sorted(os.listdir(tmp_path)) == [".notes.ntm_fast-2026", "m"]
 

@@ -1,6 +1,7 @@
 """Checkpoints that somebody else wrote, damaged or changed: refused before they do anything."""
 
 import json
+import pickle
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -251,6 +252,13 @@ def test_other_documents_are_told_before_the_size_of_a_batch(good: Path) -> None
         trainer("ProdLDA").resume(good, CORPUS[list(range(119, -1, -1))])
     with pytest.raises(checkpoints.MismatchError, match="batch_size is 16; expected 32"):
         other.resume(good, CORPUS)
+
+
+def test_errors_cross_processes() -> None:
+    errors = checkpoints.MismatchError("n_topics", 3, 4, Path("m")), NotFiniteError("x", Path("m"))
+    for error in errors:
+        copied = pickle.loads(pickle.dumps(error))
+        assert (str(copied), vars(copied)) == (str(error), vars(error))
 
 
 def test_no_file_of_others_is_replaced(tmp_path: Path) -> None:

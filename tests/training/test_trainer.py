@@ -200,6 +200,12 @@ def test_a_validation_elbo_that_diverges_is_found(monkeypatch: pytest.MonkeyPatc
         run.fit(CORPUS, HELD_OUT)
 
 
+def test_a_clock_that_stands_still(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("time.perf_counter", lambda: 1.0)
+    rate = trainer(epochs=1).fit(CORPUS)[0].documents_per_second
+    assert 0 < rate < math.inf
+
+
 def test_bad_documents_stay_a_value_error(monkeypatch: pytest.MonkeyPatch) -> None:
     """Such as those of a corpus whose files another program changes meanwhile."""
     run = trainer("LDAVAE")
