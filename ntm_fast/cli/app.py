@@ -29,6 +29,9 @@ Source = Annotated[
 ]
 Column = Annotated[str | None, typer.Option(help="Column of a table that holds text.")]
 Encoding = Annotated[str | None, typer.Option(help="Of text files; UTF-8 unless given.")]
+StopWords = Annotated[
+    str | None, typer.Option(help="A language (english unless given), none, or a file of words.")
+]
 TokenPattern = Annotated[str | None, typer.Option(help="Regular expression of a word.")]
 Lowercase = Annotated[
     bool | None, typer.Option("--lowercase/--no-lowercase", help="Fold the text first.")

@@ -14,6 +14,7 @@ from ntm_fast.cli.app import (
     Encoding,
     Lowercase,
     Source,
+    StopWords,
     Tokenizer,
     TokenPattern,
     ZeroBased,
@@ -22,10 +23,8 @@ from ntm_fast.cli.app import (
 from ntm_fast.cli.support import (
     document_counter,
     document_frequency,
-    given,
     read_source,
-    read_stop_words,
-    tokenizer_named,
+    reading,
 )
 from ntm_fast.report import facts_as_text
 
@@ -49,10 +48,7 @@ def corpus(
     max_features: Annotated[
         int | None, typer.Option(min=1, help="Keep only so many words, the most frequent.")
     ] = None,
-    stop_words: Annotated[
-        str | None,
-        typer.Option(help="A language (english unless given), none, or a file of words."),
-    ] = None,
+    stop_words: StopWords = None,
     token_pattern: TokenPattern = None,
     tokenizer: Tokenizer = None,
     lowercase: Lowercase = None,
@@ -72,22 +68,21 @@ def corpus(
     With --output text is counted in bounded memory, however much there is of it. SOURCE - is
     standard input: zcat *.gz | ntm-fast corpus - --output reviews
     """
-    options = given(
+    options = reading(
         vocabulary=vocabulary,
         min_df=document_frequency("--min-df", min_df),
         max_df=document_frequency("--max-df", max_df),
         max_features=max_features,
         token_pattern=token_pattern,
-        tokenizer=tokenizer_named(tokenizer),
+        tokenizer=tokenizer,
         lowercase=lowercase,
         zero_based=zero_based,
         column=column,
         label_column=label_column,
         id_column=id_column,
         encoding=encoding,
+        stop_words=stop_words,
     )
-    if stop_words is not None:
-        options["stop_words"] = read_stop_words(stop_words)
     with document_counter() as progress:
         work = {"n_jobs": workers, "progress": progress, "output": output, "overwrite": overwrite}
         found = read_source(source, work, **options)

@@ -17,6 +17,7 @@ from ntm_fast.cli.app import (
     Saved,
     Seed,
     Source,
+    StopWords,
     Threads,
     Tokenizer,
     TokenPattern,
@@ -32,8 +33,8 @@ from ntm_fast.cli.support import (
     model_named,
     read_for,
     read_source,
+    reading,
     settings,
-    tokenizer_named,
     use_threads,
 )
 from ntm_fast.report import facts_as_text, topics_as_json, topics_as_text
@@ -51,6 +52,11 @@ def train(
     prior: Annotated[float | None, typer.Option(help="Dirichlet concentration.")] = None,
     column: Column = None,
     encoding: Encoding = None,
+    stop_words: StopWords = None,
+    token_pattern: TokenPattern = None,
+    tokenizer: Tokenizer = None,
+    lowercase: Lowercase = None,
+    zero_based: ZeroBased = None,
     background: Annotated[
         bool | None,
         typer.Option(
@@ -101,8 +107,19 @@ def train(
         seed = saved.random_state_of(checkpoint)
     elif seed is None:
         seed = 0
-    documents = read_source(source, **given(column=column, encoding=encoding))
+    options = reading(
+        column=column,
+        encoding=encoding,
+        stop_words=stop_words,
+        token_pattern=token_pattern,
+        tokenizer=tokenizer,
+        lowercase=lowercase,
+        zero_based=zero_based,
+    )
+    documents = read_source(source, **options)
     print(documents, flush=True)
+    if documents.origin is not None:
+        print(documents.origin.describe(), flush=True)
     estimator = getattr(ntm_fast, kind)(
         topics,
         prior=prior,
@@ -204,11 +221,11 @@ def infer(
     use_threads(threads)
     with replacing_file(output) as partial:  # told before the work that it cannot be written
         fitted = load_model(model)
-        options = given(
+        options = reading(
             column=column,
             encoding=encoding,
             token_pattern=token_pattern,
-            tokenizer=tokenizer_named(tokenizer),
+            tokenizer=tokenizer,
             lowercase=lowercase,
             zero_based=zero_based,
         )
@@ -255,11 +272,11 @@ def evaluate(
 
     use_threads(threads)
     fitted = load_model(model)
-    options = given(
+    options = reading(
         column=column,
         encoding=encoding,
         token_pattern=token_pattern,
-        tokenizer=tokenizer_named(tokenizer),
+        tokenizer=tokenizer,
         lowercase=lowercase,
         zero_based=zero_based,
     )

@@ -10,8 +10,20 @@ from typing import Annotated, Any
 
 import typer
 
-from ntm_fast.cli.app import AsJson, Column, Encoding, Seed, Threads, command
-from ntm_fast.cli.support import MODELS, given, model_named, read_source, use_threads
+from ntm_fast.cli.app import (
+    AsJson,
+    Column,
+    Encoding,
+    Lowercase,
+    Seed,
+    StopWords,
+    Threads,
+    Tokenizer,
+    TokenPattern,
+    ZeroBased,
+    command,
+)
+from ntm_fast.cli.support import MODELS, model_named, read_source, reading, use_threads
 
 
 class Posterior(str, Enum):
@@ -34,6 +46,11 @@ def compare(
     ] = None,
     column: Column = None,
     encoding: Encoding = None,
+    stop_words: StopWords = None,
+    token_pattern: TokenPattern = None,
+    tokenizer: Tokenizer = None,
+    lowercase: Lowercase = None,
+    zero_based: ZeroBased = None,
     seed: Seed = 0,
     threads: Threads = None,
     output: Annotated[
@@ -54,6 +71,16 @@ def compare(
         side_by_side.check_ending(output)  # told before the work, not after it
     rows: list[dict[str, Any]] = []
 
+    options = reading(
+        column=column,
+        encoding=encoding,
+        stop_words=stop_words,
+        token_pattern=token_pattern,
+        tokenizer=tokenizer,
+        lowercase=lowercase,
+        zero_based=zero_based,
+    )
+
     def show(row: dict[str, Any]) -> None:
         rows.append(row)
         if output is not None:
@@ -61,7 +88,7 @@ def compare(
         print(f"{row['model']} done", file=sys.stderr, flush=True)
 
     side_by_side.compare(
-        read_source(source, **given(column=column, encoding=encoding)),
+        read_source(source, **options),
         chosen,
         n_topics=topics,
         epochs=epochs,

@@ -55,6 +55,19 @@ def settings(options: Sequence[str]) -> dict[str, Any]:
     return asked
 
 
+def reading(**options: Any) -> dict[str, Any]:
+    """The options of a reader that are given.
+
+    The module of a tokenizer may lie in the current folder, as with `python -m`.
+    """
+    if options.get("tokenizer") is not None and os.getcwd() not in sys.path:
+        sys.path.append(os.getcwd())
+    if options.get("stop_words") is not None:
+        options["stop_words"] = read_stop_words(options["stop_words"])
+        return given(**options) | {"stop_words": options["stop_words"]}  # None is asked for
+    return given(**options)
+
+
 def model_named(name: str, option: str) -> str:
     """The class of a model that `option` names, in any case and with hyphens or without."""
     plain = name.strip().lower().replace("-", "")
@@ -159,13 +172,6 @@ def document_frequency(name: str, text: str | None) -> int | float | None:
         return int(text) if text.lstrip("+-").isdigit() else float(text)
     except ValueError:
         raise ValueError(f"{name} is {text!r}; expected a number, such as 5 or 0.01") from None
-
-
-def tokenizer_named(name: str | None) -> str | None:
-    """The name of a tokenizer, whose module may lie in the current folder, as of `python -m`."""
-    if name is not None and os.getcwd() not in sys.path:
-        sys.path.append(os.getcwd())
-    return name
 
 
 def read_stop_words(text: str) -> str | list[str] | None:
