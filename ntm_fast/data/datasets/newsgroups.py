@@ -8,7 +8,8 @@ from urllib.error import URLError
 
 from ntm_fast.data.corpus import Corpus
 from ntm_fast.data.files import path_of
-from ntm_fast.data.vectorise import TextOptions, vectorise
+from ntm_fast.data.origin import Origin
+from ntm_fast.data.vectorise import TextOptions, documents_of, vectorise_documents
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -45,4 +46,6 @@ def newsgroups(
     names = posts.target_names
     settings: TextOptions = {"min_df": 10, "max_features": 10_000}
     settings.update(options)
-    return vectorise(posts.data, labels=[names[target] for target in posts.target], **settings)
+    documents = documents_of(posts.data, [names[target] for target in posts.target])
+    told = {"subset": subset, "remove": list(remove)}
+    return vectorise_documents(documents, Origin("20 Newsgroups", told), **settings)
