@@ -92,15 +92,16 @@ def clear_leftovers(folder: Path) -> None:
     if not folder.is_dir():
         return
     for entry in list(os.scandir(folder)):
-        name, mark, ending = entry.name.rpartition(_MARK)
-        if not mark or not name.startswith(".") or not entry.is_dir(follow_symlinks=False):
+        name, between, ending = entry.name.rpartition(_MARK)
+        if not between or not name.startswith(".") or not entry.is_dir(follow_symlinks=False):
             continue
         try:
             with _locked(Path(entry.path), fcntl.LOCK_EX | fcntl.LOCK_NB):
                 if not os.listdir(entry.path) and _RANDOM.fullmatch(ending):
                     os.rmdir(entry.path)  # ours before it was marked, and nothing lost if not
                     continue
-                if not _is_ours(Path(entry.path), name[1:]):
+                mark = Path(entry.path, _OURS)
+                if not mark.is_file() or mark.is_symlink():
                     continue
                 old, target = Path(entry.path, "old"), folder / name[1:]
                 if old.is_dir() and not target.exists():  # a file of this name is half-written
@@ -126,14 +127,6 @@ def _remove(scratch: Path) -> None:
                 path.unlink()
         (scratch / _OURS).unlink(missing_ok=True)
         scratch.rmdir()
-
-
-def _is_ours(scratch: Path, target: str) -> bool:
-    """Whether we made a folder, and it holds nothing but what we write there."""
-    marker = scratch / _OURS
-    inside = {entry.name for entry in os.scandir(scratch)}
-    mine = {_OURS, "new", "old", "ordinary", target}
-    return marker.is_file() and not marker.is_symlink() and inside <= mine
 
 
 @contextmanager

@@ -160,18 +160,11 @@ def test_folders_that_are_only_named_like_leftovers_stay(tmp_path: Path) -> None
     (tmp_path / ".empty.ntm_fast-2026").mkdir()
     (tmp_path / ".m.ntm_fast-12345678").mkdir()  # of a run killed before it marked it: empty
     (users / "old").write_text("thesis")  # the name that we give to what is moved away
-    replaced = tmp_path / ".m.ntm_fast-abc"
     with replacing_folder(tmp_path / "m") as written:
-        scratch = written.parent
-        shutil.copytree(scratch, replaced)  # unlocked, as of a run that was killed
-        (replaced / "thesis.tex").write_text("years")  # put there by somebody
         clear_leftovers(tmp_path)
         assert contents(users) == {"old": "thesis"}
-        assert (replaced / "thesis.tex").exists()
-    (replaced / "thesis.tex").unlink()
-    file = tmp_path / ".old.ntm_fast-abc"  # half of a file that was to be called "old"
-    shutil.copytree(replaced, file)
-    (file / "new").rmdir()
+        file = tmp_path / ".old.ntm_fast-abc"  # half of a file that was to be called "old"
+        shutil.copytree(written.parent, file)  # unlocked, as of a run that was killed
     (file / "old").write_text("half")
     clear_leftovers(tmp_path)
     expected = [".empty.ntm_fast-2026", ".notes.ntm_fast-2026", "m"]
