@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Collection, Iterator
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 _MARK = ".ntm_fast-"  # in the names of hidden folders in which things are written
+_RANDOM = re.compile(r"[a-z0-9_]{8}")  # what mkdtemp puts behind it
 _OURS = ".made-by-ntm_fast"  # a file in them, without which such a folder is a user's
 
 
@@ -90,27 +92,41 @@ def clear_leftovers(folder: Path) -> None:
     if not folder.is_dir():
         return
     for entry in list(os.scandir(folder)):
-        name, mark, _ = entry.name.rpartition(_MARK)
-        if not mark or not name.startswith(".") or not entry.is_dir(follow_symlinks=False):
+        name, between, ending = entry.name.rpartition(_MARK)
+        if not between or not name.startswith(".") or not entry.is_dir(follow_symlinks=False):
             continue
         try:
             with _locked(Path(entry.path), fcntl.LOCK_EX | fcntl.LOCK_NB):
-                if not _is_ours(Path(entry.path), name[1:]):
+                if not os.listdir(entry.path) and _RANDOM.fullmatch(ending):
+                    os.rmdir(entry.path)  # ours before it was marked, and nothing lost if not
+                    continue
+                mark = Path(entry.path, _OURS)
+                if not mark.is_file() or mark.is_symlink():
                     continue
                 old, target = Path(entry.path, "old"), folder / name[1:]
                 if old.is_dir() and not target.exists():  # a file of this name is half-written
                     os.rename(old, target)
-                shutil.rmtree(entry.path)
+                _remove(Path(entry.path))
         except OSError:  # in use, another user's, or on a file system without locks
             continue
 
 
-def _is_ours(scratch: Path, target: str) -> bool:
-    """Whether we made a folder, and it holds nothing but what we write there."""
-    marker = scratch / _OURS
-    inside = {entry.name for entry in os.scandir(scratch)}
-    mine = {_OURS, "new", "old", "ordinary", target}
-    return marker.is_file() and not marker.is_symlink() and inside <= mine
+def _remove(scratch: Path) -> None:
+    """Remove a folder of ours, its mark last: what is left of it, if we are killed, is ours yet."""
+    with suppress(FileNotFoundError):
+        for name in sorted(os.listdir(scratch)):
+            path = scratch / name
+            if name == _OURS:
+                continue
+            if path.is_dir() and not path.is_symlink():
+                for folder, _, _ in os.walk(path):  # a user's may be read-only
+                    with suppress(OSError):
+                        os.chmod(folder, 0o700)
+                shutil.rmtree(path)
+            else:
+                path.unlink()
+        (scratch / _OURS).unlink(missing_ok=True)
+        scratch.rmdir()
 
 
 @contextmanager
@@ -132,14 +148,17 @@ def _scratch(target: Path) -> Iterator[Path]:
 @contextmanager
 def _locked_folder(target: Path) -> Iterator[Path]:
     while True:
-        made = tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.name}{_MARK}")
-        with made as scratch, ExitStack() as stack:
-            with suppress(OSError):  # without locks on this file system, leftovers stay
-                stack.enter_context(_locked(Path(scratch), fcntl.LOCK_EX))
-                Path(scratch, _OURS).touch()
-            if os.path.isdir(scratch):  # else taken for a leftover before it was locked
-                yield Path(scratch)
-                return
+        scratch = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}{_MARK}"))
+        try:
+            with ExitStack() as stack:
+                with suppress(OSError):  # without locks on this file system, leftovers stay
+                    stack.enter_context(_locked(scratch, fcntl.LOCK_EX))
+                    (scratch / _OURS).touch()
+                if scratch.is_dir():  # else taken for a leftover before it was locked
+                    yield scratch
+                    return
+        finally:
+            _remove(scratch)
 
 
 @contextmanager

@@ -123,6 +123,11 @@ def killing(call, real):
         if sys.argv[2] == f"{call} {calls.count(call)}":
             os.kill(os.getpid(), 9)
     return called
+if sys.argv[2] == "remove":  # in the midst of clearing up
+    def unlink(self, real=Path.unlink, **options):
+        real(self, **options)
+        os.kill(os.getpid(), 9)
+    Path.unlink = unlink
 os.rename, os.link = killing("rename", os.rename), killing("link", os.link)
 with folders.replacing_folder(Path(sys.argv[1]), ["old", "half"]) as written:
     (written / "half").write_text("")
@@ -131,7 +136,7 @@ with folders.replacing_folder(Path(sys.argv[1]), ["old", "half"]) as written:
 """
 
 
-@pytest.mark.parametrize("when", ["written", "link 1", "link 3", "rename 1", "rename 2"])
+@pytest.mark.parametrize("when", ["written", "link 1", "link 3", "rename 1", "rename 2", "remove"])
 def test_leftovers_of_a_killed_run_are_cleared(tmp_path: Path, when: str) -> None:
     target, users = tmp_path / "corpus", tmp_path / "users"
     for folder in (target, users):
@@ -145,29 +150,25 @@ def test_leftovers_of_a_killed_run_are_cleared(tmp_path: Path, when: str) -> Non
     assert target.exists() == (when != "rename 1")
     clear_leftovers(tmp_path)
     assert sorted(os.listdir(tmp_path)) == [".corpus.original", "corpus", "users"]
-    ours = {"half": ""} if when == "rename 2" else {"old": ""}
+    ours = {"half": ""} if when in ("rename 2", "remove") else {"old": ""}
     assert contents(target) == {**ours, **contents(users)}
 
 
 def test_folders_that_are_only_named_like_leftovers_stay(tmp_path: Path) -> None:
     users = tmp_path / ".notes.ntm_fast-2026"
     users.mkdir()
+    (tmp_path / ".empty.ntm_fast-2026").mkdir()
+    (tmp_path / ".m.ntm_fast-12345678").mkdir()  # of a run killed before it marked it: empty
     (users / "old").write_text("thesis")  # the name that we give to what is moved away
-    replaced = tmp_path / ".m.ntm_fast-abc"
     with replacing_folder(tmp_path / "m") as written:
-        scratch = written.parent
-        shutil.copytree(scratch, replaced)  # unlocked, as of a run that was killed
-        (replaced / "thesis.tex").write_text("years")  # put there by somebody
         clear_leftovers(tmp_path)
         assert contents(users) == {"old": "thesis"}
-        assert (replaced / "thesis.tex").exists()
-    (replaced / "thesis.tex").unlink()
-    file = tmp_path / ".old.ntm_fast-abc"  # half of a file that was to be called "old"
-    shutil.copytree(replaced, file)
-    (file / "new").rmdir()
+        file = tmp_path / ".old.ntm_fast-abc"  # half of a file that was to be called "old"
+        shutil.copytree(written.parent, file)  # unlocked, as of a run that was killed
     (file / "old").write_text("half")
     clear_leftovers(tmp_path)
-    assert sorted(os.listdir(tmp_path)) == [".notes.ntm_fast-2026", "m"]
+    expected = [".empty.ntm_fast-2026", ".notes.ntm_fast-2026", "m"]
+    assert sorted(os.listdir(tmp_path)) == expected
 
 
 def test_errors_name_the_target(tmp_path: Path) -> None:
