@@ -13,7 +13,7 @@ namespace {
 
 using namespace bow_mixture_proportions;
 
-constexpr int64_t documents_per_block = 4;
+constexpr int64_t documents_per_block = 8;
 constexpr double element_ns = .15;  // of a row of topics at a nonzero, each step
 constexpr double topic_ns = 4;      // of a topic of a document, each step
 
@@ -42,9 +42,10 @@ Tensor forward(const Tensor& theta, const Tensor& topics, const Tensor& prior, c
     const auto kernel = NTM_FAST_CPU_CALL(mixture_proportions<T>);
     const double work = double(steps * n_topics) *
                         (element_ns * double(batch.view().nonzeros) + topic_ns * double(documents));
+    const int64_t scratch_size = 4 * stride + mixture_proportions_copies;
     parallel_scattered_blocks(
         documents, documents_per_block, work, [&](int64_t first, int64_t last) {
-          const std::unique_ptr<double[]> scratch(new double[size_t(4 * stride)]);
+          const std::unique_ptr<double[]> scratch(new double[size_t(scratch_size)]);
           kernel(args, stride, first, last, scratch.get());
         });
   });

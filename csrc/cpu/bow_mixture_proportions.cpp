@@ -40,29 +40,41 @@ NTM_FAST_INLINE Doubles load_some(const float* from, int64_t lanes) {
   return __builtin_convertvector(half, Doubles);
 }
 
+// The rows of a document's nonzeros: those of its words in beta, or copies that stand one after the
+// other, whose columns then are whole vectors.
 template <class T>
-NTM_FAST_INLINE const T* row_of(const MixtureProportions<T>& args, int64_t n) {
-  return args.beta + int64_t(args.batch.indices[n]) * args.topics;
+struct Rows {
+  const T* base;
+  const int32_t* words;  // null: copies
+  int64_t stride, columns;
+
+  NTM_FAST_INLINE const T* operator[](int64_t n) const {
+    return base + (words ? int64_t(words[n]) : n) * stride;
+  }
+};
+
+template <class T>
+NTM_FAST_INLINE void prefetch(const Rows<T>& rows, int64_t n, int64_t first, int64_t columns) {
+  constexpr int64_t line = 64 / int64_t(sizeof(T));
+  const T* row = rows[n] + first;
+#pragma GCC unroll 8
+  for (int64_t k = 0; k < columns; k += line) __builtin_prefetch(row + k);
 }
 
-// p[i] = sum_k w[k] beta[k] of nonzero begin + i; the document ends at `last`.
+// p[i] = sum_k w[k] beta[k] of nonzero begin + i of n.
 template <class T>
-NTM_FAST_INLINE void likelihoods(const MixtureProportions<T>& args, const double* w, int64_t begin,
-                                 int64_t end, int64_t last, double* p) {
-  constexpr int64_t ahead = 4, line = 64 / int64_t(sizeof(T));
+NTM_FAST_INLINE void likelihoods(const Rows<T>& rows, const double* w, int64_t begin, int64_t end,
+                                 int64_t n, double* p) {
+  constexpr int64_t ahead = 4;
   for_panels<double>(
-      args.topics, [&](auto count, int64_t first, int64_t lanes) __attribute__((always_inline)) {
+      rows.columns, [&](auto count, int64_t first, int64_t lanes) __attribute__((always_inline)) {
         constexpr int vectors = decltype(count)::value;
         Doubles weights[vectors];
 #pragma GCC unroll 8
         for (int j = 0; j < vectors; ++j) weights[j] = load(w + first + j * width);
-        for (int64_t n = begin; n < end; ++n) {
-          if (n + ahead < last) {
-            const T* next = row_of(args, n + ahead) + first;
-#pragma GCC unroll 8
-            for (int64_t k = 0; k < vectors * width; k += line) __builtin_prefetch(next + k);
-          }
-          const T* row = row_of(args, n) + first;
+        for (int64_t i = begin; i < end; ++i) {
+          if (rows.words && i + ahead < n) prefetch(rows, i + ahead, first, vectors * width);
+          const T* row = rows[i] + first;
           Doubles sums[2] = {};
 #pragma GCC unroll 8
           for (int j = 0; j < vectors; ++j) {
@@ -70,23 +82,23 @@ NTM_FAST_INLINE void likelihoods(const MixtureProportions<T>& args, const double
             sums[j % 2] += weights[j] * load_some(row + j * width, part ? lanes : width);
           }
           const double sum = sum_lanes<double>(sums[0] + sums[1]);
-          p[n - begin] = first == 0 ? sum : p[n - begin] + sum;
+          p[i - begin] = first == 0 ? sum : p[i - begin] + sum;
         }
       });
 }
 
 // sums[k] += w[k] sum_i ratios[i] beta[k] of nonzero begin + i
 template <class T>
-NTM_FAST_INLINE void add_shares(const MixtureProportions<T>& args, const Working& working,
-                                int64_t begin, int64_t end, const double* ratios) {
-  for_panels<double>(args.topics,
+NTM_FAST_INLINE void add_shares(const Rows<T>& rows, const Working& working, int64_t begin,
+                                int64_t end, const double* ratios) {
+  for_panels<double>(rows.columns,
                      [&](auto count, int64_t first, int64_t lanes) __attribute__((always_inline)) {
                        constexpr int vectors = decltype(count)::value;
                        Doubles sums[vectors] = {};
-                       for (int64_t n = begin; n < end; ++n) {
-                         const double ratio = ratios[n - begin];
+                       for (int64_t i = begin; i < end; ++i) {
+                         const double ratio = ratios[i - begin];
                          if (ratio == 0) continue;  // whatever the row holds
-                         const T* row = row_of(args, n) + first;
+                         const T* row = rows[i] + first;
 #pragma GCC unroll 8
                          for (int j = 0; j < vectors; ++j) {
                            const bool part = j == vectors - 1 && lanes > 0;
@@ -103,20 +115,18 @@ NTM_FAST_INLINE void add_shares(const MixtureProportions<T>& args, const Working
 
 // The same for one nonzero whose p underflows, or whose ratio is too large.
 template <class T>
-void add_underflown(const MixtureProportions<T>& args, const Working& working, int64_t n) {
-  const T* row = row_of(args, n);
+void add_underflown(const T* row, double count, int64_t topics, const Working& working) {
   const auto term = [&](int64_t k) __attribute__((always_inline)) {
     return working.log_w[k] + log(double(row[k]));
   };
   double shift = -__builtin_inf(), sum = 0;
-  for (int64_t k = 0; k < args.topics; ++k) {
+  for (int64_t k = 0; k < topics; ++k) {
     const double x = term(k);
     shift = x <= shift || shift != shift ? shift : x;  // NaN stays
   }
   if (shift == -__builtin_inf()) return;  // no topic has the word
-  for (int64_t k = 0; k < args.topics; ++k) sum += exp(term(k) - shift);
-  const double count = double(args.batch.counts[n]);
-  for (int64_t k = 0; k < args.topics; ++k) {
+  for (int64_t k = 0; k < topics; ++k) sum += exp(term(k) - shift);
+  for (int64_t k = 0; k < topics; ++k) {
     working.sums[k] += count * (exp(term(k) - shift) / sum);
   }
 }
@@ -135,30 +145,46 @@ NTM_FAST_INLINE void update_weights(const Working& working, int64_t topics) {
   }
 }
 
-template <class T>
-NTM_FAST_INLINE void update_gamma(const MixtureProportions<T>& args, const Working& working,
-                                  int64_t begin, int64_t end) {
-  for (int64_t k = 0; k < args.topics; ++k) working.sums[k] = 0;
-  for (int64_t first = begin; first < end; first += together) {
-    const int64_t last = first + together < end ? first + together : end, n = last - first;
+// One step of a document of n nonzeros.
+template <class T, class C>
+void update_gamma(const Rows<T>& rows, const C* counts, int64_t n, const double* prior,
+                  int64_t topics, const Working& working) {
+  for (int64_t k = 0; k < topics; ++k) working.sums[k] = 0;
+  for (int64_t begin = 0; begin < n; begin += together) {
+    const int64_t end = begin + together < n ? begin + together : n;
     double p[together], ratios[together];
-    likelihoods(args, working.w, first, last, end, p);
-    const T* counts = args.batch.counts + first;
+    likelihoods(rows, working.w, begin, end, n, p);
     int some = 0, underflown = 0;
-    NTM_FAST_SIMD for (int64_t i = 0; i < n; ++i) {
-      const double count = double(counts[i]), ratio = count / p[i];
+    NTM_FAST_SIMD for (int64_t i = 0; i < end - begin; ++i) {
+      const double count = double(counts[begin + i]), ratio = count / p[i];
       const bool good = (p[i] >= smallest_p) & (p[i] <= largest_number) & (ratio <= largest_ratio);
       ratios[i] = good ? ratio : 0.;
       some |= good;
       underflown |= !good & (count > 0);
     }
-    if (some) add_shares(args, working, first, last, ratios);
+    if (some) add_shares(rows, working, begin, end, ratios);
     if (__builtin_expect(!underflown, 1)) continue;
-    for (int64_t i = 0; i < n; ++i) {
-      if (counts[i] > 0 && ratios[i] == 0) add_underflown(args, working, first + i);
+    for (int64_t i = begin; i < end; ++i) {
+      if (counts[i] > 0 && ratios[i - begin] == 0) {
+        add_underflown(rows[i], double(counts[i]), topics, working);
+      }
     }
   }
-  for (int64_t k = 0; k < args.topics; ++k) working.gamma[k] = args.prior[k] + working.sums[k];
+  for (int64_t k = 0; k < topics; ++k) working.gamma[k] = prior[k] + working.sums[k];
+}
+
+// The rows of n nonzeros, copied one after the other.
+template <class T>
+NTM_FAST_INLINE Rows<double> copied(const Rows<T>& rows, int64_t n, int64_t stride, double* to) {
+  constexpr int64_t ahead = 4;
+  for (int64_t i = 0; i < n; ++i) {
+    if (i + ahead < n) prefetch(rows, i + ahead, 0, rows.columns);
+    const T* from = rows[i];
+    double* const row = to + i * stride;
+    for (int64_t k = rows.columns; k < stride; ++k) row[k] = 0;
+    NTM_FAST_SIMD for (int64_t k = 0; k < rows.columns; ++k) row[k] = double(from[k]);
+  }
+  return {to, nullptr, stride, stride};
 }
 
 }  // namespace
@@ -168,16 +194,26 @@ void mixture_proportions(const MixtureProportions<T>& args, int64_t row_stride,
                          int64_t first_document, int64_t last_document, double* scratch) {
   const Working working{scratch, scratch + row_stride, scratch + 2 * row_stride,
                         scratch + 3 * row_stride};
-  const int64_t topics = args.topics;
+  double* const copies = scratch + 4 * row_stride;
+  const int64_t topics = args.topics, stride = (topics + width - 1) / width * width;
   for (int64_t k = 0; k < row_stride; ++k) working.w[k] = working.sums[k] = 0;  // the padding too
   for (int64_t document = first_document; document < last_document; ++document) {
-    const int64_t begin = args.batch.indptr[document], end = args.batch.indptr[document + 1];
-    const double length = sum(args.batch.counts + begin, end - begin);
+    const int64_t begin = args.batch.indptr[document], n = args.batch.indptr[document + 1] - begin;
+    const T* const counts = args.batch.counts + begin;
+    const Rows<T> rows{args.beta, args.batch.indices + begin, topics, topics};
+    const double length = sum(counts, n);
     const double* theta = args.theta + document * topics;
     for (int64_t k = 0; k < topics; ++k) working.gamma[k] = args.prior[k] + length * theta[k];
-    for (int64_t step = 0; step < args.steps; ++step) {
-      update_weights(working, topics);
-      update_gamma(args, working, begin, end);
+    const auto steps = [&](const auto& rows) __attribute__((always_inline)) {
+      for (int64_t step = 0; step < args.steps; ++step) {
+        update_weights(working, topics);
+        update_gamma(rows, counts, n, args.prior, topics, working);
+      }
+    };
+    if (args.steps > 1 && n <= mixture_proportions_copies / stride) {
+      steps(copied(rows, n, stride, copies));
+    } else {
+      steps(rows);
     }
     const double total = sum(working.gamma, topics);
     double* to = args.proportions + document * topics;

@@ -163,8 +163,9 @@ class TopicModel(nn.Module):
         posterior = _float64(self.posterior)
 
         def proportions(batch: Batch, rows: slice) -> Tensor:
-            hidden = functional_call(self.encoder, encoder, (batch,))
-            theta = self.posterior.mean(functional_call(self.posterior, posterior, (hidden,)))
+            hidden = functional_call(self.encoder, encoder, (batch,), tie_weights=False)
+            q = functional_call(self.posterior, posterior, (hidden,), tie_weights=False)
+            theta = self.posterior.mean(q)
             if not steps:
                 return theta
             topics, prior = self._mixture().relative_topics(), self.posterior.prior_concentration()
