@@ -26,7 +26,7 @@ def bow_mixture_proportions(
     counts: Tensor,
     steps: int = 20,
 ) -> Tensor:
-    """Posterior mean θ of each document under given topics, after updates of a Dirichlet of its own.
+    """Posterior mean θ of each document under given topics, by updates of its own Dirichlet.
 
     γ_dk ← a_k + Σ_v x_dv w_dk β_vk / Σ_j w_dj β_vj with w = exp ψ(γ): coordinate ascent on the
     bound of latent Dirichlet allocation. It begins at γ = a + N_d θ_d, with N_d the sum of the
