@@ -42,7 +42,9 @@ Tensor forward(const Tensor& theta, const Tensor& topics, const Tensor& prior, c
     const auto kernel = NTM_FAST_CPU_CALL(mixture_proportions<T>);
     const double work = double(steps * n_topics) *
                         (element_ns * double(batch.view().nonzeros) + topic_ns * double(documents));
-    const int64_t scratch_size = 4 * stride + mixture_proportions_copies;
+    constexpr int64_t line = 64;
+    const int64_t scratch_size =
+        4 * stride + (mixture_proportions_copies + line) / int64_t(sizeof(double));
     parallel_scattered_blocks(
         documents, documents_per_block, work, [&](int64_t first, int64_t last) {
           const std::unique_ptr<double[]> scratch(new double[size_t(scratch_size)]);

@@ -15,12 +15,12 @@ struct MixtureProportions {
   int64_t topics, steps;
 };
 
-// Elements of the rows of a document that are copied, so that all steps read them in a row from the
-// second cache: longer documents read them where they are.
-constexpr int64_t mixture_proportions_copies = 1 << 15;
+// Bytes of the rows of a document that are copied, so that all steps read them one after the other
+// from the second cache: longer documents read them where they are.
+constexpr int64_t mixture_proportions_copies = 768 << 10;
 
-// scratch [4 * row_stride + mixture_proportions_copies], for rows of K elements padded to
-// row_stride
+// scratch [4 * row_stride] for rows of K elements padded to row_stride, then the bytes of copies
+// and a line of the cache
 NTM_FAST_CPU_DECLARE(template <class T>
                      void mixture_proportions(const MixtureProportions<T>&, int64_t row_stride,
                                               int64_t first_document, int64_t last_document,
