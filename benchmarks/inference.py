@@ -24,22 +24,25 @@ from benchmarks.timing import HASTY, compare
 
 N_TOPICS = 50
 MODELS = ("LDAVAE", "NVLDA")  # mixtures, whose proportions are refined
-MADE_UP = (2_000, 5_000, 100)  # documents, words, tokens of a document
+MADE_UP = {  # documents, words, tokens of a document
+    "made up": (2_000, 5_000, 100),
+    "made up, long": (400, 5_000, 3_000),
+}
 MOST = 4_000  # documents of a real corpus
 SIZES = (2_000, 20_000, 200_000, 1_000_000)
 CALLS = 1_000
 LONG = (40, 5_000, 20_000, 100)  # documents, distinct words of each, V, K
 
 
-def beside_an_epoch(name: str | None, threads: int) -> Iterator[dict[str, Any]]:
-    """Rows of one corpus, made up where it has no name."""
+def beside_an_epoch(name: str, threads: int) -> Iterator[dict[str, Any]]:
+    """Rows of one corpus."""
     from ntm_fast.data import Corpus
     from ntm_fast.metrics import perplexity
     from ntm_fast.models import TopicModel
     from ntm_fast.training import RECIPES, Trainer
 
-    if name is None:
-        corpus, shown = Corpus.from_scipy(corpora.zipf_matrix(*MADE_UP)), "made up"
+    if name in MADE_UP:
+        corpus, shown = Corpus.from_scipy(corpora.zipf_matrix(*MADE_UP[name])), name
     else:
         corpus = corpora.corpus(name)
         corpus = corpus[corpus.document_lengths > 0][: 400 if HASTY else MOST]
@@ -137,7 +140,7 @@ def memory(model: str, threads: int) -> dict[str, Any]:
 
 def run(threads: int) -> Iterator[dict[str, Any]]:
     """Rows beside an epoch for each number of threads; one document and memory on one thread."""
-    for name in (None, *corpora.SIZES)[: 1 if HASTY else None]:
+    for name in (*MADE_UP, *corpora.SIZES)[: 1 if HASTY else None]:
         yield from beside_an_epoch(name, threads)
     if threads != 1:
         return

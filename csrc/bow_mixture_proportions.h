@@ -15,9 +15,9 @@ struct MixtureProportions {
   int64_t topics, steps;
 };
 
-// Bytes of the rows of a document that are copied, so that all steps read them one after the other
-// from the second cache: longer documents read them where they are.
-constexpr int64_t mixture_proportions_copies = 768 << 10;
+// Bytes of the rows of a document that are copied, so that all steps read them one after the other:
+// longer documents read them where they are.
+constexpr int64_t mixture_proportions_copies = 4 << 20;
 
 // scratch [4 * row_stride] for rows of K elements padded to row_stride, then the bytes of copies
 // and a line of the cache

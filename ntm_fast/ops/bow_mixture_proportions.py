@@ -30,11 +30,12 @@ def bow_mixture_proportions(
 
     γ_dk ← a_k + Σ_v x_dv w_dk β_vk / Σ_j w_dj β_vj with w = exp ψ(γ): coordinate ascent on the
     bound of latent Dirichlet allocation. It begins at γ = a + N_d θ_d, with N_d the sum of the
-    document's counts, and gives γ / Σ γ. All is computed in float64, one document after the other:
-    a thread holds some vectors of K elements and nothing that grows with documents, words or
-    nonzeros, and a document's θ does not depend on the other documents. A word whose Σ_j w_j β_j
-    underflows is computed in log space; one that no topic has counts for nothing. With dense
-    counts X, in plain PyTorch::
+    document's counts, and gives γ / Σ γ. γ is kept in float64; sums over topics, and over 32 words,
+    are taken in the topics' dtype, the others in float64. One document after the other: a thread
+    holds some vectors of K elements and copies of at most 4 MiB of rows, nothing that grows with
+    documents, words or nonzeros, and a document's θ does not depend on the other documents. A word
+    whose Σ_j w_j β_j underflows is computed in log space; one that no topic has counts for nothing.
+    With dense counts X, in plain PyTorch::
 
         gamma = prior + X.sum(1, keepdim=True) * theta
         for _ in range(steps):
@@ -48,7 +49,8 @@ def bow_mixture_proportions(
         Topic proportions to begin at: at least 0, each row summing to 1 (neither is checked).
     topics : Tensor [V, K], float32 or float64, whatever theta's dtype
         The topics' probabilities of each word, word-major, from 0 to 1 (not checked). A word's row
-        may be divided by a number, such as its largest element: θ stays the same.
+        may be divided by a number, such as its largest element: θ stays the same. Of float32
+        topics θ has errors as of their rounding, 1e-6 or so.
     prior : Tensor [K], any real dtype
         Concentrations a of the Dirichlet prior, positive and finite.
     indptr, indices, counts : Tensor [B+1], [N], [N]

@@ -23,13 +23,26 @@ def inputs(batch: CsrBatch, n_topics: int, spread: float = 1.0) -> list[Tensor]:
     return [theta, topics, prior, *batch[:3]]
 
 
+def error_of_rounding(args: list[Tensor], steps: int) -> float:
+    """By how much θ moves if float32 topics move by two of their last bits."""
+    topics = args[1] * (1 + 2**-22 * torch.empty_like(args[1]).uniform_(-1, 1))
+    moved = reference.bow_mixture_proportions(args[0].double(), topics, *args[2:], steps)
+    truth = reference.bow_mixture_proportions(args[0].double(), *args[1:], steps)
+    return float((moved - truth).abs().max()) if truth.numel() else 0.0
+
+
 def check(args: list[Tensor], steps: int, bound: float = 1e-9) -> Tensor:
-    """What the op gives, which is what the reference gives; rows sum to 1."""
+    """What the op gives, which is what the reference gives; rows sum to 1.
+
+    Of float32 topics it may err by the reference's own change under their rounding, times 8.
+    """
     found = ops.bow_mixture_proportions(*args, steps)
     truth = reference.bow_mixture_proportions(*args, steps)
     assert found.dtype == truth.dtype == args[0].dtype
-    rounding = 0 if found.dtype == torch.float64 else 1e-7
-    torch.testing.assert_close(found, truth, rtol=bound + rounding, atol=bound + rounding)
+    bound += 0 if found.dtype == torch.float64 else 1e-7
+    if args[1].dtype == torch.float32:
+        bound += 3e-7 + 8 * error_of_rounding(args, steps)
+    torch.testing.assert_close(found, truth, rtol=bound, atol=bound)
     torch.testing.assert_close(found.sum(1), torch.ones(len(found)).to(found))
     return found
 
