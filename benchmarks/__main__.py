@@ -1,8 +1,9 @@
 """python -m benchmarks [name …]: checks what is measured, measures it, prints and saves rows.
 
-A name is an op, `metrics`, `floor`, `training`, `vocabulary`, `classical` or `quality`; part of a
-name will do. Ratios are times over ntm_fast's own in the same run. With --device cuda everything is
-measured on the GPU, peers and floors included. The exit code is 1 if a check failed.
+A name is an op, `metrics`, `floor`, `training`, `inference`, `vocabulary`, `classical` or
+`quality`; part of a name will do. Ratios are times over ntm_fast's own in the same run. With
+--device cuda everything is measured on the GPU, peers and floors included. The exit code is 1 if a
+check failed.
 """
 
 from __future__ import annotations
@@ -18,8 +19,14 @@ from pathlib import Path
 from typing import Any
 
 FOLDER = Path(__file__).resolve().parent
-CPU_ALONE = ("adam", "metrics", "classical")  # of what runs nowhere else
-WHOLE = ("training", "vocabulary", "classical", "quality")  # not of one op: they come last
+CPU_ALONE = ("adam", "metrics", "inference", "classical")  # of what runs nowhere else
+WHOLE = (
+    "training",
+    "inference",
+    "vocabulary",
+    "classical",
+    "quality",
+)  # not of one op: they come last
 
 
 def discover(device: str = "cpu") -> dict[str, str]:

@@ -11,6 +11,7 @@ namespace ntm_fast {
 enum class NotingOp {
   bow_linear,
   bow_mixture_log_likelihood,
+  bow_mixture_proportions,
   bow_product_log_likelihood,
   bow_rows,
   count

@@ -6,7 +6,8 @@ namespace ntm_fast {
 
 void raise_device_errors() {
   constexpr const char* ops[] = {"bow_linear", "bow_mixture_log_likelihood",
-                                 "bow_product_log_likelihood", "bow_rows"};
+                                 "bow_mixture_proportions", "bow_product_log_likelihood",
+                                 "bow_rows"};
   constexpr const char* arguments[] = {"",     "indptr",   "indices", "counts",
                                        "rows", "nonzeros", "order"};
   constexpr const char* expected[] = {"",

@@ -48,11 +48,15 @@ def calls(dtype: torch.dtype, topics: int) -> dict[str, Callable[[], Any]]:
     rows = torch.randperm(DOCUMENTS)[:11]
     theta = torch.rand(DOCUMENTS, topics, dtype=dtype).softmax(1).requires_grad_()
     alpha = positive(DOCUMENTS, topics)
+    prior = positive(topics).detach()
     vectors = [leaf(WORDS) for _ in range(3)]
     return {
         "bow_linear": lambda: ops.bow_linear(*csr, leaf(WORDS, FEATURES)),
         "bow_mixture_log_likelihood": lambda: ops.bow_mixture_log_likelihood(
             theta, leaf(WORDS, topics), *csr
+        ),
+        "bow_mixture_proportions": lambda: ops.bow_mixture_proportions(
+            theta.detach(), leaf(WORDS, topics).detach().softmax(0), prior, *csr, steps=3
         ),
         "bow_product_log_likelihood": lambda: (
             ops.bow_product_log_likelihood(

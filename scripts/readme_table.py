@@ -123,6 +123,53 @@ def training(rows: list[Row], short: bool) -> list[Cells]:
     ]
 
 
+def inference(rows: list[Row], short: bool) -> list[Cells]:
+    """One line a model, corpus and number of threads, beside an epoch of training on it."""
+    return [
+        {
+            "inference": f"{row['op'].removesuffix(' inference')}, {row['subject']}",
+            "corpus": row["shape"],
+            "threads": str(row["threads"]),
+            "time": seconds(row["seconds"]),
+            "of an epoch": f"{row['over_epoch']:.2f} x",
+        }
+        for row in rows
+        if row["op"].endswith(" inference") and not short
+    ]
+
+
+def one_document(rows: list[Row], short: bool) -> list[Cells]:
+    """One line a model and vocabulary: CPU time of one document, median and 99th percentile."""
+    percentiles = {f"{p}th percentile": f"p{p}_seconds" for p in (50, 99)}
+    return [
+        {
+            "one document": row["op"].removesuffix(" one document"),
+            "model": row["shape"],
+            **{f"model, {title}": seconds(row[f"model_{p}"]) for title, p in percentiles.items()},
+            **{
+                f"estimator, {title}": seconds(row[f"estimator_{p}"])
+                for title, p in percentiles.items()
+            },
+        }
+        for row in rows
+        if row["op"].endswith(" one document") and not short
+    ]
+
+
+def transform_memory(rows: list[Row], short: bool) -> list[Cells]:
+    """One line a model: by how much the memory grew."""
+    return [
+        {
+            "memory of a transform": row["op"].removesuffix(" memory of a transform"),
+            "documents": row["shape"],
+            "CPU time": seconds(row["seconds"]),
+            "growth": f"{row['growth_bytes'] / 2**20:,.1f} MiB",
+        }
+        for row in rows
+        if row["op"].endswith(" memory of a transform") and not short
+    ]
+
+
 def quality(rows: list[Row], short: bool) -> list[Cells]:
     """One line a model, mean and spread over its seeds, then the other packages on its corpus.
 
@@ -183,7 +230,7 @@ def vocabulary(rows: list[Row], short: bool) -> list[Cells]:
 
 
 TABLES: tuple[Callable[[list[Row], bool], list[Cells]], ...] = (
-    ops, training, quality, classical, vocabulary,
+    ops, training, inference, one_document, transform_memory, quality, classical, vocabulary,
 )  # fmt: skip
 
 

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from ntm_fast.data.corpus import Corpus
 
 _BLOCK = 1 << 22  # tokens shuffled together
+_WHOLE_SORT = 100  # tokens a document up to which all documents are sorted together
 
 
 def split_rows(
@@ -85,12 +86,31 @@ def _draw(
         else:
             owner = np.repeat(np.arange(span.start, span.stop), counts[span])
             document = np.repeat(np.arange(stop - row), lengths)
-            order = np.argsort(document + rng.random(owner.size))
-            place = np.arange(owner.size) - np.repeat(np.cumsum(lengths) - lengths, lengths)
-            chosen = owner[order[place < np.repeat(wanted, lengths)]]
+            chosen = owner[_smallest(document + rng.random(owner.size), lengths, wanted)]
             drawn[span] = np.bincount(chosen - span.start, minlength=span.stop - span.start)
         row = stop
     return drawn
+
+
+def _smallest(
+    keys: NDArray[np.float64], lengths: NDArray[np.int64], wanted: NDArray[np.int64]
+) -> NDArray[np.int64]:
+    """Places of the `wanted` smallest keys of each document, in any order.
+
+    Keys of a document are larger than those before it.
+    """
+    starts = np.cumsum(lengths) - lengths
+    if keys.size > _WHOLE_SORT * lengths.size:  # long documents: each by itself, without sorting
+        parts = [
+            start + np.argpartition(keys[start : start + length], n - 1)[:n]
+            for start, length, n in zip(
+                starts.tolist(), lengths.tolist(), wanted.tolist(), strict=True
+            )
+            if n
+        ]
+        return np.concatenate([*parts, np.zeros(0, np.int64)])
+    place = np.arange(keys.size) - np.repeat(starts, lengths)
+    return np.argsort(keys)[place < np.repeat(wanted, lengths)]
 
 
 def _draw_long(

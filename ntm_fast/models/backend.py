@@ -34,6 +34,17 @@ class Ops(Protocol):
         order: Tensor | None = None,
     ) -> Tensor: ...
 
+    def bow_mixture_proportions(
+        self,
+        theta: Tensor,
+        topics: Tensor,
+        prior: Tensor,
+        indptr: Tensor,
+        indices: Tensor,
+        counts: Tensor,
+        steps: int = 20,
+    ) -> Tensor: ...
+
     def bow_product_log_likelihood(
         self,
         hidden: Tensor,

@@ -51,7 +51,8 @@ class ModelSettings:
     embedding_size : of embedded decoders, unless their word embeddings are given
     learned_embeddings : whether word embeddings are trained
     refinement : of mixtures: updates of each document's θ when it is evaluated, beginning at the
-        encoder's; see `ntm_fast.models.refinement.refine`. The ELBO stays the encoder's
+        encoder's; see `ntm_fast.ops.bow_mixture_proportions`. The ELBO stays the
+        encoder's
     """
 
     n_topics: int = 50

@@ -18,11 +18,12 @@ from ntm_fast.models.decoders import DECODERS, Mixture
 from ntm_fast.models.encoder import Encoder, document_lengths
 from ntm_fast.models.posteriors import POSTERIORS
 from ntm_fast.models.randomness import Masks
-from ntm_fast.models.refinement import refine
 from ntm_fast.models.score import ScoreTerm
 from ntm_fast.models.settings import ModelSettings
 
-EVALUATION_BATCH = 1024  # documents evaluated together
+# Documents evaluated together, and their nonzeros unless one document alone has more: each wants up
+# to 40 bytes, 10 MiB in all.
+EVALUATION_BATCH, EVALUATION_NONZEROS = 1024, 1 << 18
 CHUNK = 1 << 22  # nonzeros looked at together: a corpus may be larger than memory
 
 
@@ -151,18 +152,26 @@ class TopicModel(nn.Module):
         Proportions, unless the posterior gives intensities or any real numbers; no randomness.
         All but the first layer is computed in float64: a document's θ then does not hang, in
         float32's last bits, on which other documents are evaluated with it.
+
+        Memory beyond the result and the topics that a refined mixture keeps (4 V K bytes): at most
+        40 bytes for each of 2^18 nonzeros, or of a document that has more, and some vectors as wide
+        as the layers for each of 1,024 documents. Nothing grows with nonzeros times topics; time
+        does not grow with V once the topics are kept.
         """
         steps = self.settings.refinement
-        topics = self._mixture().topic_matrix().double().softmax(0) if steps else None
         encoder = _float64(self.encoder, but="weight")
         posterior = _float64(self.posterior)
 
         def proportions(batch: Batch, rows: slice) -> Tensor:
-            hidden = functional_call(self.encoder, encoder, (batch,))
-            theta = self.posterior.mean(functional_call(self.posterior, posterior, (hidden,)))
-            if topics is None:
+            hidden = functional_call(self.encoder, encoder, (batch,), tie_weights=False)
+            q = functional_call(self.posterior, posterior, (hidden,), tie_weights=False)
+            theta = self.posterior.mean(q)
+            if not steps:
                 return theta
-            return refine(theta, topics, self.posterior.prior_concentration(), batch, steps)
+            topics, prior = self._mixture().relative_topics(), self.posterior.prior_concentration()
+            return self.decoder.ops.bow_mixture_proportions(
+                theta, topics, prior.to(theta), batch.indptr, batch.indices, batch.counts, steps
+            )
 
         return self._evaluate(corpus, proportions)
 
@@ -172,22 +181,22 @@ class TopicModel(nn.Module):
         if tuple(theta.shape) != (len(corpus), self.settings.n_topics):
             expected = (len(corpus), self.settings.n_topics)
             raise ValueError(f"theta has shape {tuple(theta.shape)}; expected {expected}")
-        theta = theta.to(self.encoder.weight)
+        theta, matrix = theta.to(self.encoder.weight), self.decoder.topic_matrix()
 
         def likelihood(batch: Batch, rows: slice) -> Tensor:
-            return self.decoder.words_log_likelihood(theta[rows], batch)
+            return self.decoder.words_log_likelihood(theta[rows], batch, matrix)
 
         return self._evaluate(corpus, likelihood)
 
     @torch.no_grad()
     def elbo(self, corpus: Corpus | Part, seed: int = 0) -> Tensor:
         """log p(x | θ) − KL(q ‖ prior) of each document [D], in nats, at one draw of θ."""
-        source = torch.Generator().manual_seed(seed)
+        source, matrix = torch.Generator().manual_seed(seed), self.decoder.topic_matrix()
 
         def bound(batch: Batch, rows: slice) -> Tensor:
             q = self.posterior(self.encoder(batch))
             theta = self.posterior.sample(q, draw_seeds(source, 1)[0])
-            likelihood: Tensor = self.decoder(theta, batch)
+            likelihood: Tensor = self.decoder(theta, batch, matrix)
             return likelihood - self.posterior.kl(q)
 
         return self._evaluate(corpus, bound)
@@ -267,9 +276,14 @@ class TopicModel(nn.Module):
         if not len(corpus):
             raise ValueError("corpus has no documents; expected at least one")
         with evaluating(self):
-            chunks = in_chunks(corpus, self.device, self.decoder.ops)
-            parts = [value(batch, rows) for batch, rows in chunks]
-        return torch.cat(parts)
+            result: Tensor | None = None
+            for batch, rows in in_chunks(corpus, self.device, self.decoder.ops):
+                part = value(batch, rows)
+                if result is None:
+                    result = part.new_empty(len(corpus), *part.shape[1:])
+                result[rows] = part
+        assert result is not None
+        return result
 
 
 def _float64(module: nn.Module, but: str = "") -> dict[str, Tensor]:
@@ -286,19 +300,39 @@ def draw_seeds(source: torch.Generator, n: int) -> Tensor:
 def in_chunks(
     corpus: Corpus | Part, device: torch.device, ops: Any
 ) -> Iterator[tuple[Batch, slice]]:
-    """The documents in order, a batch of EVALUATION_BATCH at a time."""
+    """The documents in order, in batches of at most EVALUATION_BATCH and EVALUATION_NONZEROS.
+
+    A document with more nonzeros is a batch of its own. Batches of a whole corpus on the CPU are
+    views of it.
+    """
     tensors = CorpusTensors(corpus, ops=ops)
-    for start in range(0, len(corpus), EVALUATION_BATCH):
-        rows = slice(start, min(start + EVALUATION_BATCH, len(corpus)))
-        yield tensors.batch(torch.arange(rows.start, rows.stop, device="cpu")).to(device), rows
+    if isinstance(corpus, Part):
+        ends = np.concatenate(([0], np.cumsum(corpus.document_nonzeros)))
+    else:
+        ends = corpus.indptr
+    start = 0
+    while start < len(corpus):
+        fitting = int(np.searchsorted(ends, ends[start] + EVALUATION_NONZEROS, side="right")) - 1
+        stop = min(max(fitting, start + 1), start + EVALUATION_BATCH, len(corpus))
+        if isinstance(corpus, Part):
+            batch = tensors.batch(torch.arange(start, stop, device="cpu"))
+        else:
+            indptr = tensors.indptr[start : stop + 1]
+            part = slice(int(ends[start]), int(ends[stop]))
+            batch = Batch(indptr - indptr[0], tensors.indices[part], tensors.counts[part])
+        yield batch.to(device), slice(start, stop)
+        start = stop
 
 
 @contextmanager
 def evaluating(module: nn.Module) -> Iterator[None]:
-    """Evaluation mode within the block."""
+    """Evaluation mode within the block; a module that is in it is not touched."""
     training = module.training
-    module.eval()
+    changed = any(part.training for part in module.modules())
+    if changed:
+        module.eval()
     try:
         yield
     finally:
-        module.train(training)
+        if changed:
+            module.train(training)

@@ -14,6 +14,7 @@ except ImportError as error:
 from ntm_fast.ops._device_errors import raise_device_errors  # noqa: F401
 from ntm_fast.ops.bow_linear import bow_linear
 from ntm_fast.ops.bow_mixture_log_likelihood import bow_mixture_log_likelihood
+from ntm_fast.ops.bow_mixture_proportions import bow_mixture_proportions
 from ntm_fast.ops.bow_product_log_likelihood import bow_product_log_likelihood
 from ntm_fast.ops.bow_rows import bow_rows
 from ntm_fast.ops.dense_layer import dense_layer
@@ -35,6 +36,7 @@ from ntm_fast.ops.topic_overlap import topic_overlap
 __all__ = [
     "bow_linear",
     "bow_mixture_log_likelihood",
+    "bow_mixture_proportions",
     "bow_product_log_likelihood",
     "bow_rows",
     "dense_layer",

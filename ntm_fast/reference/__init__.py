@@ -2,6 +2,7 @@
 
 from ntm_fast.reference.bow_linear import bow_linear
 from ntm_fast.reference.bow_mixture_log_likelihood import bow_mixture_log_likelihood
+from ntm_fast.reference.bow_mixture_proportions import bow_mixture_proportions
 from ntm_fast.reference.bow_product_log_likelihood import bow_product_log_likelihood
 from ntm_fast.reference.bow_rows import bow_rows
 from ntm_fast.reference.dense_layer import dense_layer
@@ -23,6 +24,7 @@ from ntm_fast.reference.topic_overlap import topic_overlap
 __all__ = [
     "bow_linear",
     "bow_mixture_log_likelihood",
+    "bow_mixture_proportions",
     "bow_product_log_likelihood",
     "bow_rows",
     "dense_layer",

@@ -16,7 +16,13 @@ CSRC = ROOT / "csrc"
 # what is not named here is among the rest.
 GROUPS = {
     "product": ["bow_product_log_likelihood"],
-    "sparse": ["bow_linear", "bow_mixture_log_likelihood", "bow_rows", "topic_overlap"],
+    "sparse": [
+        "bow_linear",
+        "bow_mixture_log_likelihood",
+        "bow_mixture_proportions",
+        "bow_rows",
+        "topic_overlap",
+    ],
 }
 KERNELS = [op for op in ops.__all__ if (CSRC / f"{kernel_of(op)}_cuda.cpp").exists()]
 REST = sorted(set(KERNELS).difference(*GROUPS.values()))

@@ -75,6 +75,18 @@ def test_draws_are_hypergeometric(block: int, monkeypatch: pytest.MonkeyPatch) -
     np.testing.assert_allclose(drawn.var(0), variance, rtol=0.15)
 
 
+@given(csr_matrices(), st.sampled_from([0.2, 0.5, 0.9]))
+def test_long_documents_are_split_as_short_ones_are(matrix: Any, fraction: float) -> None:
+    """By themselves or sorted together: a seed means the same tokens."""
+    corpus = Corpus.from_scipy(matrix)
+    found = []
+    for most in (0, 10**9):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(splits, "_WHOLE_SORT", most)
+            found.append(split_tokens(corpus, fraction, seed=3))
+    assert found[0] == found[1]
+
+
 def test_very_long_documents_and_bad_arguments() -> None:
     corpus = Corpus.from_scipy(np.array([[2.0**40, 2.0**30]]))
     first, _ = split_tokens(corpus)

@@ -41,6 +41,18 @@ def mixture() -> Case:
     return ops.bow_mixture_log_likelihood, [theta, real(WORDS, TOPICS), *batch()]
 
 
+def proportions() -> Case:
+    """Of the proportions nothing has a gradient, of what follows from them the logits have."""
+
+    def function(logits: Tensor, theta: Tensor, prior: Tensor, *csr: Tensor) -> Tensor:
+        topics = logits.detach().softmax(0)
+        refined = ops.bow_mixture_proportions(theta, topics, prior, *csr, steps=4)
+        return ops.bow_mixture_log_likelihood(refined, logits, *csr)
+
+    theta, prior = torch.rand(DOCUMENTS, TOPICS).softmax(1), torch.rand(TOPICS) + 0.1
+    return function, [real(WORDS, TOPICS), theta, prior, *batch()]
+
+
 def layer() -> Case:
     def function(x: Tensor, weight: Tensor, shift: Tensor) -> Any:
         return ops.dense_layer(x, weight, None, "softplus", batch_norm=True, shift=shift)
@@ -63,6 +75,7 @@ CASES: dict[str, Callable[[], Case]] = {
     "bow_product_log_likelihood": lambda: product(False),
     "with batch norm": lambda: product(True),
     "bow_mixture_log_likelihood": mixture,
+    "bow_mixture_proportions": proportions,
     "bow_rows and bow_linear": rows,
     "dense_layer": layer,
     "dropout": lambda: (

@@ -26,6 +26,7 @@ def inputs() -> dict[str, Any]:
         **rows,
         **{name: torch.rand(K) + 0.2 for name in ("prior", "prior_alpha", "prior_rate")},
         **{"weight": torch.randn(V, K), "topic_logits": torch.randn(V, K)},
+        **{"topics": torch.randn(V, K).softmax(0), "steps": 5},
         **{"bias": torch.randn(V), "shift": torch.randn(V), "eps": 1e-3},
         **{"log_x": rows["x"].log(), "K": K, "B": B, "V": V, "X": x},
     }
@@ -37,6 +38,7 @@ def inputs() -> dict[str, Any]:
     [
         ("bow_linear", {}),
         ("bow_mixture_log_likelihood", {}),
+        ("bow_mixture_proportions", {}),
         ("bow_product_log_likelihood", {}),
         ("dense_layer", {"activation": "softplus", "batch_norm": True}),
         ("gamma_implicit_gradient", {}),

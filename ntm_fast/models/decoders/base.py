@@ -51,9 +51,11 @@ class Decoder(OpsModule):
     def forward(self, theta: Tensor, batch: Batch, matrix: Tensor | None = None) -> Tensor:
         """log p(x_d | θ_d) of each document [B], in nats."""
 
-    def words_log_likelihood(self, theta: Tensor, batch: Batch) -> Tensor:
+    def words_log_likelihood(
+        self, theta: Tensor, batch: Batch, matrix: Tensor | None = None
+    ) -> Tensor:
         """Σ_v x_dv log p(v | θ_d) of each document [B]: `forward`, but for what counts add."""
-        value: Tensor = self(theta, batch)
+        value: Tensor = self(theta, batch, matrix)
         return value
 
     @abstractmethod

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any, TypeVar
+
 import torch
 from torch import Tensor, nn
 
 from ntm_fast.data import Batch
 from ntm_fast.models.backend import Ops
 from ntm_fast.models.decoders.base import Decoder, register
+from ntm_fast.models.kept import Kept, at_most_one
 from ntm_fast.models.randomness import Masks, dropout
 from ntm_fast.models.settings import ModelSettings
+
+M = TypeVar("M", bound="Mixture")
 
 
 @register("mixture")
@@ -32,6 +38,7 @@ class Mixture(Decoder):
         background = settings.topic_batch_norm if wanted is None else wanted
         self.shift = nn.Parameter(torch.zeros(n_words)) if background else None
         self.make_topics(settings)
+        self._relative = Kept()
 
     def make_topics(self, settings: ModelSettings) -> None:
         """Register what the topics' logits are made of."""
@@ -49,6 +56,23 @@ class Mixture(Decoder):
             variance, mean = torch.var_mean(logits, 1, correction=0, keepdim=True)
             logits = (logits - mean) * torch.rsqrt(variance + self.eps)
         return logits if self.shift is None else logits + self.shift[:, None]
+
+    def relative_topics(self) -> Tensor:
+        """The topics β [V, K], each word's row divided by its largest element.
+
+        In evaluation they are kept until a parameter changes, 4 V K bytes.
+        """
+        with torch.no_grad():
+            return self._relative.get(self, lambda: at_most_one(self.topic_matrix()))
+
+    def train(self: M, mode: bool = True) -> M:
+        """As of any module; what was kept of the topics is dropped."""
+        self._relative.drop()
+        return super().train(mode)
+
+    def _apply(self: M, fn: Callable[..., Any], recurse: bool = True) -> M:
+        self._relative.drop()  # another device or dtype: the old tensors are not to be kept
+        return super()._apply(fn, recurse)  # type: ignore[no-untyped-call, no-any-return]
 
     def drop_topics(self, theta: Tensor, p: float, masks: Masks | None) -> Tensor:
         """The topics kept share the whole: a mixture's weights sum to 1."""

@@ -40,8 +40,10 @@ class Poisson(Mixture):
         constant = theta.new_zeros(theta.shape[0]).index_add(0, documents, log_factorials)
         return super().forward(theta, batch, matrix) - theta.sum(1) - constant
 
-    def words_log_likelihood(self, theta: Tensor, batch: Batch) -> Tensor:
-        return super().forward(theta / theta.sum(1, keepdim=True), batch)
+    def words_log_likelihood(
+        self, theta: Tensor, batch: Batch, matrix: Tensor | None = None
+    ) -> Tensor:
+        return super().forward(theta / theta.sum(1, keepdim=True), batch, matrix)
 
     def word_probabilities(self, theta: Tensor) -> Tensor:
         return super().word_probabilities(theta / theta.sum(1, keepdim=True))

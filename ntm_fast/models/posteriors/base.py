@@ -84,7 +84,7 @@ class Posterior(OpsModule):
             self.register_buffer(name, value)
 
     def prior_concentration(self) -> Tensor:
-        """Concentrations [K] of the Dirichlet prior that `refine` takes."""
+        """Concentrations [K] of the Dirichlet prior that θ is refined with."""
         return torch.full((self.n_topics,), self.concentration)
 
     def prior_parameters(self) -> list[nn.Parameter]:

@@ -1,0 +1,77 @@
+"""A value that follows from a module's tensors, kept until one of them changes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+
+
+class Kept:
+    """One tensor that takes long to make, and what it was made of.
+
+    Any change that torch counts makes it anew: an optimiser's step, a write in place, other weights
+    loaded, another dtype or device. torch does not count what is written through ``.data`` or a
+    numpy array that shares a parameter's memory; a call of ``train()`` or ``eval()`` of the model
+    drops the value then (`drop`). Neither copies nor pickles hold it.
+    """
+
+    def __init__(self) -> None:
+        self._made: tuple[list[tuple[Tensor, Tensor, int]], Tensor] | None = None
+
+    def get(self, module: nn.Module, make: Callable[[], Tensor]) -> Tensor:
+        """The value, made by `make` unless it is there and the module's tensors are as they were.
+
+        In training it is made every time: training writes to parameters in ways of its own.
+        """
+        tensors = (*module.parameters(), *module.buffers())
+        if module.training or any(t.is_inference() for t in tensors):  # these count no changes
+            return make()
+        if self._made is None or not _same(self._made[0], tensors):
+            # The detached tensors hold on to the memory: no other tensor can be where it was.
+            state = [(t, t.detach(), t._version) for t in tensors]
+            self._made = None  # before another as large is made
+            self._made = (state, make())
+        return self._made[1]
+
+    def drop(self) -> None:
+        """Forget the value."""
+        self._made = None
+
+    def __deepcopy__(self, memo: object) -> Kept:
+        return Kept()
+
+    def __reduce__(self) -> tuple[type[Kept], tuple[()]]:
+        return Kept, ()
+
+
+def _same(state: list[tuple[Tensor, Tensor, int]], tensors: tuple[Tensor, ...]) -> bool:
+    if len(state) != len(tensors):
+        return False
+    return all(
+        was is now
+        and version == now._version
+        and alias.data_ptr() == now.data_ptr()
+        and alias.shape == now.shape
+        and alias.stride() == now.stride()
+        and alias.dtype == now.dtype
+        for (was, alias, version), now in zip(state, tensors, strict=True)
+    )
+
+
+def at_most_one(logits: Tensor, rows: int = 1 << 14) -> Tensor:
+    """softmax over words of logits [V, K], each word's row divided by its largest element.
+
+    In float64 `rows` words at a time, the result in float32 unless logits are float64. Divided so,
+    the probabilities of a rare word do not underflow, and what follows from their proportions alone
+    (:func:`ntm_fast.ops.bow_mixture_proportions`) is the same.
+    """
+    parts = logits.split(rows)
+    norms = torch.stack([part.double().logsumexp(0) for part in parts]).logsumexp(0)
+    result = torch.empty_like(logits, dtype=torch.promote_types(logits.dtype, torch.float32))
+    least = torch.finfo(torch.float64).min
+    for part, to in zip(parts, result.split(rows), strict=True):
+        logs = part.double() - norms
+        to.copy_(logs.sub_(logs.amax(1, keepdim=True).clamp_min(least)).exp_())
+    return result

@@ -1,0 +1,32 @@
+"""Topic proportions of documents under given topics, in plain PyTorch."""
+
+import torch
+from torch import Tensor
+
+from ntm_fast.reference._csr import document_of_nonzeros
+
+
+@torch.no_grad()
+def bow_mixture_proportions(
+    theta: Tensor,
+    topics: Tensor,
+    prior: Tensor,
+    indptr: Tensor,
+    indices: Tensor,
+    counts: Tensor,
+    steps: int = 20,
+) -> Tensor:
+    """See :func:`ntm_fast.ops.bow_mixture_proportions`."""
+    documents = document_of_nonzeros(indptr, indices)
+    prior, counts = prior.double(), counts.double()
+    log_beta = topics.double().log()[indices]  # [N, K]
+    lengths = prior.new_zeros(theta.shape[0]).index_add(0, documents, counts)
+    gamma = prior + lengths[:, None] * theta.double()
+    for _ in range(steps):
+        log_shares = gamma.digamma()[documents] + log_beta
+        nobodys = log_shares.amax(1, keepdim=True) == -torch.inf  # a word that no topic has
+        shares = log_shares.masked_fill(nobodys, 0).softmax(1)
+        kept = (counts[:, None] > 0) & ~nobodys
+        words = torch.where(kept, counts[:, None] * shares, 0)
+        gamma = prior + torch.zeros_like(gamma).index_add(0, documents, words)
+    return (gamma / gamma.sum(1, keepdim=True)).to(theta.dtype)
