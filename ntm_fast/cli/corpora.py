@@ -34,7 +34,10 @@ def corpus(
     source: Source,
     output: Annotated[Path | None, typer.Option(help="Folder to save the corpus to.")] = None,
     overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Replace a corpus in that folder.")
+        bool,
+        typer.Option(
+            "--overwrite", help="Replace a corpus in that folder; other files there stay."
+        ),
     ] = False,
     vocabulary: Annotated[
         Path | None, typer.Option(help="File of the words to count, one a line.")
@@ -56,6 +59,10 @@ def corpus(
     column: Column = None,
     label_column: Annotated[str | None, typer.Option(help="Column of labels.")] = None,
     id_column: Annotated[str | None, typer.Option(help="Column of document ids.")] = None,
+    quoting: Annotated[
+        str | None,
+        typer.Option(help="Of CSV and TSV: minimal (CSV's own) or none (TSV's own)."),
+    ] = None,
     encoding: Encoding = None,
     workers: Annotated[
         int | None,
@@ -81,6 +88,7 @@ def corpus(
         label_column=label_column,
         id_column=id_column,
         encoding=encoding,
+        quoting=quoting,
         stop_words=stop_words,
     )
     with document_counter() as progress:

@@ -50,7 +50,7 @@ def settings(options: Sequence[str]) -> dict[str, Any]:
             raise ValueError(f"--option is {option!r}; expected NAME=VALUE")
         try:
             asked[name] = json.loads(value)
-        except ValueError:
+        except (ValueError, RecursionError):
             asked[name] = value
     return asked
 

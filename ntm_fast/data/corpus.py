@@ -362,7 +362,8 @@ class Corpus:
         """Write the corpus to `folder`, whole or not at all.
 
         Raises FileExistsError for a folder that exists unless `overwrite=True` and the folder
-        holds a corpus; OSError (disk full, no permission) leaves what was there untouched.
+        holds a corpus, whose files are replaced; any others in the folder stay. OSError (disk
+        full, no permission) leaves what was there untouched.
         """
         storage.save(self, folder, overwrite=overwrite)
 
