@@ -28,12 +28,13 @@ class Kept:
         tensors = (*module.parameters(), *module.buffers())
         if module.training or any(t.is_inference() for t in tensors):  # these count no changes
             return make()
-        if self._made is None or not _same(self._made[0], tensors):
+        made = self._made  # which another thread may drop meanwhile
+        if made is None or not _same(made[0], tensors):
+            made = self._made = None  # before another as large is made
             # The detached tensors hold on to the memory: no other tensor can be where it was.
             state = [(t, t.detach(), t._version) for t in tensors]
-            self._made = None  # before another as large is made
-            self._made = (state, make())
-        return self._made[1]
+            made = self._made = (state, make())
+        return made[1]
 
     def drop(self) -> None:
         """Forget the value."""

@@ -24,9 +24,9 @@ def bow_mixture_proportions(
     gamma = prior + lengths[:, None] * theta.double()
     for _ in range(steps):
         log_shares = gamma.digamma()[documents] + log_beta
-        nobodys = log_shares.amax(1, keepdim=True) == -torch.inf  # a word that no topic has
-        shares = log_shares.masked_fill(nobodys, 0).softmax(1)
-        kept = (counts[:, None] > 0) & ~nobodys
+        unknown = log_shares.amax(1, keepdim=True) == -torch.inf  # a word that no topic has
+        shares = log_shares.masked_fill(unknown, 0).softmax(1)
+        kept = (counts[:, None] > 0) & ~unknown
         words = torch.where(kept, counts[:, None] * shares, 0)
         gamma = prior + torch.zeros_like(gamma).index_add(0, documents, words)
     return (gamma / gamma.sum(1, keepdim=True)).to(theta.dtype)
