@@ -37,6 +37,30 @@ __global__ void __launch_bounds__(256)
   }
 }
 
+// Σ x (z - max) of a document from its own logits, summed over the topics in the order of the pass,
+// so that a logit that is the largest gives 0: Σ x z as one product would lose all digits to it.
+template <class T>
+__device__ __noinline__ double centered_logits(const DocumentTerms<T>& terms, int64_t d, T max) {
+  const BowProductCuda<T>& in = terms.in;
+  const T* const hidden = terms.hidden + d * in.topics;
+  const NonzeroRange range = cuda::nonzeros_of(in.batch, d);
+  double sum = 0;
+  for (int64_t n = range.begin + threadIdx.x % 32; n < range.end; n += 32) {
+    const Nonzero<T> nonzero(in.batch, n);
+    if (nonzero.count == T(0)) continue;
+    const T* const weight = in.weight + nonzero.word * in.topics;
+    const T slope = terms.slope[nonzero.word];
+    T z = 0;
+    for (int64_t k = 0; k < in.topics; ++k) z += hidden[k] * (slope * weight[k]);
+    sum += double(nonzero.count) * double((z + terms.offset[nonzero.word]) - max);
+  }
+  return sum_lanes(sum);
+}
+
+// Logits beyond which Σ x z as one product is not exact enough, and, with operands rounded for the
+// tensor cores, any of it.
+constexpr double large_logit = 1 << 12, largest_packed_logit = 1 << 20;
+
 template <class T>
 __global__ void __launch_bounds__(row_threads) document_terms_kernel(const DocumentTerms<T> terms) {
   const BowProductCuda<T>& in = terms.in;
@@ -55,7 +79,9 @@ __global__ void __launch_bounds__(row_threads) document_terms_kernel(const Docum
     total += double(terms.totals[place(p)]) * exp(double(terms.maxima[place(p)] - max));
   }
   total = sum_lanes(total);
-  const double lse = double(max) + log(total);
+  const double size = max < T(0) ? -double(max) : double(max);
+  const bool packed = in.operands != Operands::exact;
+  const double log_total = packed && size > largest_packed_logit ? NAN : log(total);
 
   const NonzeroRange range = cuda::nonzeros_of(in.batch, d);
   double count = 0, likelihood = 0;  // Σ x and Σ x z
@@ -97,13 +123,16 @@ __global__ void __launch_bounds__(row_threads) document_terms_kernel(const Docum
       terms.residual[element] = T(double(words[j]) - expected);
     }
   }
-  likelihood = sum_lanes(likelihood);
+  likelihood = sum_lanes(likelihood) - count * double(max);
+  if (size > large_logit && !packed && terms.log_likelihood) {
+    likelihood = centered_logits(terms, d, max);
+  }
   if (lane > 0) return;
   if (terms.max) terms.max[d] = max;
-  if (terms.log_total) terms.log_total[d] = T(log(total));
-  if (terms.lse) terms.lse[d] = T(lse);
+  if (terms.log_total) terms.log_total[d] = T(log_total);
+  if (terms.lse) terms.lse[d] = T(double(max) + log_total);
   if (terms.log_likelihood) {
-    terms.log_likelihood[d] = T(count == 0 ? 0 : likelihood - count * lse);
+    terms.log_likelihood[d] = T(count == 0 ? 0 : likelihood - count * log_total);
   }
 }
 
