@@ -21,6 +21,7 @@ using namespace bow_product;
 
 template <class T>
 BowProductKernels<T> kernels_for(int64_t precision) {
+  check_precision(precision);
 #if defined(__x86_64__)
   if constexpr (std::is_same_v<T, float>) {
     switch (matmul_path(precision)) {

@@ -22,7 +22,11 @@ __global__ void __launch_bounds__(row_threads)
       args.log_gamma[start + k] = l;
       most = l <= most ? most : l;  // NaN stays
     }
-    normalise_log_row(args.log_gamma + start, args.log_theta + start, args.topics, most);
+    if (normalise_log_row(args.log_gamma + start, args.log_theta + start, args.topics, most)) {
+      normalise_tiny_row(args.alpha + start, args.log_theta + start, args.topics, [&](int64_t k) {
+        return log_uniform<T>(seed, uint64_t(start + k), 0, 3);
+      });
+    }
   }
 }
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from ntm_fast.ops._checks import check_positive
+from ntm_fast.ops._checks import check_positive, with_clear_errors
 from ntm_fast.ops._registration import widen
 from ntm_fast.ops.log_gamma_rsample import log_gamma_rsample
 
 
+@with_clear_errors
 def log_weibull_rsample(shape: Tensor, scale: Tensor | float, seed: Tensor) -> Tensor:
     """log x of draws x ~ Weibull(shape k, scale λ); elementwise, gradients to both.
 

@@ -53,7 +53,9 @@ def test_huge_logits(shift: float, dtype: torch.dtype) -> None:
     single = torch.zeros(20, 3, dtype=dtype)
     single[7, 0] = abs(shift)
     for right, given_ in ((small, huge), (one_word, single)):
-        results = [checks.gradients(ops.topic_overlap, [x.requires_grad_()]) for x in (right, given_)]
+        results = [
+            checks.gradients(ops.topic_overlap, [x.requires_grad_()]) for x in (right, given_)
+        ]
         for truth, value in zip(*results, strict=True):
             assert checks.relative_error(value, truth, FLOOR) <= 1e2 * torch.finfo(dtype).eps
 
