@@ -44,10 +44,19 @@ NTM_FAST_INLINE double gap_divergence(double a, double b) {
   return r < 0. ? 0. : r;  // NaN stays
 }
 
+// a b + c, rounded once
+NTM_FAST_INLINE double fused(double a, double b, double c) {
+#ifdef __CUDACC__
+  return ::fma(a, b, c);
+#else
+  return __builtin_fma(a, b, c);
+#endif
+}
+
 // a b - c d, to an ulp (Kahan)
 NTM_FAST_INLINE double difference_of_products(double a, double b, double c, double d) {
   const double product = c * d;
-  return __builtin_fma(a, b, -product) + __builtin_fma(-c, d, product);
+  return fused(a, b, -product) + fused(-c, d, product);
 }
 
 NTM_FAST_INLINE double kl_gamma_exactly(double a, double r, double b, double q) {

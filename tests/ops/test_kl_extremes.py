@@ -12,7 +12,6 @@ from torch import Tensor
 
 from ntm_fast import ops
 
-pytestmark = pytest.mark.cpu
 DIGITS = 200  # parts of 1e114 cancel
 CHANGE = 2e-15  # of the arguments, relative: values may err by what it makes
 
