@@ -37,22 +37,31 @@ __global__ void __launch_bounds__(256)
   }
 }
 
-// Σ x (z - max) of a document from its own logits, summed over the topics in the order of the pass,
-// so that a logit that is the largest gives 0: Σ x z as one product would lose all digits to it.
+// Σ x (z - lse) of a document from logits of its own, all words': where they are large, Σ x z as
+// one product loses all digits, and the largest logit of the pass may be rounded otherwise.
 template <class T>
-__device__ __noinline__ double centered_logits(const DocumentTerms<T>& terms, int64_t d, T max) {
+__device__ __noinline__ double likelihood_of_logits(const DocumentTerms<T>& terms, int64_t d) {
   const BowProductCuda<T>& in = terms.in;
   const T* const hidden = terms.hidden + d * in.topics;
+  const auto logit = [&](int64_t v) {
+    const T* const weight = in.weight + v * in.topics;
+    T z = 0;
+    for (int64_t k = 0; k < in.topics; ++k) z += hidden[k] * (terms.slope[v] * weight[k]);
+    return double(z + terms.offset[v]);
+  };
+  double max = -double(INFINITY), total = 0, sum = 0;
+  for (int64_t v = threadIdx.x % 32; v < in.words; v += 32) {
+    const double z = logit(v);
+    max = z <= max ? max : z;  // NaN stays
+  }
+  max = cuda::warp_max(max);
+  for (int64_t v = threadIdx.x % 32; v < in.words; v += 32) total += exp(logit(v) - max);
+  const double log_total = log(sum_lanes(total));
   const NonzeroRange range = cuda::nonzeros_of(in.batch, d);
-  double sum = 0;
   for (int64_t n = range.begin + threadIdx.x % 32; n < range.end; n += 32) {
     const Nonzero<T> nonzero(in.batch, n);
     if (nonzero.count == T(0)) continue;
-    const T* const weight = in.weight + nonzero.word * in.topics;
-    const T slope = terms.slope[nonzero.word];
-    T z = 0;
-    for (int64_t k = 0; k < in.topics; ++k) z += hidden[k] * (slope * weight[k]);
-    sum += double(nonzero.count) * double((z + terms.offset[nonzero.word]) - max);
+    sum += double(nonzero.count) * ((logit(nonzero.word) - max) - log_total);
   }
   return sum_lanes(sum);
 }
@@ -124,15 +133,16 @@ __global__ void __launch_bounds__(row_threads) document_terms_kernel(const Docum
     }
   }
   likelihood = sum_lanes(likelihood) - count * double(max);
-  if (size > large_logit && !packed && terms.log_likelihood) {
-    likelihood = centered_logits(terms, d, max);
+  likelihood -= count * log_total;
+  if (size > large_logit && !packed && terms.log_likelihood && count > 0) {
+    likelihood = likelihood_of_logits(terms, d);
   }
   if (lane > 0) return;
   if (terms.max) terms.max[d] = max;
   if (terms.log_total) terms.log_total[d] = T(log_total);
   if (terms.lse) terms.lse[d] = T(double(max) + log_total);
   if (terms.log_likelihood) {
-    terms.log_likelihood[d] = T(count == 0 ? 0 : likelihood - count * log_total);
+    terms.log_likelihood[d] = T(count == 0 ? 0 : likelihood);
   }
 }
 

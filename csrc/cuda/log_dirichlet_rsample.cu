@@ -38,7 +38,8 @@ __global__ void __launch_bounds__(row_threads)
     project_row(
         args.grad_log_theta + start, args.log_theta + start, args.topics, [&](int64_t k, T grad) {
           const int64_t i = start + k;
-          args.grad_alpha[i] = grad * gamma_implicit_gradient(args.alpha[i], args.log_gamma[i]);
+          const T slope = gamma_implicit_gradient(args.alpha[i], args.log_gamma[i]);
+          args.grad_alpha[i] = grad == T(0) ? T(0) : grad * slope;  // it may have overflowed
         });
   }
 }
