@@ -78,7 +78,8 @@ def bow_mixture_log_likelihood(
         The softmax runs over words, down each column.
     indptr, indices, counts : Tensor [B+1], [N], [N]
         The documents' words as CSR: int32 or int64, int32 or int64, any real dtype. Repeated and
-        unsorted indices are fine, fractional counts too.
+        unsorted indices are fine, fractional counts too. Gradients are summed in theta's dtype over
+        a document's stored counts: in float32 they err by 1e-4 for a million of them.
     order : Tensor [N], int64, or None
         ``indices.argsort(stable=True)``, where it is known: see :func:`bow_linear`.
 
