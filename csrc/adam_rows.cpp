@@ -30,12 +30,20 @@ struct Pending {
   }
 };
 
+// What a row has done indexes the schedule and what is made of it.
+void check_done(const int32_t* done, int64_t row, int64_t steps) {
+  if (done[row] >= 0 && done[row] <= steps) return;
+  check(false, op, ": done[", row, "] is ", done[row], ", expected 0 <= done <= ", steps,
+        ", the number of steps");
+}
+
 template <class Index>
 void collect(Pending& pending, const Index* rows, int64_t n, int64_t height, int32_t* done,
              int64_t steps, bool distinct) {
   for (int64_t i = 0; i < n; ++i) {
     check(rows[i] >= 0 && int64_t(rows[i]) < height, op, ": rows[", i, "] is ", rows[i],
           ", expected 0 <= row < ", height);
+    check_done(done, rows[i], steps);
   }
   pending.rows.reserve(size_t(n));
   pending.done.reserve(size_t(n));
@@ -134,13 +142,28 @@ void adam_rows(const Tensor& parameter, const Tensor& average, const Tensor& squ
   check(parameter.is_contiguous() && average.is_contiguous() && square.is_contiguous(), op,
         ": parameter, average or square is not contiguous");
   check(height <= std::numeric_limits<int32_t>::max(), op, ": parameter has ", height, " rows");
-  check(!done || (done->dim() == 1 && done->size(0) == height &&
-                  done->scalar_type() == ScalarType::Int && done->is_contiguous()),
-        op, ": done must be a contiguous int32 [", height, "]");
+  if (done) {
+    check_same_device(op, "done", *done, "parameter", parameter);
+    check(done->dim() == 1 && done->size(0) == height && done->scalar_type() == ScalarType::Int &&
+              done->is_contiguous(),
+          op, ": done has shape ", shape(*done), " and dtype ", dtype(*done),
+          ", expected a contiguous int32 [", height, "]");
+  }
+  check_same_device(op, "schedule", schedule, "parameter", parameter);
   check(schedule.dim() == 2 && schedule.size(1) == 2 && schedule.is_contiguous() &&
-            schedule.scalar_type() == ScalarType::Double && 0 < steps && steps <= schedule.size(0),
-        op, ": schedule must be a contiguous float64 [S, 2], 0 < steps <= S; steps is ", steps);
+            schedule.scalar_type() == ScalarType::Double,
+        op, ": schedule has shape ", shape(schedule), " and dtype ", dtype(schedule),
+        ", expected a contiguous float64 [S, 2]");
+  check(0 < steps && steps <= schedule.size(0) && steps <= std::numeric_limits<int32_t>::max(), op,
+        ": steps is ", steps, ", expected 0 < steps <= ", schedule.size(0), ", the schedule's");
   check(rows || !gradient, op, ": a gradient needs rows");
+  if (rows) {
+    check_same_device(op, "rows", *rows, "parameter", parameter);
+    check(rows->dim() == 1 &&
+              (rows->scalar_type() == ScalarType::Long || rows->scalar_type() == ScalarType::Int),
+          op, ": rows has shape ", shape(*rows), " and dtype ", dtype(*rows),
+          ", expected a 1-D int32 or int64");
+  }
   if (gradient) {
     check_same_dtype(op, "gradient", *gradient, "parameter", parameter);
     check(
@@ -156,13 +179,12 @@ void adam_rows(const Tensor& parameter, const Tensor& average, const Tensor& squ
   Pending pending;
   if (rows) {
     const bool wide = rows->scalar_type() == ScalarType::Long;
-    check(rows->dim() == 1 && (wide || rows->scalar_type() == ScalarType::Int), op,
-          ": rows must be a 1-D int32 or int64");
     const Tensor r = contiguous(*rows);
     const int64_t n = rows->size(0);
     if (wide) collect(pending, data<int64_t>(r), n, height, of_all, steps, bool(gradient));
     else collect(pending, data<int32_t>(r), n, height, of_all, steps, bool(gradient));
   } else {
+    for (int64_t row = 0; row < height; ++row) check_done(of_all, row, steps);
     for (int64_t row = 0; row < height; ++row) {
       if (of_all[row] < steps) pending.take(row, of_all, steps);
     }

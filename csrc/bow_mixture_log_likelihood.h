@@ -6,8 +6,9 @@ namespace ntm_fast {
 
 // Rows of K elements in buffers of our own are padded with zeros to row_stride elements.
 
-// logsumexp over the words of each topic's logits, and what its rounding left out, times log2(e),
-// so that beta = 2^((logit - value) log2(e) - rest) has no systematic error.
+// logsumexp over the words of each topic's logits, and what its rounding left out, times log2(e)
+// (math/split_norm.h), so that beta = 2^((logit - value) log2(e) - rest) has no systematic error
+// and logits may be as large as they can.
 template <class T>
 struct TopicNorms {
   const T *value, *rest;  // [row_stride], padded

@@ -17,6 +17,10 @@ inline void check_per_word(const char* name, const OptionalTensor& tensor, const
         shape(*tensor), ", expected [V], [", weight.size(0), "]");
 }
 
+inline void check_precision(int64_t precision) {
+  check(precision >= 0 && precision <= 2, op, ": precision is ", precision, ", expected 0, 1 or 2");
+}
+
 struct Arguments {
   Tensor hidden, weight;
   OptionalTensor bias, mean, var, scale, shift;

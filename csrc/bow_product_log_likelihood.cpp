@@ -21,6 +21,7 @@ using namespace bow_product;
 
 template <class T>
 BowProductKernels<T> kernels_for(int64_t precision) {
+  check_precision(precision);
 #if defined(__x86_64__)
   if constexpr (std::is_same_v<T, float>) {
     switch (matmul_path(precision)) {
@@ -97,11 +98,17 @@ struct Problem {
   }
 };
 
-// log sum exp of each document from the groups' partial maxima and sums.
+// The largest logit of a document, and what its logsumexp adds to it: added up they would lose one
+// another.
+struct DocumentNorm {
+  double max, log_sum;
+};
+
+// Those of each document from the groups' partial maxima and sums.
 template <class T>
-std::vector<double> merge_groups(const BowProductForward<T>& args) {
+std::vector<DocumentNorm> merge_groups(const BowProductForward<T>& args) {
   const BowProductPlan& plan = args.in.plan;
-  std::vector<double> lse(args.in.documents);
+  std::vector<DocumentNorm> norms(args.in.documents);
   for (int64_t d = 0; d < args.in.documents; ++d) {
     T max = args.group_max[d];
     for (int64_t g = 1; g < plan.groups; ++g) {
@@ -113,9 +120,9 @@ std::vector<double> merge_groups(const BowProductForward<T>& args) {
       const int64_t i = g * plan.row + d;
       sum += double(args.group_sum[i]) * std::exp(double(args.group_max[i]) - double(max));
     }
-    lse[d] = double(max) + std::log(sum);
+    norms[d] = {double(max), std::log(sum)};
   }
-  return lse;
+  return norms;
 }
 
 // -> log likelihood [B], mean [V] without bias and biased variance [V] of the batch (empty unless
@@ -152,18 +159,19 @@ std::tuple<Tensor, Tensor, Tensor, Tensor, Tensor> forward(
                                     mutable_data<T>(logits),
                                     keep ? mutable_data<T>(raw) : nullptr};
     problem.run(args, problem.kernels.forward, plan.forward_scratch);
-    const std::vector<double> wide_lse = merge_groups(args);
+    const std::vector<DocumentNorm> norms = merge_groups(args);
     for (int64_t d = 0; d < documents; ++d) {
+      const auto [max, log_sum] = norms[d];
       double sum = 0;
       for (int64_t n = batch.indptr[d]; n < batch.indptr[d + 1]; ++n) {
         const double x = double(batch.counts[n]);
-        if (x != 0) sum += x * (double(args.nonzero_logits[n]) - wide_lse[d]);
+        if (x != 0) sum += x * ((double(args.nonzero_logits[n]) - max) - log_sum);
       }
       mutable_data<T>(log_likelihood)[d] = T(sum);
-      const T rounded = T(wide_lse[d]);
+      const T rounded = T(max + log_sum);
+      const double rest = (max - double(rounded)) + log_sum;
       mutable_data<T>(lse)[d] = rounded;
-      const bool finite = std::isfinite(wide_lse[d]);
-      mutable_data<T>(lse)[documents + d] = finite ? T(wide_lse[d] - double(rounded)) : T(0);
+      mutable_data<T>(lse)[documents + d] = std::isfinite(rest) ? T(rest) : T(0);
     }
   });
   return {log_likelihood, batch_mean, batch_var, lse, raw};

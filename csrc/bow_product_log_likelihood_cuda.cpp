@@ -25,7 +25,7 @@ bool is_asked_for(const char* variable) {
 // tensor cores have no kernel for is more precise than asked.
 template <class T>
 Operands operands_for(int64_t precision, int64_t topics) {
-  check(precision >= 0 && precision <= 2, op, ": precision is ", precision, ", expected 0, 1 or 2");
+  check_precision(precision);
   if (sizeof(T) != 4 || topics > most_packed_topics || precision == 0) return Operands::exact;
   if (precision == 2) return Operands::bf16;
   return is_asked_for("NTM_FAST_TF32") ? Operands::tf32 : Operands::bf16x3;

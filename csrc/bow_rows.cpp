@@ -21,7 +21,8 @@ int64_t at(const Tensor& tensor, int64_t i) {
 
 void fill_zeros(const Tensor& tensor, int64_t from) {
   const auto size = int64_t(tensor.element_size());
-  memset(mutable_data<char>(tensor) + from * size, 0, size_t((tensor.size(0) - from) * size));
+  const int64_t left = tensor.size(0) - from;
+  if (left > 0) memset(mutable_data<char>(tensor) + from * size, 0, size_t(left * size));
 }
 
 // (indptr [D+1], indices [N], counts [N], rows [B], size of the outputs) -> indptr [B+1], indices

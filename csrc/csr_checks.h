@@ -37,6 +37,8 @@ inline void check_vector(const char* op, const char* name, const Tensor& tensor,
 inline void check_csr(const char* op, const Tensor& indptr, const Tensor& indices,
                       const Tensor& counts, int64_t words) {
   constexpr int64_t index_limit = std::numeric_limits<int32_t>::max();
+  check_same_device(op, "indices", indices, "indptr", indptr);
+  check_same_device(op, "counts", counts, "indptr", indptr);
   check_vector(op, "indptr", indptr, is_integer(indptr), "int32 or int64");
   check_vector(op, "indices", indices, is_integer(indices), "int32 or int64");
   check_vector(op, "counts", counts, is_real(counts), "of a real dtype");
@@ -53,6 +55,7 @@ using Order = std::optional<Tensor>;
 
 inline void check_order(const char* op, const Order& order, const Tensor& indices) {
   if (!order) return;
+  check_same_device(op, "order", *order, "indices", indices);
   check(order->scalar_type() == ScalarType::Long, op, ": order must be int64, got ", dtype(*order));
   check(order->dim() == 1 && order->size(0) == indices.size(0), op, ": order has shape ",
         shape(*order), ", expected that of indices, ", shape(indices));

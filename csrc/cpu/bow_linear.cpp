@@ -39,6 +39,7 @@ void bow_linear(const BowLinear<T>& args, int64_t first_document, int64_t last_d
 
 template <class T>
 void bow_linear_weight(const BowLinearWeight<T>& args, int64_t first_word, int64_t last_word) {
+  if (args.features == 0) return;
   int64_t next = first_distinct(args.batch, first_word);
   for (int64_t word = first_word; word < last_word; ++word) {
     T* to = args.grad_weight + word * args.features;

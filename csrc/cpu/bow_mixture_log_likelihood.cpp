@@ -1,5 +1,6 @@
 #include "../bow_mixture_log_likelihood.h"
 
+#include "../math/split_norm.h"
 #include "bow_mixture_documents.h"
 
 NTM_FAST_ISA_BEGIN
@@ -82,9 +83,9 @@ void mixture_merge_norms(const MixtureNorms<T>& args, T* values, T* rests) {
       const int64_t i = b * args.topics + k;
       sum += double(args.sums[i]) * double(exp(args.maxima[i] - shift));
     }
-    const double norm = double(shift) + log(sum);
-    values[k] = T(norm);
-    rests[k] = T((norm - double(values[k])) * log2_e<double>);
+    const SplitNorm<T> norm(double(shift), log(sum));
+    values[k] = norm.value;
+    rests[k] = T(norm.rest * log2_e<double>);
   }
 }
 

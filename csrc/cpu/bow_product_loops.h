@@ -50,7 +50,7 @@ void forward_group(const BowProductForward<T>& args, int64_t group, T* scratch) 
   T* const maxima = args.group_max + group * row;
   T* const sums = args.group_sum + group * row;
   // Finite, so that a document whose logits are all -inf so far does not turn into NaN.
-  const T lowest = sizeof(T) == 4 ? T(-3.4e38) : T(-1.7e308);
+  const T lowest = sizeof(T) == 4 ? T(-0x1.fffffep127) : T(-0x1.fffffffffffffp1023);
   for (int64_t d = 0; d < row; ++d) {
     maxima[d] = lowest;
     sums[d] = T(0);

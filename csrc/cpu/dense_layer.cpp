@@ -17,7 +17,7 @@ void dense_pack(const T* from, T* to, int64_t depth, int64_t columns, bool trans
     T* row = to + k * padded;
     if (transposed) {
       for (int64_t j = 0; j < columns; ++j) row[j] = from[j * depth + k];
-    } else {
+    } else if (columns > 0) {
       __builtin_memcpy(row, from + k * columns, uint64_t(columns) * sizeof(T));
     }
     for (int64_t j = columns; j < padded; ++j) row[j] = 0;

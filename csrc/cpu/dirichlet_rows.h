@@ -52,9 +52,10 @@ struct RowLanes {
     return part[0];
   }
 
+  // 0 where it would be denormal
   NTM_FAST_INLINE static V exponential(V x) {
     constexpr T least = sizeof(T) == 4 ? T(-87) : T(-708);
-    return exp_clamped<Grade>(x, least, T(80));
+    return select(x < least, V{}, exp_clamped<Grade>(x, least, T(80)));
   }
 
   NTM_FAST_INLINE static T maximum(const T* row, int64_t topics) {
@@ -65,18 +66,45 @@ struct RowLanes {
   // Sum of exp(row - most), at least 1.
   NTM_FAST_INLINE static T sum_exponentials(const T* row, int64_t topics, T most) {
     V sum{};
-    each(row, topics, -infinity, [&](V l, int64_t, int64_t) {
-      const V term = exponential(l - most);
-      sum += select(l == -infinity, V{}, term);
-    });
+    each(row, topics, -infinity, [&](V l, int64_t, int64_t) { sum += exponential(l - most); });
     return sum_lanes(sum);
   }
 };
 
-// log_theta = log_gamma - logsumexp(log_gamma), row by row; both may be one array.
+// A row whose gammas' logarithms are all too large for T, alpha being next to 0: then they are
+// log(u) / alpha, of uniforms that log_u(k) has the logarithms of, and are scaled to be compared.
+template <class T, class LogU>
+__attribute__((noinline)) void normalise_tiny_row(const T* alpha, T* log_theta, int64_t topics,
+                                                  const LogU& log_u) {
+  constexpr double scale = 0x1p-300, least = sizeof(T) == 4 ? -3e38 : -1.7e308;
+  const auto scaled = [&](int64_t k) { return log_u(k) * scale / double(alpha[k]); };
+  double most = -__builtin_inf(), sum = 0;
+  for (int64_t k = 0; k < topics; ++k) most = scaled(k) > most ? scaled(k) : most;
+  for (int64_t k = 0; k < topics; ++k) sum += exp((scaled(k) - most) / scale);
+  for (int64_t k = 0; k < topics; ++k) {
+    const double value = (scaled(k) - most) / scale - log(sum);
+    log_theta[k] = T(value < least ? least : value);
+  }
+}
+
+// log(U) of the first 32 or, for double, 52 random bits: word `word` of Philox, as uniform().
 template <class T>
-void normalise_log_rows(const T* log_gamma, T* log_theta, int64_t rows, int64_t topics) {
+NTM_FAST_INLINE double log_uniform(uint64_t seed, uint64_t element, uint64_t round, int word) {
+  const auto of = [&](uint64_t half) {
+    const PhiloxWords<uint64_t> words = philox<uint64_t>(seed, element, round, half);
+    return uint64_t(uint32_t(word == 0 ? words.w0 : words.w3));
+  };
+  if (sizeof(T) == 4) return log((double(of(0)) + .5) * 0x1p-32);
+  return log((double(of(0) << 20 | of(1) >> 12) + .5) * 0x1p-52);
+}
+
+// log_theta = log_gamma - logsumexp(log_gamma), row by row; both may be one array. Calls tiny(row)
+// for those that are as good as -infinity throughout.
+template <class T, class Tiny>
+void normalise_log_rows(const T* log_gamma, T* log_theta, int64_t rows, int64_t topics,
+                        const Tiny& tiny) {
   using Row = RowLanes<T>;
+  constexpr T limit = sizeof(T) == 4 ? T(-1e38) : T(-1e307);
   constexpr int group = 64;  // rows whose logarithms are taken together
   T most[group], sum[group];
   for (int64_t begin = 0; begin < rows; begin += group) {
@@ -93,6 +121,7 @@ void normalise_log_rows(const T* log_gamma, T* log_theta, int64_t rows, int64_t 
         // In this order, so that the digits of a large maximum cancel before log(sum) is added.
         log_theta[offset + k] = (log_gamma[offset + k] - most[r]) - sum[r];
       }
+      if (most[r] < limit) tiny(begin + r);
     }
   }
 }

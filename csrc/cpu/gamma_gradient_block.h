@@ -80,7 +80,8 @@ NTM_FAST_INLINE bool gamma_gradient_chunk(const T* alpha, const T* log_x, const 
     const DoubleLanes scales = scale ? load_double(scale + i) : splat<DoubleLanes>(1.);
     const uint32_t in_tail = mask_bits(in_gamma_tail<Grade>(alphas, point.x));
     if (in_tail != 0) tail.push(in_tail, alphas, point.x, result.q, scales, first + i);
-    store_double(gradient + i, result.gradient * scales);
+    // Nothing of a gradient that overflowed is left where it does not count.
+    store_double(gradient + i, select(scales == 0., DoubleLanes{}, result.gradient * scales));
   }
   return mask_bits(invalid) == 0;
 }

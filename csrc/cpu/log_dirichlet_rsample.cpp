@@ -12,7 +12,13 @@ int64_t log_dirichlet_rsample(const LogDirichletRsample<T>& args, int64_t first_
   const int64_t topics = args.topics, start = first_row * topics, rows = last_row - first_row;
   const int64_t invalid = gamma_sample_block(args.alpha + start, args.log_gamma + start, args.seed,
                                              start, rows * topics);
-  normalise_log_rows(args.log_gamma + start, args.log_theta + start, rows, topics);
+  normalise_log_rows(
+      args.log_gamma + start, args.log_theta + start, rows, topics, [&](int64_t row) {
+        const int64_t first = start + row * topics;
+        normalise_tiny_row(args.alpha + first, args.log_theta + first, topics, [&](int64_t k) {
+          return log_uniform<T>(args.seed, uint64_t(first + k), 0, 3);
+        });
+      });
   return invalid < 0 ? -1 : start + invalid;
 }
 

@@ -70,7 +70,12 @@ int64_t log_dirichlet_rsvi(const LogDirichletRsvi<T>& args, int64_t first_row, i
   }
   gamma_sample_block(slope, log_theta, args.seed, start, n);
   boost_block(alpha, log_theta, slope, args.seed, args.boost, start, n);
-  normalise_log_rows(log_theta, log_theta, rows, topics);
+  normalise_log_rows(log_theta, log_theta, rows, topics, [&](int64_t row) {
+    const int64_t offset = row * topics;  // the first uniform outweighs the others
+    normalise_tiny_row(alpha + offset, log_theta + offset, topics, [&](int64_t k) {
+      return log_uniform<T>(args.seed, uint64_t(start + offset + k), first_boost_round, 0);
+    });
+  });
   return -1;
 }
 
@@ -82,7 +87,10 @@ void log_dirichlet_rsvi_backward(const LogDirichletRsviBackward<T>& args, int64_
                topics);
   const T* slope = args.slope + start;
   T* grad = args.grad_alpha + start;
-  NTM_FAST_SIMD for (int64_t i = 0; i < rows * topics; ++i) grad[i] *= slope[i];
+  // A topic without a share has no gradient, even if its slope overflowed.
+  NTM_FAST_SIMD for (int64_t i = 0; i < rows * topics; ++i) {
+    grad[i] = grad[i] == T(0) ? T(0) : grad[i] * slope[i];
+  }
 }
 
 #define NTM_FAST_INSTANTIATE(T)                                                      \

@@ -44,7 +44,7 @@ NTM_FAST_INLINE Vector<float>::type exp2_bounded(Vector<float>::type t) {
                                                (__m512)t);  // NaN: the second
   const auto n = (Vector<float>::type)_mm512_maskz_roundscale_ps(__mmask16(-1), (__m512)t, 0);
 #else
-  typedef int32_t Bits __attribute__((vector_size(vector_bytes)));
+  typedef uint32_t Bits __attribute__((vector_size(vector_bytes)));
   t = t < -126.f ? Vector<float>::type{} - 126.f : t;
   const auto shifted = t + 0x1.8p23f;
   const auto n = shifted - 0x1.8p23f;
@@ -64,7 +64,7 @@ NTM_FAST_INLINE Vector<double>::type exp2_bounded(Vector<double>::type t) {
                                                 (__m512d)t);  // NaN: the second
   const auto n = (Vector<double>::type)_mm512_maskz_roundscale_pd(__mmask8(-1), (__m512d)t, 0);
 #else
-  typedef int64_t Bits __attribute__((vector_size(vector_bytes)));
+  typedef uint64_t Bits __attribute__((vector_size(vector_bytes)));
   t = t < -1022. ? Vector<double>::type{} - 1022. : t;
   const auto shifted = t + 0x1.8p52;
   const auto n = shifted - 0x1.8p52;

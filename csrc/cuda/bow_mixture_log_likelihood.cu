@@ -1,5 +1,6 @@
 // The forward: norms of the topics, then one pass over the nonzeros of each document.
 
+#include "../math/split_norm.h"
 #include "bow_mixture.cuh"
 
 namespace ntm_fast {
@@ -73,9 +74,9 @@ __global__ void __launch_bounds__(merge_parts* warp_size)
   if (warp != 0 || !exists) return;
   sum = 0;
   for (int w = 0; w < merge_parts; ++w) sum += sums[w][lane_index()];
-  const double norm = double(shift) + log(sum);
-  args.norms[topic] = T(norm);
-  args.norms[args.topics + topic] = T((norm - double(T(norm))) * log2_e<double>);
+  const SplitNorm<T> norm(double(shift), log(sum));
+  args.norms[topic] = norm.value;
+  args.norms[args.topics + topic] = T(norm.rest * log2_e<double>);
 }
 
 // A block for each document, a warp for each of its nonzeros in turn; beta and the gradient of up

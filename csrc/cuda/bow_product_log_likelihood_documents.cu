@@ -37,6 +37,39 @@ __global__ void __launch_bounds__(256)
   }
 }
 
+// Σ x (z - lse) of a document from logits of its own, all words': where they are large, Σ x z as
+// one product loses all digits, and the largest logit of the pass may be rounded otherwise.
+template <class T>
+__device__ __noinline__ double likelihood_of_logits(const DocumentTerms<T>& terms, int64_t d) {
+  const BowProductCuda<T>& in = terms.in;
+  const T* const hidden = terms.hidden + d * in.topics;
+  const auto logit = [&](int64_t v) {
+    const T* const weight = in.weight + v * in.topics;
+    T z = 0;
+    for (int64_t k = 0; k < in.topics; ++k) z += hidden[k] * (terms.slope[v] * weight[k]);
+    return double(z + terms.offset[v]);
+  };
+  double max = -double(INFINITY), total = 0, sum = 0;
+  for (int64_t v = threadIdx.x % 32; v < in.words; v += 32) {
+    const double z = logit(v);
+    max = z <= max ? max : z;  // NaN stays
+  }
+  max = cuda::warp_max(max);
+  for (int64_t v = threadIdx.x % 32; v < in.words; v += 32) total += exp(logit(v) - max);
+  const double log_total = log(sum_lanes(total));
+  const NonzeroRange range = cuda::nonzeros_of(in.batch, d);
+  for (int64_t n = range.begin + threadIdx.x % 32; n < range.end; n += 32) {
+    const Nonzero<T> nonzero(in.batch, n);
+    if (nonzero.count == T(0)) continue;
+    sum += double(nonzero.count) * ((logit(nonzero.word) - max) - log_total);
+  }
+  return sum_lanes(sum);
+}
+
+// Logits beyond which Σ x z as one product is not exact enough, and, with operands rounded for the
+// tensor cores, any of it.
+constexpr double large_logit = 1 << 12, largest_packed_logit = 1 << 20;
+
 template <class T>
 __global__ void __launch_bounds__(row_threads) document_terms_kernel(const DocumentTerms<T> terms) {
   const BowProductCuda<T>& in = terms.in;
@@ -55,7 +88,9 @@ __global__ void __launch_bounds__(row_threads) document_terms_kernel(const Docum
     total += double(terms.totals[place(p)]) * exp(double(terms.maxima[place(p)] - max));
   }
   total = sum_lanes(total);
-  const double lse = double(max) + log(total);
+  const double size = max < T(0) ? -double(max) : double(max);
+  const bool packed = in.operands != Operands::exact;
+  const double log_total = packed && size > largest_packed_logit ? NAN : log(total);
 
   const NonzeroRange range = cuda::nonzeros_of(in.batch, d);
   double count = 0, likelihood = 0;  // Σ x and Σ x z
@@ -97,13 +132,17 @@ __global__ void __launch_bounds__(row_threads) document_terms_kernel(const Docum
       terms.residual[element] = T(double(words[j]) - expected);
     }
   }
-  likelihood = sum_lanes(likelihood);
+  likelihood = sum_lanes(likelihood) - count * double(max);
+  likelihood -= count * log_total;
+  if (size > large_logit && !packed && terms.log_likelihood && count > 0) {
+    likelihood = likelihood_of_logits(terms, d);
+  }
   if (lane > 0) return;
   if (terms.max) terms.max[d] = max;
-  if (terms.log_total) terms.log_total[d] = T(log(total));
-  if (terms.lse) terms.lse[d] = T(lse);
+  if (terms.log_total) terms.log_total[d] = T(log_total);
+  if (terms.lse) terms.lse[d] = T(double(max) + log_total);
   if (terms.log_likelihood) {
-    terms.log_likelihood[d] = T(count == 0 ? 0 : likelihood - count * lse);
+    terms.log_likelihood[d] = T(count == 0 ? 0 : likelihood);
   }
 }
 

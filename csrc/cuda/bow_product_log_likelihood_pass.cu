@@ -12,7 +12,7 @@ namespace {
 
 template <class T>
 __device__ __forceinline__ T lowest() {  // finite, so that logits of -inf give no NaN
-  return sizeof(T) == 4 ? T(-3.4e38) : T(-1.7e308);
+  return sizeof(T) == 4 ? T(-0x1.fffffep127) : T(-0x1.fffffffffffffp1023);
 }
 
 // acc[i, j] += Σ_c weights[c, row i] columns[first_column + c, first_topic + column j]

@@ -11,7 +11,7 @@ namespace ntm_fast {
 namespace bow_product {
 
 constexpr float ln_2 = 0.69314718f;
-constexpr float lowest = -3.4e38f;  // finite, so that logits of -inf give no NaN
+constexpr float lowest = -0x1.fffffep127f;  // finite, so that logits of -inf give no NaN
 
 // What comes with column c of a tile. Forward: offset. Backward: max, log of the total, scale.
 template <bool FORWARD>

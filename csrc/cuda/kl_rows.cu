@@ -37,19 +37,63 @@ __device__ __forceinline__ KlElement<Kl, T> sums_of(const Rows<T>* arguments, in
   return KlElement<Kl, T>([&](int j) { return sums[j]; });
 }
 
+// A row's arguments: row(j, k) is argument j of element k.
+template <class Kl, class T>
+struct KlRow {
+  const Rows<T>* arguments;
+  int64_t row;
+
+  __device__ __forceinline__ double operator()(int j, int64_t k) const {
+    return double(At<Kl, T>{arguments, row, k}(j));
+  }
+};
+
+template <class Kl, class T>
+__device__ __forceinline__ bool is_finite(const KlRow<Kl, T>& x, int64_t topics) {
+  bool finite = true;
+  for (int64_t k = lane_index(); k < topics; k += warp_size) {
+    for (int j = 0; j < arguments_of<Kl>; ++j) finite &= x(j, k) - x(j, k) == 0;
+  }
+  return __all_sync(~0u, finite);
+}
+
+// A row's divergence where its terms cancel, by the warp; `quick` stays where an argument is not
+// finite. A Dirichlet's topics come one after the other, in every lane.
+template <class Kl, class T>
+__device__ __noinline__ double kl_of_row_exactly(const KlRow<Kl, T>& x, int64_t topics,
+                                                 double quick) {
+  if (!is_finite(x, topics)) return quick;
+  if constexpr (KlElement<Kl, T>::less_that_of_sums) {
+    return kl_dirichlet_exactly(x, topics);
+  } else {
+    double sum = 0;
+    for (int64_t k = lane_index(); k < topics; k += warp_size) {
+      sum += KlElement<Kl, T>([&](int j) { return KlReal<Kl, T>(x(j, k)); }).exactly();
+    }
+    return warp_sum(sum);
+  }
+}
+
 template <class Kl, class T>
 __global__ void __launch_bounds__(row_threads) divergence(const KlRows<Kl, T> args, int64_t rows) {
   using Element = KlElement<Kl, T>;
   for (int64_t row = first_row(); row < rows; row += row_stride()) {
-    KlReal<Kl, T> sum = 0;
+    KlReal<Kl, T> sum = 0, negative_sum = 0;
     for (int64_t k = lane_index(); k < args.topics; k += warp_size) {
-      sum += Element(At<Kl, T>{args.arguments, row, k}).term();
+      const Element element(At<Kl, T>{args.arguments, row, k});
+      sum += element.term();
+      if constexpr (Element::has_negative_part) negative_sum += element.negative_part();
     }
     sum = warp_sum(sum);
+    double parts = sum, kl = sum;
+    if constexpr (Element::has_negative_part) parts -= warp_sum(negative_sum);
     if constexpr (Element::less_that_of_sums) {
-      sum -= sums_of<Kl>(args.arguments, row, args.topics).term();
+      kl -= sums_of<Kl>(args.arguments, row, args.topics).term();
     }
-    if (lane_index() == 0) args.kl[row] = T(sum);
+    if (cancels(parts, kl)) {
+      kl = kl_of_row_exactly(KlRow<Kl, T>{args.arguments, row}, args.topics, kl);
+    }
+    if (lane_index() == 0) args.kl[row] = T(kl);
   }
 }
 
@@ -58,11 +102,23 @@ template <int n, class Kl, class T>
 __device__ __forceinline__ void gradients_of_row(const KlRowsBackward<Kl, T>& args, int64_t row) {
   using Element = KlElement<Kl, T>;
   KlReal<Kl, T> gradient[arguments_of<Kl>] = {}, of_sums[arguments_of<Kl>] = {};
+  bool slopes_cancel = false;
+  double slope_of_sums = 0;
   if constexpr (Element::less_that_of_sums) {
-    kl_gradient(sums_of<Kl>(args.arguments, row, args.topics), 1, gradient, of_sums);
+    const Element sums = sums_of<Kl>(args.arguments, row, args.topics);
+    kl_gradient(sums, 1, gradient, of_sums);
+    slopes_cancel = sums.slopes_cancel();
+    if (slopes_cancel) slope_of_sums = sums.slope();
   }
   for (int64_t k = lane_index(); k < args.topics; k += warp_size) {
-    kl_gradient(Element(At<Kl, T>{args.arguments, row, k}), args.grad_kl[row], of_sums, gradient);
+    const Element element(At<Kl, T>{args.arguments, row, k});
+    kl_gradient(element, args.grad_kl[row], of_sums, gradient);
+    if constexpr (Element::less_that_of_sums) {
+      if (slopes_cancel) gradient[0] = args.grad_kl[row] * (element.slope() - slope_of_sums);
+      if (args.topics == 1) {  // the divergence is 0
+        for (auto& x : gradient) x = args.grad_kl[row] * element.none();
+      }
+    }
     for (int j = 0; j < n; ++j) {
       if (args.gradients[j]) args.gradients[j][row * args.topics + k] = T(gradient[j]);
     }

@@ -22,7 +22,11 @@ __global__ void __launch_bounds__(row_threads)
       args.log_gamma[start + k] = l;
       most = l <= most ? most : l;  // NaN stays
     }
-    normalise_log_row(args.log_gamma + start, args.log_theta + start, args.topics, most);
+    if (normalise_log_row(args.log_gamma + start, args.log_theta + start, args.topics, most)) {
+      normalise_tiny_row(args.alpha + start, args.log_theta + start, args.topics, [&](int64_t k) {
+        return log_uniform<T>(seed, uint64_t(start + k), 0, 3);
+      });
+    }
   }
 }
 
@@ -34,7 +38,8 @@ __global__ void __launch_bounds__(row_threads)
     project_row(
         args.grad_log_theta + start, args.log_theta + start, args.topics, [&](int64_t k, T grad) {
           const int64_t i = start + k;
-          args.grad_alpha[i] = grad * gamma_implicit_gradient(args.alpha[i], args.log_gamma[i]);
+          const T slope = gamma_implicit_gradient(args.alpha[i], args.log_gamma[i]);
+          args.grad_alpha[i] = grad == T(0) ? T(0) : grad * slope;  // it may have overflowed
         });
   }
 }

@@ -74,7 +74,12 @@ __global__ void __launch_bounds__(row_threads)
       args.slope[start + k] = draw.slope;
       most = draw.log_gamma <= most ? most : draw.log_gamma;  // NaN stays
     }
-    normalise_log_row(args.log_theta + start, args.log_theta + start, args.topics, most);
+    if (normalise_log_row(args.log_theta + start, args.log_theta + start, args.topics, most)) {
+      // The first uniform outweighs the others.
+      normalise_tiny_row(args.alpha + start, args.log_theta + start, args.topics, [&](int64_t k) {
+        return log_uniform<T>(seed, uint64_t(start + k), first_boost_round, 0);
+      });
+    }
   }
 }
 
@@ -83,9 +88,11 @@ __global__ void __launch_bounds__(row_threads)
     gradient_rows(const LogDirichletRsviBackward<T> args, int64_t rows) {
   for (int64_t row = first_row(); row < rows; row += row_stride()) {
     const int64_t start = row * args.topics;
-    project_row(
-        args.grad_log_theta + start, args.log_theta + start, args.topics,
-        [&](int64_t k, T grad) { args.grad_alpha[start + k] = args.slope[start + k] * grad; });
+    project_row(args.grad_log_theta + start, args.log_theta + start, args.topics,
+                [&](int64_t k, T grad) {
+                  // A topic without a share has no gradient, even if its slope overflowed.
+                  args.grad_alpha[start + k] = grad == T(0) ? T(0) : args.slope[start + k] * grad;
+                });
   }
 }
 

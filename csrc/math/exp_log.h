@@ -41,11 +41,11 @@ constexpr double round_shift_double = 0x1.8p52;
 
 // 2^n for an integral n in [-126, 127].
 NTM_FAST_INLINE float power_of_two(float n) {
-  return as_float((as_bits(n + round_shift_float) + 127) << 23);
+  return as_float(int32_t((uint32_t(as_bits(n + round_shift_float)) + 127) << 23));
 }
 // 2^n for an integral n in [-1022, 1023].
 NTM_FAST_INLINE double power_of_two(double n) {
-  return as_double(int64_t(uint64_t(as_bits(n + round_shift_double) + 1023) << 52));
+  return as_double(int64_t((uint64_t(as_bits(n + round_shift_double)) + 1023) << 52));
 }
 
 // exp(r) for |r| <= log(2) / 2, for floats or lanes of them; likewise for doubles.
@@ -107,7 +107,7 @@ NTM_FAST_INLINE float log(float x) {
   const bool tiny = x < 0x1p-126f;
   const float scaled = tiny ? x * 0x1p23f : x;
   // Split x = m * 2^e with m in [sqrt(1/2), sqrt(2)).
-  const int32_t bits = as_bits(scaled) - 0x3f3504f3;
+  const int32_t bits = int32_t(uint32_t(as_bits(scaled)) - 0x3f3504f3u);  // wraps for 0 and NaN
   const float e = float(bits >> 23) - (tiny ? 23.f : 0.f);
   const float m = as_float((bits & 0x7fffff) + 0x3f3504f3);
   const float f = m - 1.f;
@@ -133,11 +133,11 @@ NTM_FAST_INLINE float log(float x) {
 NTM_FAST_INLINE double log(double x) {
   const bool tiny = x < 0x1p-1022;
   const double scaled = tiny ? x * 0x1p54 : x;
-  const int64_t bits = as_bits(scaled) - 0x3fe6a09e667f3bcd;
+  const uint64_t bits = uint64_t(as_bits(scaled)) - 0x3fe6a09e667f3bcdu;
   // The biased exponent goes through the mantissa of 2^52, as AVX2 cannot convert 64-bit integers.
-  const int64_t biased = int64_t(uint64_t(bits + 0x3ff0000000000000) >> 52);
+  const int64_t biased = int64_t((bits + 0x3ff0000000000000u) >> 52);
   const double e = (as_double(biased | 0x4330000000000000) - 0x1p52) - (tiny ? 1077. : 1023.);
-  const double m = as_double((bits & 0xfffffffffffff) + 0x3fe6a09e667f3bcd);
+  const double m = as_double(int64_t((bits & 0xfffffffffffffu) + 0x3fe6a09e667f3bcdu));
   const double f = m - 1.;
   const double s = f / (2. + f);
   const double z = s * s;

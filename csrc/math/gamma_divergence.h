@@ -21,10 +21,11 @@ NTM_FAST_ISA_BEGIN
 struct LogAndRemainder {
   double log_q, remainder;
   NTM_FAST_INLINE LogAndRemainder(double q, double u, bool near) {
-    const int64_t bits = as_bits(q) - 0x3fe6a09e667f3bcd;
-    const int64_t biased = int64_t(uint64_t(bits + 0x3ff0000000000000) >> 52);
+    const uint64_t bits = uint64_t(as_bits(q)) - 0x3fe6a09e667f3bcdu;
+    const int64_t biased = int64_t((bits + 0x3ff0000000000000u) >> 52);
     const double e = (as_double(biased | 0x4330000000000000) - 0x1p52) - 1023.;
-    const double f = near ? u : as_double((bits & 0xfffffffffffff) + 0x3fe6a09e667f3bcd) - 1.;
+    const double f =
+        near ? u : as_double(int64_t((bits & 0xfffffffffffffu) + 0x3fe6a09e667f3bcdu)) - 1.;
     const double s = f / (2. + f), z = s * s, half_square = .5 * f * f;
     double r = 1.479819860511658591e-01;
     r = r * z + 1.531383769920937332e-01;

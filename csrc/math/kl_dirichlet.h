@@ -3,13 +3,14 @@
 
 #include "gamma_divergence.h"
 #include "kl_element.h"
+#include "kl_exact.h"
 
 NTM_FAST_ISA_BEGIN
 
 template <class T>
 struct KlElement<KlDirichlet, T> {
   using Real = double;
-  static constexpr bool less_that_of_sums = true;
+  static constexpr bool less_that_of_sums = true, has_negative_part = false;
   double a, b;
 
   template <class At>
@@ -20,6 +21,13 @@ struct KlElement<KlDirichlet, T> {
     to[0] = grad * ((a - b) * trigamma(a));
     to[1] = grad * (digamma(b) - digamma(a));
   }
+
+  // Of a row's sums: whether what gradient(…)[0] is for each topic nearly all goes away again, so
+  // that slope() is wanted, or all of it, for one topic.
+  NTM_FAST_INLINE bool slopes_cancel() const { return a > 1e6 && b < .5 * a; }
+  // All gradients of a single topic.
+  NTM_FAST_INLINE double none() const { return 0. * (a + b); }
+  NTM_FAST_INLINE double slope() const { return divergence_slope_less_one(a, b); }
 };
 
 NTM_FAST_ISA_END

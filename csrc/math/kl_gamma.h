@@ -4,13 +4,14 @@
 
 #include "gamma_divergence.h"
 #include "kl_element.h"
+#include "kl_exact.h"
 
 NTM_FAST_ISA_BEGIN
 
 template <class T>
 struct KlElement<KlGamma, T> {
   using Real = double;
-  static constexpr bool less_that_of_sums = false;
+  static constexpr bool less_that_of_sums = false, has_negative_part = true;
   double a, r, b, q;
 
   template <class At>
@@ -20,6 +21,11 @@ struct KlElement<KlGamma, T> {
     const double excess = excess_rate(r, q);
     return lgamma_divergence(a, b) + (b * rate_divergence(q / r, excess) + (a - b) * excess);
   }
+  NTM_FAST_INLINE double negative_part() const {
+    const double part = (a - b) * excess_rate(r, q);
+    return part < 0. ? part : 0.;
+  }
+  NTM_FAST_INLINE double exactly() const { return kl_gamma_exactly(a, r, b, q); }
   NTM_FAST_INLINE void gradient(double grad, double (&to)[4]) const {
     to[0] = grad * ((a - b) * trigamma(a) + excess_rate(r, q));
     to[1] = grad * ((b - a * (q / r)) / r);

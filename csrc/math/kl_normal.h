@@ -1,42 +1,34 @@
 #pragma once
 // KL(N(μ, exp λ) ‖ N(m, exp l)) = ½ [exp(λ - l) - 1 - (λ - l) + (μ - m)² exp(-l)].
 
-#include "exp_log.h"
+#include "exp_minus_tangent.h"
 #include "kl_element.h"
+#include "kl_exact.h"
 
 NTM_FAST_ISA_BEGIN
-
-// exp(x) - 1 - x without cancellation near 0, where a posterior close to its prior sits.
-template <class T>
-NTM_FAST_INLINE T exp_minus_tangent(T x) {
-  T series = T(1) / T(39916800);
-  series = series * x + T(1) / T(3628800);
-  series = series * x + T(1) / T(362880);
-  series = series * x + T(1) / T(40320);
-  series = series * x + T(1) / T(5040);
-  series = series * x + T(1) / T(720);
-  series = series * x + T(1) / T(120);
-  series = series * x + T(1) / T(24);
-  series = series * x + T(1) / T(6);
-  series = series * x + T(.5);
-  const T direct = exp(x) - T(1) - x;
-  constexpr T near = sizeof(T) == 4 ? T(1) : T(.1);  // the series' error there: 6e-9 and 5e-18
-  return (x < near) & (x > -near) ? x * x * series : direct;
-}
 
 template <class T>
 struct KlElement<KlNormal, T> {
   using Real = T;
-  static constexpr bool less_that_of_sums = false;
-  T difference, log_variance, prior_log_variance;
+  static constexpr bool less_that_of_sums = false, has_negative_part = false;
+  T mean, prior_mean, difference, log_variance, prior_log_variance;
 
   template <class At>
   NTM_FAST_INLINE explicit KlElement(const At& at)
-      : difference(at(0) - at(2)), log_variance(at(1)), prior_log_variance(at(3)) {}
+      : mean(at(0)),
+        prior_mean(at(2)),
+        difference(mean - prior_mean),
+        log_variance(at(1)),
+        prior_log_variance(at(3)) {}
 
   NTM_FAST_INLINE T term() const {
     return T(.5) * (exp_minus_tangent(log_variance - prior_log_variance) +
                     difference * difference * exp(-prior_log_variance));
+  }
+  // Where the square overflows and the exponential does not.
+  NTM_FAST_INLINE double exactly() const {
+    return kl_normal_exactly(double(mean) - double(prior_mean), double(log_variance),
+                             double(prior_log_variance));
   }
   NTM_FAST_INLINE void gradient(T grad, T (&to)[4]) const {
     const T inverse = exp(-prior_log_variance), ratio = exp(log_variance - prior_log_variance);

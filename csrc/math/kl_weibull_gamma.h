@@ -5,6 +5,7 @@
 //   ∂a = γ/k - log λ - log b + ψ(a)                        ∂b = (e - a) / b
 
 #include "kl_element.h"
+#include "kl_exact.h"
 #include "special.h"
 
 NTM_FAST_ISA_BEGIN
@@ -12,7 +13,7 @@ NTM_FAST_ISA_BEGIN
 template <class T>
 struct KlElement<KlWeibullGamma, T> {
   using Real = double;
-  static constexpr bool less_that_of_sums = false;
+  static constexpr bool less_that_of_sums = false, has_negative_part = true;
   static constexpr double euler = .57721566490153286061;
   double inverse, shape, scale, a, b, log_scale, mean;
 
@@ -29,6 +30,11 @@ struct KlElement<KlWeibullGamma, T> {
   NTM_FAST_INLINE double term() const {
     return (a * (euler / shape - log_scale) + log(shape)) + (lgamma(a) + (mean - (euler + 1.)));
   }
+  NTM_FAST_INLINE double negative_part() const {
+    const double part = a * (euler / shape - log_scale);
+    return part < 0. ? part : 0.;
+  }
+  NTM_FAST_INLINE double exactly() const { return kl_weibull_gamma_exactly(shape, scale, a, b); }
   NTM_FAST_INLINE void gradient(double grad, double (&to)[4]) const {
     to[0] = grad * (inverse - (a * euler + mean * digamma(1. + inverse)) * inverse * inverse);
     to[1] = grad * ((mean - a) / scale);

@@ -17,24 +17,24 @@ struct Split {
 
 #ifdef __CUDACC__
 NTM_FAST_INLINE Split<float> split(float beta) {
-  const int32_t bits = as_bits(beta) - 0x3f3504f3;
+  const int32_t bits = int32_t(uint32_t(as_bits(beta)) - 0x3f3504f3u);
   return {as_float((bits & 0x7fffff) + 0x3f3504f3), float(bits >> 23)};
 }
 NTM_FAST_INLINE Split<double> split(double beta) {
-  const int64_t bits = as_bits(beta) - 0x3fe6a09e667f3bcd;
+  const int64_t bits = int64_t(uint64_t(as_bits(beta)) - 0x3fe6a09e667f3bcdu);
   return {as_double((bits & 0xfffffffffffff) + 0x3fe6a09e667f3bcd), double(int32_t(bits >> 52))};
 }
 #else
 NTM_FAST_INLINE Split<FloatLanes> split(FloatLanes beta) {
-  const Int32Lanes bits = Int32Lanes(beta) - 0x3f3504f3;
+  const Int32Lanes bits = Int32Lanes(Uint32Lanes(beta) - 0x3f3504f3u);
   return {FloatLanes((bits & 0x7fffff) + 0x3f3504f3),
           __builtin_convertvector(bits >> 23, FloatLanes)};
 }
 NTM_FAST_INLINE Split<DoubleLanes> split(DoubleLanes beta) {
-  const Int64Lanes bits = Int64Lanes(beta) - 0x3fe6a09e667f3bcd;
+  const Uint64Lanes bits = Uint64Lanes(beta) - 0x3fe6a09e667f3bcdu;
   // The biased exponent goes through the mantissa of 2^52, as AVX2 cannot convert 64-bit integers.
-  const Uint64Lanes biased = Uint64Lanes(bits + 0x3ff0000000000000) >> 52;
-  return {DoubleLanes((bits & 0xfffffffffffff) + 0x3fe6a09e667f3bcd),
+  const Uint64Lanes biased = (bits + 0x3ff0000000000000u) >> 52;
+  return {DoubleLanes((bits & 0xfffffffffffffu) + 0x3fe6a09e667f3bcdu),
           (DoubleLanes(biased | 0x4330000000000000) - 0x1p52) - 1023.};
 }
 #endif
@@ -82,7 +82,7 @@ NTM_FAST_INLINE FloatLanes exp_clamped(FloatLanes x, float least, float most) {
   const FloatLanes shifted = x * 1.44269504f + round_shift_float;
   const FloatLanes n = shifted - round_shift_float;
   const FloatLanes r = (x - n * log2_high<float>)-n * log2_low<float>;
-  const Int32Lanes power = (Int32Lanes(shifted) + 127) << 23;
+  const Uint32Lanes power = (Uint32Lanes(shifted) + 127) << 23;
   return Grade::exp_reduced(r) * FloatLanes(power);
 }
 template <class Grade>
@@ -92,7 +92,7 @@ NTM_FAST_INLINE DoubleLanes exp_clamped(DoubleLanes x, double least, double most
   const DoubleLanes shifted = x * 1.4426950408889634074 + round_shift_double;
   const DoubleLanes n = shifted - round_shift_double;
   const DoubleLanes r = (x - n * log2_high<double>)-n * log2_low<double>;
-  const Int64Lanes power = (Int64Lanes(shifted) + 1023) << 52;
+  const Uint64Lanes power = (Uint64Lanes(shifted) + 1023) << 52;
   return Grade::exp_reduced(r) * DoubleLanes(power);
 }
 #endif

@@ -68,6 +68,20 @@ NTM_FAST_INLINE double digamma_series(double z) {
   return (s * z + 1. / 12.) * z;
 }
 
+// (ψ'(x) - 1/x - 1/(2x²)) x³ for z = 1/x², x >= 8.
+NTM_FAST_INLINE double trigamma_series(double z) {
+  double s = -174611. / 330.;
+  s = s * z + 43867. / 798.;
+  s = s * z - 3617. / 510.;
+  s = s * z + 7. / 6.;
+  s = s * z - 691. / 2730.;
+  s = s * z + 5. / 66.;
+  s = s * z - 1. / 30.;
+  s = s * z + 1. / 42.;
+  s = s * z - 1. / 30.;
+  return s * z + 1. / 6.;
+}
+
 NTM_FAST_INLINE double digamma(double x) {
   const double bounded = x > 1e30 ? 1e30 : x;  // beyond, the shift changes nothing
   const EightFactors factors(bounded);
@@ -81,29 +95,12 @@ NTM_FAST_INLINE double trigamma(double x) {
   const EightFactors factors(bounded);
   const double shift = factors.squares() / (factors.product * factors.product);
   const double inverse = 1. / (x + 8.), z = inverse * inverse;
-  double s = -174611. / 330.;
-  s = s * z + 43867. / 798.;
-  s = s * z - 3617. / 510.;
-  s = s * z + 7. / 6.;
-  s = s * z - 691. / 2730.;
-  s = s * z + 5. / 66.;
-  s = s * z - 1. / 30.;
-  s = s * z + 1. / 42.;
-  s = s * z - 1. / 30.;
-  s = s * z + 1. / 6.;
-  return (x > 1e17 ? 1. / x : shift) + (x > 1e17 ? 0. : (s * z + .5 * inverse + 1.) * inverse);
+  return (x > 1e17 ? 1. / x : shift) +
+         (x > 1e17 ? 0. : (trigamma_series(z) * z + .5 * inverse + 1.) * inverse);
 }
 
-NTM_FAST_INLINE double lgamma(double x) {
-  // x < 8: Γ(x) = Γ(t) factor, t in [1.5, 2.5); for x < 1.5 the factor divides.
-  double t = x, factor = 1.;
-  for (int i = 0; i < 6; ++i) {
-    const bool down = t >= 2.5;
-    t = down ? t - 1. : t;
-    factor = down ? factor * t : factor;
-  }
-  const double u = x < .5 ? x : x < 1.5 ? x - 1. : t - 2.;
-  const double divisor = x < .5 ? x * (x + 1.) : x < 1.5 ? x : 1.;
+// (log Γ(2 + u) / u - ψ(2)) / u for |u| <= 1/2, by log Γ's Taylor series at 2.
+NTM_FAST_INLINE double lgamma_tail(double u) {
   double p = 5.7313672416788620133e-10;
   p = p * u - 1.1921401405860912074e-09;
   p = p * u + 2.4836745438024783172e-09;
@@ -129,7 +126,20 @@ NTM_FAST_INLINE double lgamma(double x) {
   p = p * u + 2.0580808427784547879e-02;
   p = p * u - 6.7352301053198095133e-02;
   p = p * u + 3.2246703342411321824e-01;
-  p = p * u + 4.2278433509846713939e-01;
+  return p;
+}
+
+NTM_FAST_INLINE double lgamma(double x) {
+  // x < 8: Γ(x) = Γ(t) factor, t in [1.5, 2.5); for x < 1.5 the factor divides.
+  double t = x, factor = 1.;
+  for (int i = 0; i < 6; ++i) {
+    const bool down = t >= 2.5;
+    t = down ? t - 1. : t;
+    factor = down ? factor * t : factor;
+  }
+  const double u = x < .5 ? x : x < 1.5 ? x - 1. : t - 2.;
+  const double divisor = x < .5 ? x * (x + 1.) : x < 1.5 ? x : 1.;
+  const double p = lgamma_tail(u) * u + 4.2278433509846713939e-01;
   const bool small = x < 8.;
   const double logarithm = log(small ? (x < 1.5 ? divisor : factor) : x);
   const double below = u * p + (x < 1.5 ? -logarithm : logarithm);

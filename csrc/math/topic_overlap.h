@@ -8,6 +8,7 @@
 
 #include "host_device.h"
 #include "lanes.h"
+#include "split_norm.h"
 
 NTM_FAST_ISA_BEGIN
 
@@ -16,9 +17,9 @@ NTM_FAST_ISA_BEGIN
 template <class T>
 NTM_FAST_INLINE void to_mean_of_one(double log_words, T& value, T& rest) {
   constexpr double log2_of_e = 1.44269504088896340736;
-  const double norm = (double(value) - log_words) + double(rest) / log2_of_e;
-  value = T(norm);
-  rest = T((norm - double(value)) * log2_of_e);
+  const SplitNorm<T> norm(double(value), double(rest) / log2_of_e - log_words);
+  value = norm.value;
+  rest = T(norm.rest * log2_of_e);
 }
 
 // s_v from the sum of a word's beta

@@ -8,6 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ntm_fast.ops._checks import check_same_device
+
 Op = Any  # an OpOverload such as torch.ops.ntm_fast.kl_normal.default
 
 
@@ -19,6 +21,22 @@ def needs_gradient(*tensors: Tensor | None) -> bool:
 def widen(tensor: Tensor) -> Tensor:
     """bfloat16 and float16 as float32, in which the kernels compute; others as they are."""
     return tensor.float() if tensor.dtype in (torch.bfloat16, torch.float16) else tensor
+
+
+def register_fake(op: Op, fake: Callable[..., Any]) -> None:
+    """Make ``fake`` the op's kernel where tensors have no values, all of them or none.
+
+    It is what torch calls as soon as one tensor is on the meta device: it would return memory that
+    nobody has written if another is not.
+    """
+    names = [argument.name for argument in op._schema.arguments]
+    name = op.name().split("::")[1].split(".")[0].removesuffix("_backward")
+
+    def checked(*args: Any, **kwargs: Any) -> Any:
+        check_same_device(name, {**dict(zip(names, args, strict=False)), **kwargs})
+        return fake(*args, **kwargs)
+
+    torch.library.register_fake(op.name(), checked)
 
 
 def differentiable(
@@ -34,7 +52,7 @@ def differentiable(
     need; by an autograd.Function with setup_context, which torch.func needs; and by one without,
     which is the quickest of the three and serves every other call.
     """
-    torch.library.register_fake(op.name(), fake)
+    register_fake(op, fake)
     torch.library.register_autograd(op.name(), backward, setup_context=setup_context)
 
     dispatch = op._op  # what calling the overload comes to

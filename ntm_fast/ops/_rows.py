@@ -17,7 +17,7 @@ def as_rows(op: str, name: str, *arguments: Tensor | float) -> tuple[torch.Size,
     The first argument, called ``name`` in errors, is a tensor; numbers get its dtype and device.
     """
     given = arguments[0]  # as_tensor would move it to torch's default device
-    first = widen(given if isinstance(given, Tensor) else torch.as_tensor(given))
+    first = widen(given if isinstance(given, Tensor) else torch.as_tensor(float(given)))
     if first.dim() == 2 and all(_is_plain(a, first) for a in arguments[1:]):  # most calls
         plain = (widen(cast(Tensor, a)) for a in arguments[1:])
         return first.shape[:1], [first, *(a if a.dim() == 2 else a.unsqueeze(0) for a in plain)]

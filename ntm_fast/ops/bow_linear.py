@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ntm_fast.ops._checks import with_clear_errors
 from ntm_fast.ops._registration import (
     differentiable,
     needs_gradient,
@@ -77,6 +78,7 @@ class _SparseGradient(torch.autograd.Function):
         return None, None, None, gradient
 
 
+@with_clear_errors
 def bow_linear(
     indptr: Tensor,
     indices: Tensor,

@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ntm_fast.ops._checks import check_no_gradient, with_clear_errors
 from ntm_fast.ops._registration import differentiable, once_differentiable, widen
 
 _op = torch.ops.ntm_fast.bow_mixture_log_likelihood.default
@@ -52,6 +53,7 @@ _call = differentiable(_op, fake=_fake, setup_context=_setup_context, backward=_
 _backward_call = once_differentiable(_backward_op, fake=_fake_backward)
 
 
+@with_clear_errors
 def bow_mixture_log_likelihood(
     theta: Tensor,
     topic_logits: Tensor,
@@ -64,7 +66,8 @@ def bow_mixture_log_likelihood(
 
     Σ_v x_dv log p(v | θ_d) in nats, over the stored counts only. Neither β nor anything of B × V
     elements is formed: memory beyond inputs and gradients is O(B K + N). A word whose probability
-    underflows is computed in log space; a stored count of 0 contributes 0. In plain PyTorch, with
+    underflows is computed in log space; a stored count of 0 contributes 0. Logits may be of any
+    size: they are taken less the largest of their topic. In plain PyTorch, with
     dense counts X: ``(X * (theta @ topic_logits.softmax(0).T).log()).sum(-1)``.
 
     Parameters
@@ -75,7 +78,8 @@ def bow_mixture_log_likelihood(
         The softmax runs over words, down each column.
     indptr, indices, counts : Tensor [B+1], [N], [N]
         The documents' words as CSR: int32 or int64, int32 or int64, any real dtype. Repeated and
-        unsorted indices are fine, fractional counts too.
+        unsorted indices are fine, fractional counts too. Gradients are summed in theta's dtype over
+        a document's stored counts: in float32 they err by 1e-4 for a million of them.
     order : Tensor [N], int64, or None
         ``indices.argsort(stable=True)``, where it is known: see :func:`bow_linear`.
 
@@ -88,15 +92,12 @@ def bow_mixture_log_likelihood(
     ------
     ValueError
         If shapes or dtypes do not fit, indptr is not one, an index is not in [0, V), a count is
-        negative or not finite, or counts require a gradient.
+        negative or not finite, or counts requires a gradient.
 
     Source: Blei, Ng & Jordan, "Latent Dirichlet Allocation", 2003; the word probabilities of
     Srivastava & Sutton, "Autoencoding Variational Inference for Topic Models", 2017, section 3.2.
     """
     if counts.requires_grad:
-        raise ValueError(
-            "bow_mixture_log_likelihood: counts require a gradient, which this op does not give;"
-            " expected counts.detach()"
-        )
+        check_no_gradient("bow_mixture_log_likelihood", counts=counts)
     result: Tensor = _call(widen(theta), widen(topic_logits), indptr, indices, counts, order)[0]
     return result

@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ntm_fast.ops._checks import check_no_gradient, with_clear_errors
 from ntm_fast.ops._precision import matmul_precision
 from ntm_fast.ops._registration import (
     differentiable,
@@ -89,6 +90,7 @@ _call = differentiable(_op, fake=_fake, setup_context=_setup_context, backward=_
 _backward_call = once_differentiable(_backward_op, fake=_fake_backward)
 
 
+@with_clear_errors
 def bow_product_log_likelihood(
     hidden: Tensor,
     weight: Tensor,
@@ -121,6 +123,10 @@ def bow_product_log_likelihood(
     statistics and exponentials stay float32. Where the processor does none of it faster than
     float32, that is used (`ntm-fast info` tells).
 
+    Logits may be of any size: the largest of a document is taken off before anything is added to
+    it. Where a GPU rounds operands, a document with one beyond 2²⁰ = 1e6 has no exact digits left,
+    and NaN for its likelihood.
+
     Parameters
     ----------
     hidden : Tensor [B, K], float32 or float64 (half types are computed in float32)
@@ -130,11 +136,11 @@ def bow_product_log_likelihood(
     bias : Tensor [V] or None
     indptr, indices, counts : Tensor [B+1], [N], [N]
         CSR batch: int32 or int64 indices below V, sorted or not, repeated ones added; counts of
-        any real dtype, finite and >= 0. No gradient flows to the counts.
+        any real dtype, finite and >= 0. They have no gradient.
     batch_norm : bool
         Normalise each word's logits over the documents.
     mean, var : Tensor [V] or None
-        Statistics to normalise with, as in evaluation; constants, no gradient flows to them.
+        Statistics to normalise with, as in evaluation; constants, which have no gradient.
         None: those of the batch.
     scale, shift : Tensor [V] or None
         Affine part of the normalisation.
@@ -152,11 +158,13 @@ def bow_product_log_likelihood(
     Raises
     ------
     ValueError
-        If shapes or dtypes do not fit, or the CSR batch is not one, naming argument and value.
+        If shapes or dtypes do not fit, the CSR batch is not one, or counts, mean or var requires a
+        gradient; naming argument and value.
 
     Source: Srivastava & Sutton, "Autoencoding Variational Inference for Topic Models", 2017,
     section 3.2 (ProdLDA); Ioffe & Szegedy, "Batch Normalization", 2015, algorithm 1.
     """
+    check_no_gradient("bow_product_log_likelihood", counts=counts, mean=mean, var=var)
     h, w, b, m, v, a, s = (
         None if t is None else widen(t) for t in (hidden, weight, bias, mean, var, scale, shift)
     )

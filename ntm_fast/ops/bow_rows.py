@@ -5,6 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from ntm_fast.ops._checks import check_no_gradient, with_clear_errors
+from ntm_fast.ops._registration import register_fake
+
 _op = torch.ops.ntm_fast.bow_rows.default
 
 
@@ -16,9 +19,10 @@ def _fake(
     return ends, indices.new_empty(n), counts.new_empty(n)
 
 
-torch.library.register_fake(_op.name(), _fake)
+register_fake(_op, _fake)
 
 
+@with_clear_errors
 def bow_rows(
     indptr: Tensor, indices: Tensor, counts: Tensor, rows: Tensor, nonzeros: int | None = None
 ) -> tuple[Tensor, Tensor, Tensor]:
@@ -40,14 +44,16 @@ def bow_rows(
     -------
     indptr : Tensor [B+1], int64
     indices, counts : Tensor, of the dtypes given
-        No gradient flows to counts.
+        Counts have no gradient.
 
     Raises
     ------
     ValueError
-        If shapes or dtypes do not fit, a row is not in [0, D), indptr is not increasing there, or
-        nonzeros is less than the documents have. On CUDA what is wrong with values is left out, and
-        :func:`raise_device_errors` or the next op tells.
+        If shapes or dtypes do not fit, a row is not in [0, D), indptr is not increasing there,
+        nonzeros is less than the documents have, or counts requires a gradient. On CUDA what is
+        wrong with values is left out, and :func:`raise_device_errors` or the next op tells.
     """
-    result: tuple[Tensor, Tensor, Tensor] = _op(indptr, indices, counts.detach(), rows, nonzeros)
+    if counts.requires_grad:
+        check_no_gradient("bow_rows", counts=counts)
+    result: tuple[Tensor, Tensor, Tensor] = _op(indptr, indices, counts, rows, nonzeros)
     return result

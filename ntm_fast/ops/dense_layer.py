@@ -8,6 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from ntm_fast.ops._checks import with_clear_errors
 from ntm_fast.ops._precision import autocasts
 from ntm_fast.ops._registration import differentiable, once_differentiable, widen
 
@@ -69,6 +70,7 @@ _call = differentiable(_op, fake=_fake, setup_context=_setup_context, backward=_
 _backward_call = once_differentiable(_backward_op, fake=_fake_backward)
 
 
+@with_clear_errors
 def dense_layer(
     x: Tensor,
     weight: Tensor | None,

@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ntm_fast.ops._checks import with_clear_errors
 from ntm_fast.ops._registration import differentiable, widen
 
 _op = torch.ops.ntm_fast.dropout.default
@@ -28,6 +29,7 @@ def _backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
 _call = differentiable(_op, fake=_fake, setup_context=_setup_context, backward=_backward)
 
 
+@with_clear_errors
 def dropout(x: Tensor, p: float, seed: Tensor, stream: int = 0) -> Tensor:
     """x with each element zeroed with probability p, the others divided by 1 − p.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from ntm_fast.ops._checks import with_clear_errors
 from ntm_fast.ops._registration import once_differentiable, widen
 
 _op = torch.ops.ntm_fast.gamma_implicit_gradient.default
@@ -17,6 +18,7 @@ def _fake(alpha: Tensor, log_x: Tensor) -> Tensor:
 _call = once_differentiable(_op, fake=_fake)
 
 
+@with_clear_errors
 def gamma_implicit_gradient(alpha: Tensor, log_x: Tensor) -> Tensor:
     """d log x / dα of draws x ~ Gamma(α, 1), the probability below x held fixed; elementwise.
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from torch import Tensor
 
+from ntm_fast.ops._checks import with_clear_errors
 from ntm_fast.ops._rows import divergence_of_rows
 
 _divergence = divergence_of_rows("kl_normal")
 
 
+@with_clear_errors
 def kl_normal(
     mean: Tensor, log_variance: Tensor, prior_mean: Tensor, prior_log_variance: Tensor
 ) -> Tensor:

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ntm_fast.ops._checks import check_rows
+from ntm_fast.ops._checks import LARGEST_LOG, check_positive, check_rows, with_clear_errors
 from ntm_fast.ops._registration import widen
 from ntm_fast.ops.gamma_implicit_gradient import gamma_implicit_gradient
 from ntm_fast.ops.log_gamma_rsample import log_gamma_rsample
@@ -53,6 +53,7 @@ class _WithSlope(torch.autograd.Function):
         return grad * _Slope.apply(x, slope), None, None  # type: ignore[no-untyped-call]
 
 
+@with_clear_errors
 def log_dirichlet_rao_blackwell(alpha: Tensor, seed: Tensor, draws: int = 4) -> Tensor:
     """log θ of draws θ ~ Dirichlet(alpha), with implicit gradients averaged over the gammas' sum.
 
@@ -65,8 +66,8 @@ def log_dirichlet_rao_blackwell(alpha: Tensor, seed: Tensor, draws: int = 4) -> 
 
     Parameters
     ----------
-    alpha : Tensor [..., K], float32 or float64 (half types are computed in float32), positive
-        and finite
+    alpha : Tensor [..., K], float32 or float64 (half types are computed in float32), finite and
+        at least 1.2e-37 (float64: 2.3e-307), so that the gammas' logarithms are finite
     seed : Tensor [], int64
         One per call: draws from the same seed are the same.
     draws : int, at least 1
@@ -79,7 +80,7 @@ def log_dirichlet_rao_blackwell(alpha: Tensor, seed: Tensor, draws: int = 4) -> 
     Raises
     ------
     ValueError
-        If an alpha is not positive and finite, alpha is 0-dimensional or K is 0, draws is below
+        If an alpha is too small or not finite, alpha is 0-dimensional or K is 0, draws is below
         1, or seed is not a 0-dimensional int64 tensor.
 
     Source: the path of the Beta marginals (Jankowiak & Obermeyer, "Pathwise Derivatives Beyond
@@ -89,6 +90,8 @@ def log_dirichlet_rao_blackwell(alpha: Tensor, seed: Tensor, draws: int = 4) -> 
     if draws < 1:
         raise ValueError(f"log_dirichlet_rao_blackwell: draws is {draws}, expected >= 1")
     wide = widen(alpha)
+    least = LARGEST_LOG / torch.finfo(wide.dtype).max
+    check_positive("log_dirichlet_rao_blackwell", least, alpha=wide)
     fixed = wide.detach()
     log_gamma = log_gamma_rsample(fixed, seed)
     if torch.is_grad_enabled():

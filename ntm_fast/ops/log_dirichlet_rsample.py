@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ntm_fast.ops._checks import with_clear_errors
 from ntm_fast.ops._registration import differentiable, once_differentiable, widen
 
 _op = torch.ops.ntm_fast.log_dirichlet_rsample.default
@@ -36,6 +37,7 @@ _call = differentiable(_op, fake=_fake, setup_context=_setup_context, backward=_
 _backward_call = once_differentiable(_backward_op, fake=_fake_backward)
 
 
+@with_clear_errors
 def log_dirichlet_rsample(alpha: Tensor, seed: Tensor) -> Tensor:
     """log θ of draws θ ~ Dirichlet(alpha) over the last dimension, with implicit gradients.
 

@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ntm_fast.ops._checks import with_clear_errors
 from ntm_fast.ops._registration import differentiable, once_differentiable, widen
 
 _op = torch.ops.ntm_fast.log_gamma_rsample.default
@@ -34,12 +35,14 @@ _call = differentiable(_op, fake=_fake, setup_context=_setup_context, backward=_
 _backward_call = once_differentiable(_backward_op, fake=_fake_backward)
 
 
+@with_clear_errors
 def log_gamma_rsample(alpha: Tensor, seed: Tensor) -> Tensor:
     """log g of draws g ~ Gamma(alpha, 1), with implicit gradients to alpha; elementwise.
 
     In log space, since g itself underflows: in float32 for 18 % of draws at α = 0.02. The gradient
-    is :func:`gamma_implicit_gradient` at the draws. In plain PyTorch, where nothing underflows:
-    ``Gamma(alpha, 1).rsample().log()``.
+    is :func:`gamma_implicit_gradient` at the draws. Logarithms below the least finite number, as
+    there are for α < 1e-37 (float64: 1e-306), are that number. In plain
+    PyTorch, where nothing underflows: ``Gamma(alpha, 1).rsample().log()``.
 
     A draw depends on the seed and the element's position alone: the same bits for any number of
     threads, and up to the last bits on any device.

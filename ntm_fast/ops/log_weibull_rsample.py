@@ -5,11 +5,12 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from ntm_fast.ops._checks import check_positive
+from ntm_fast.ops._checks import check_positive, check_same_device, with_clear_errors
 from ntm_fast.ops._registration import widen
 from ntm_fast.ops.log_gamma_rsample import log_gamma_rsample
 
 
+@with_clear_errors
 def log_weibull_rsample(shape: Tensor, scale: Tensor | float, seed: Tensor) -> Tensor:
     """log x of draws x ~ Weibull(shape k, scale λ); elementwise, gradients to both.
 
@@ -37,6 +38,7 @@ def log_weibull_rsample(shape: Tensor, scale: Tensor | float, seed: Tensor) -> T
     Source: Zhang, Chen, Guo & Zhou, "WHAI: Weibull Hybrid Autoencoding Inference for Deep Topic
     Modeling", 2018, equation 4.
     """
+    check_same_device("log_weibull_rsample", {"shape": shape, "scale": scale})
     wide = widen(shape)
     wide_scale = scale.to(wide) if isinstance(scale, Tensor) else wide.new_full((), scale)
     k, lam = torch.broadcast_tensors(wide, wide_scale)

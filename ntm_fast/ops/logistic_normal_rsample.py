@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ntm_fast.ops._checks import with_clear_errors
 from ntm_fast.ops._registration import differentiable, once_differentiable, widen
 
 _op = torch.ops.ntm_fast.logistic_normal_rsample.default
@@ -37,6 +38,7 @@ _call = differentiable(_op, fake=_fake, setup_context=_setup_context, backward=_
 _backward_call = once_differentiable(_backward_op, fake=_fake_backward)
 
 
+@with_clear_errors
 def logistic_normal_rsample(mean: Tensor, log_variance: Tensor, seed: Tensor) -> Tensor:
     """θ = softmax(mean + exp(log_variance / 2) ε), ε ~ N(0, I), over the last dimension.
 
@@ -69,6 +71,11 @@ def logistic_normal_rsample(mean: Tensor, log_variance: Tensor, seed: Tensor) ->
         shape = list(mean.shape)
         raise ValueError(
             f"logistic_normal_rsample: mean has shape {shape}, expected [..., K], K > 0"
+        )
+    if log_variance.shape != mean.shape:
+        raise ValueError(
+            f"logistic_normal_rsample: log_variance has shape {list(log_variance.shape)},"
+            f" expected that of mean, {list(mean.shape)}"
         )
     if mean.dim() == 2:
         theta: Tensor = _call(widen(mean), widen(log_variance), seed)[0]

@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ntm_fast.ops._checks import with_clear_errors
 from ntm_fast.ops._registration import differentiable, once_differentiable, widen
 
 _op = torch.ops.ntm_fast.topic_overlap.default
@@ -37,6 +38,7 @@ _call = differentiable(_op, fake=_fake, setup_context=_setup_context, backward=_
 _backward_call = once_differentiable(_backward_op, fake=_fake_backward)
 
 
+@with_clear_errors
 def topic_overlap(topic_logits: Tensor) -> Tensor:
     """Σ_{j≠k} cos²(l_j, l_k) / K of topics β_k = softmax(logits_k), their lifts l.
 

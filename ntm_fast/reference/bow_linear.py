@@ -3,7 +3,7 @@
 import torch.nn.functional as F
 from torch import Tensor
 
-from ntm_fast.reference._csr import document_of_nonzeros
+from ntm_fast.reference._csr import check_csr, document_of_nonzeros
 
 
 def bow_linear(
@@ -15,6 +15,7 @@ def bow_linear(
     order: Tensor | None = None,
 ) -> Tensor:
     """See :func:`ntm_fast.ops.bow_linear`."""
+    check_csr("bow_linear", indptr, indices, counts, weight.shape[0])
     documents = document_of_nonzeros(indptr, indices)
     words = F.embedding(indices, weight, sparse=True) if sparse_grad else weight[indices]
     rows = counts.to(weight.dtype)[:, None] * words  # [N, H]

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from ntm_fast.reference._csr import document_of_nonzeros
+from ntm_fast.reference._csr import check_csr, check_no_gradient, document_of_nonzeros
 
 
 def bow_mixture_log_likelihood(
@@ -15,8 +15,10 @@ def bow_mixture_log_likelihood(
     order: Tensor | None = None,
 ) -> Tensor:
     """See :func:`ntm_fast.ops.bow_mixture_log_likelihood`."""
+    check_csr("bow_mixture_log_likelihood", indptr, indices, counts, topic_logits.shape[0])
+    check_no_gradient("bow_mixture_log_likelihood", counts=counts)
     documents = document_of_nonzeros(indptr, indices)
-    counts = counts.detach().to(theta.dtype)
+    counts = counts.to(theta.dtype)
     log_beta = topic_logits.log_softmax(0)[indices]  # [N, K]
     # p is computed divided by its largest term, so that neither it nor its gradient underflows.
     shift = (theta.detach().log()[documents] + log_beta.detach()).amax(-1)

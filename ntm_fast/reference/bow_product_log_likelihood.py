@@ -3,6 +3,8 @@
 import torch
 from torch import Tensor
 
+from ntm_fast.reference._csr import check_csr, check_no_gradient, document_of_nonzeros
+
 
 def bow_product_log_likelihood(
     hidden: Tensor,
@@ -21,6 +23,8 @@ def bow_product_log_likelihood(
     order: Tensor | None = None,
 ) -> tuple[Tensor, Tensor, Tensor]:
     """See :func:`ntm_fast.ops.bow_product_log_likelihood`."""
+    check_csr("bow_product_log_likelihood", indptr, indices, counts, weight.shape[0])
+    check_no_gradient("bow_product_log_likelihood", counts=counts, mean=mean, var=var)
     logits = hidden @ weight.T  # [B, V]
     if bias is not None:
         logits = logits + bias
@@ -36,9 +40,7 @@ def bow_product_log_likelihood(
         if shift is not None:
             logits = logits + shift
     log_p = logits.log_softmax(1)
-    documents = torch.repeat_interleave(
-        torch.arange(hidden.shape[0], device=hidden.device), indptr.diff().long()
-    )
+    documents = document_of_nonzeros(indptr, indices)
     counts = counts.to(hidden.dtype)
     terms = counts * log_p[documents, indices.long()]
     terms = terms.masked_fill(counts == 0, 0)  # 0 · log 0 is 0

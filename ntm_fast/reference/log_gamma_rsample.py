@@ -20,7 +20,7 @@ def log_gamma_rsample(alpha: Tensor, seed: Tensor) -> Tensor:
 class _LogGamma(torch.autograd.Function):
     @staticmethod
     def forward(alpha: Tensor, seed: Tensor) -> Tensor:
-        return _draw(alpha.reshape(-1).double(), seed, alpha.dtype).reshape(alpha.shape)
+        return draw_log_gammas(alpha, seed).to(alpha.dtype)
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Tensor, Tensor], output: Tensor) -> None:
@@ -31,8 +31,9 @@ class _LogGamma(torch.autograd.Function):
         return grad * gamma_implicit_gradient(*ctx.saved_tensors), None
 
 
-def _draw(alpha: Tensor, seed: Tensor, dtype: torch.dtype) -> Tensor:
-    """Marsaglia & Tsang's method in log space; elements not yet accepted go another round."""
+def draw_log_gammas(given: Tensor, seed: Tensor) -> Tensor:
+    """Marsaglia & Tsang's method in log space, float64; who is not accepted goes another round."""
+    alpha, dtype = given.reshape(-1).double(), given.dtype
     a = torch.where(alpha < 1, alpha + 1, alpha)
     log_gamma = torch.empty_like(a)
     left, round = torch.arange(len(a)), 0
@@ -47,4 +48,4 @@ def _draw(alpha: Tensor, seed: Tensor, dtype: torch.dtype) -> Tensor:
         log_gamma[left[accepted]] = (d.log() + 3 * log_root)[accepted]
         left, round = left[~accepted], round + 1
     boost = uniforms(seed, torch.arange(len(a)), 0, dtype)[3].log() / alpha
-    return torch.where(alpha < 1, log_gamma + boost, log_gamma).to(dtype)
+    return torch.where(alpha < 1, log_gamma + boost, log_gamma).reshape(given.shape)

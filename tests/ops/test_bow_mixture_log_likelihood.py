@@ -67,6 +67,26 @@ def test_zero_and_one_hot_proportions() -> None:
     checks.check_float64(*BOTH, [theta, *args[1:]], 1e-13)
 
 
+HUGE = [1e8, 1e12, 1e15, 1e20, 1e30, 3.4e38, -1e12, -1e20, -3.4e38]
+
+
+@pytest.mark.parametrize("shift", HUGE)
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_huge_logits_are_as_good_as_small_ones(shift: float, dtype: torch.dtype) -> None:
+    """A shift of all of a topic's logits changes nothing, whatever its size."""
+    args = checks.to_dtype(inputs(random_batch(5, 8, 20), 3), dtype)
+    small, huge = torch.zeros(20, 3, dtype=dtype), torch.full((20, 3), shift, dtype=dtype)
+    huge[:, 1] = 0
+    huge[7] = small[7] = -torch.inf  # a word that does not occur
+    args[3] = torch.where(args[3] == 7, 8, args[3])
+    results = [
+        checks.gradients(ops.bow_mixture_log_likelihood, [args[0], x.requires_grad_(), *args[2:]])
+        for x in (small, huge)
+    ]
+    for value, right in zip(*results, strict=True):
+        assert checks.relative_error(value, right) <= 4 * torch.finfo(dtype).eps
+
+
 def test_words_without_probability() -> None:
     """A logit of -inf is a probability of 0, and no NaN while another topic has the word."""
     args = inputs(random_batch(5, 8, 20), 3)

@@ -86,6 +86,54 @@ def test_float32_errs_no_more_than_pytorch(
     checks.check_float32(call(ops, **how), call(reference, **how), args, floor=1.0)
 
 
+def alike(shift: float, dtype: torch.dtype) -> list[Tensor]:
+    """Value and gradients where all logits of all documents are ``shift``."""
+    args, how = problem(fixed_batch(20, 60), 3, "biased")
+    hidden, _, bias = checks.to_dtype(args, dtype)
+    weight = torch.zeros(60, 3, dtype=dtype, requires_grad=True)
+    bias = torch.full_like(bias, shift).requires_grad_()
+    return checks.gradients(call(ops, **how), [hidden, weight, bias])
+
+
+HUGE = [1e5, 1e12, 1e15, 1e20, 1e30, 3.4e38, -1e12, -1e20, -3.4028234e38]
+
+
+@pytest.mark.parametrize("shift", HUGE)
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_huge_logits_are_as_good_as_small_ones(shift: float, dtype: torch.dtype) -> None:
+    """A shift of all of a document's logits changes nothing, whatever its size."""
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        right = alike(0.0, dtype)
+        torch.manual_seed(0)
+        huge = alike(shift, dtype)
+    for value, truth in zip(huge, right, strict=True):
+        assert checks.relative_error(value, truth, floor=1.0) <= 1e2 * torch.finfo(dtype).eps
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_huge_products(dtype: torch.dtype) -> None:
+    """Equal rows of weight have equal logits, whatever the order of summation rounds them to."""
+    batch = fixed_batch(20, 60)
+    hidden = 1e12 * torch.rand(20, 70, dtype=dtype) + 1e12
+    weight = torch.rand(70, dtype=dtype).expand(60, 70)
+    value = ops.bow_product_log_likelihood(hidden, weight, None, *batch[:3])[0]
+    words = batch.counts.to(dtype).reshape(20, -1).sum(1)
+    assert checks.relative_error(value, -words * torch.tensor(60.0, dtype=dtype).log()) <= 1e-6
+
+
+@pytest.mark.cpu  # on a GPU they are NaN beyond 2^20
+@pytest.mark.parametrize("shift", [1e5, 1e12, 1e20])
+@pytest.mark.parametrize("precision", ["medium", "high"])
+def test_huge_logits_at_lower_precision(shift: float, precision: str) -> None:
+    before = torch.get_float32_matmul_precision()
+    try:
+        torch.set_float32_matmul_precision(precision)
+        test_huge_logits_are_as_good_as_small_ones(shift, torch.float32)
+    finally:
+        torch.set_float32_matmul_precision(before)
+
+
 @pytest.mark.parametrize("mode", MODES)
 def test_gradcheck(mode: str) -> None:
     args, how = problem(fixed_batch(words=12), 3, mode)

@@ -95,3 +95,28 @@ def test_contracts() -> None:
             function(torch.ones(3, 4), SEED, 0)
     with pytest.raises(ValueError, match="positive and finite"):
         BOTH[1](torch.zeros(3, 4), SEED)
+
+
+TINY = [(torch.float32, x) for x in (1e-30, 1e-37, 1e-38, 1e-39, 1e-45)]
+TINY += [(torch.float64, x) for x in (1e-30, 1e-300, 1e-306, 1e-307)]
+
+
+@pytest.mark.parametrize(("dtype", "size"), TINY)
+def test_tiny_alpha_draws_single_topics(dtype: torch.dtype, size: float) -> None:
+    """Where no number holds the gammas' logarithms, the draws are those of log(u) / alpha still.
+
+    Who has no share has no gradient.
+    """
+    sizes = torch.tensor([1, 1, 2], dtype=torch.float64) * size
+    alpha = sizes.to(dtype).expand(3000, 3).clone()
+    log_theta = ops.log_dirichlet_rsvi(alpha.requires_grad_(), SEED)
+    theta = log_theta.detach().exp()
+    assert log_theta.isfinite().all()
+    assert torch.equal(theta, reference.log_dirichlet_rsvi(alpha.detach(), SEED).exp())
+    assert set(theta.flatten().tolist()) == {0.0, 1.0}
+    given_sizes = alpha.detach()[0].double()  # as denormal numbers hold them
+    share = float(given_sizes[2] / given_sizes.sum())
+    assert theta.mean(0)[2].item() == pytest.approx(share, abs=0.05)
+    log_theta.exp().mul(torch.arange(3)).sum().backward()
+    assert alpha.grad is not None
+    assert not alpha.grad.any()

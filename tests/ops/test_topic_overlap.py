@@ -40,6 +40,26 @@ def test_what_it_counts() -> None:
     assert ops.topic_overlap(frequent).item() == 0
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("shift", [1e8, 1e12, 1e20, 3.4e38, -1e12, -1e20, -3.4e38])
+def test_huge_logits(shift: float, dtype: torch.dtype) -> None:
+    """A shift of a topic's logits changes nothing; a single huge one makes a topic of one word."""
+    small = torch.zeros(20, 3, dtype=dtype)
+    small[:5, 1], small[3, 2] = 1, -torch.inf
+    huge = small.clone()
+    huge[:, 0] = shift
+    one_word = torch.zeros(20, 3, dtype=dtype)
+    one_word[:, 0], one_word[7, 0] = -torch.inf, 0
+    single = torch.zeros(20, 3, dtype=dtype)
+    single[7, 0] = abs(shift)
+    for right, given_ in ((small, huge), (one_word, single)):
+        results = [
+            checks.gradients(ops.topic_overlap, [x.requires_grad_()]) for x in (right, given_)
+        ]
+        for truth, value in zip(*results, strict=True):
+            assert checks.relative_error(value, truth, FLOOR) <= 1e2 * torch.finfo(dtype).eps
+
+
 @given(shift=st.floats(-50, 50), scale=st.sampled_from([1e-3, 30.0, 1e4]))
 def test_float32_stays_finite(shift: float, scale: float) -> None:
     logits = (scale * torch.randn(200, 20) + shift * torch.arange(20)).requires_grad_()
