@@ -5,7 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from ntm_fast.ops._registration import needs_gradient, once_differentiable, widen
+from ntm_fast.ops._checks import check_no_gradient, with_clear_errors
+from ntm_fast.ops._registration import once_differentiable, widen
 
 _op = torch.ops.ntm_fast.bow_mixture_proportions.default
 
@@ -17,6 +18,7 @@ def _fake(theta: Tensor, *_: Tensor | int) -> Tensor:
 _call = once_differentiable(_op, fake=_fake)
 
 
+@with_clear_errors
 def bow_mixture_proportions(
     theta: Tensor,
     topics: Tensor,
@@ -74,16 +76,9 @@ def bow_mixture_proportions(
     Source: Blei, Ng & Jordan, "Latent Dirichlet Allocation", 2003, section 5.2; that inference
     networks gain by it: Kim et al., "Semi-Amortized Variational Autoencoders", 2018.
     """
-    for name, tensor in (
-        ("theta", theta),
-        ("topics", topics),
-        ("prior", prior),
-        ("counts", counts),
-    ):
-        if needs_gradient(tensor):
-            raise ValueError(
-                f"bow_mixture_proportions: {name} requires a gradient, which this op does not"
-                f" give; expected {name}.detach()"
-            )
+    if torch.is_grad_enabled():
+        check_no_gradient(
+            "bow_mixture_proportions", theta=theta, topics=topics, prior=prior, counts=counts
+        )
     result: Tensor = _call(widen(theta), widen(topics), prior, indptr, indices, counts, steps)
     return result

@@ -31,6 +31,9 @@ def calls() -> dict[str, dict[str, Any]]:
         "bow_mixture_log_likelihood": {
             "theta": theta, "topic_logits": logits, **csr, "order": order
         },
+        "bow_mixture_proportions": {
+            "theta": theta, "topics": logits, "prior": prior, **csr, "steps": 2
+        },
         "bow_product_log_likelihood": {
             "hidden": theta, "weight": logits, "bias": words, **csr, "batch_norm": True,
             **statistics, "eps": 0.5, "order": order,
@@ -79,7 +82,7 @@ def test_all_ops_are_here() -> None:
         op_of(op)(**arguments)
 
 
-@pytest.mark.parametrize(("op", "name"), tensors())
+@pytest.mark.parametrize(("op", "name"), list(tensors()))
 def test_other_types_than_tensors(op: str, name: str) -> None:
     arguments = calls()[op]
     annotation = inspect.signature(op_of(op)).parameters[name].annotation
@@ -123,7 +126,7 @@ def test_numbers_of_numpy_are_numbers() -> None:
         ops.log_dirichlet_rsvi(alpha, SEED, np.int64(0))  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize(("op", "name"), tensors())
+@pytest.mark.parametrize(("op", "name"), list(tensors()))
 def test_one_tensor_on_another_device(op: str, name: str) -> None:
     arguments = calls()[op]
     if sum(isinstance(x, Tensor) for x in arguments.values()) == 1:
