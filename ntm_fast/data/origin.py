@@ -10,6 +10,12 @@ from typing import Any
 from ntm_fast.data.tokenisation import Tokenisation
 
 WORD_LISTS = "lists of words"  # a reader's name: texts were split into words before they came here
+_OPTIONS: dict[str, type] = {  # that other documents are read by
+    "column": str,
+    "encoding": str,
+    "quoting": str,
+    "zero_based": bool,
+}
 _PARTS = {"reader": str, "options": dict, "tokenisation": dict, "words": dict}
 
 
@@ -54,6 +60,13 @@ class Origin:
         for name, value in parts.items():
             if name not in _PARTS or not isinstance(value, _PARTS[name]):
                 raise ValueError(f"origin has {name} = {value!r}")
+        for name, kind in _OPTIONS.items():
+            value = parts.get("options", {}).get(name)
+            if value is not None and type(value) is not kind:
+                raise ValueError(f"origin has {name} = {value!r}; expected {kind.__name__}")
+        known = parts.get("words", {}).get("known", 1.0)
+        if type(known) not in (int, float) or not 0 <= known <= 1:
+            raise ValueError(f"origin has known = {known!r}; expected a share in [0, 1]")
         told = parts.get("tokenisation")
         tokenisation = None if told is None else Tokenisation.from_dict(told)
         return cls(**{**parts, "tokenisation": tokenisation})

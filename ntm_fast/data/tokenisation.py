@@ -37,7 +37,7 @@ class Tokenisation:
     tokenizer: Tokenizer | str | None = None
     stop_words: str | tuple[str, ...] | None = "english"
     ngram_range: tuple[int, int] = (1, 1)
-    _listed: frozenset[str] = field(default=frozenset(), init=False, repr=False, compare=False)
+    _listed: frozenset[str] | None = field(default=None, init=False, repr=False, compare=False)
     _function: Tokenizer | None = field(default=None, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -56,7 +56,6 @@ class Tokenisation:
             words = stop_words_of(self.stop_words)
             object.__setattr__(self, "stop_words", tuple(sorted(words)))
         object.__setattr__(self, "ngram_range", _checked_range(self.ngram_range))
-        object.__setattr__(self, "_listed", self._all_stop_words())
 
     def __call__(self, text: Text) -> list[str]:
         words, _ = self.words(text)
@@ -64,8 +63,12 @@ class Tokenisation:
 
     def words(self, text: Text) -> tuple[list[str], int]:
         """The words of a document, and how many stop words were left out."""
+        listed = self._listed
+        if listed is None:
+            listed = self._all_stop_words()
+            object.__setattr__(self, "_listed", listed)
         found = self._split(text)
-        kept = [word for word in found if word not in self._listed] if self._listed else found
+        kept = [word for word in found if word not in listed] if listed else found
         return self._with_ngrams(kept), len(found) - len(kept)
 
     @property
@@ -74,14 +77,14 @@ class Tokenisation:
         return self.tokenizer is None or self._function is not None
 
     def imported(self) -> Tokenisation:
-        """The same, its tokenizer imported where it is a name.
+        """The same with its stop words, and its tokenizer imported where it is a name.
 
-        Raises ValueError, ImportError or TypeError where that is none or not there.
+        What is only kept, in a corpus or model, needs neither. Raises ValueError, ImportError or
+        TypeError where one of them is none or not there.
         """
-        if self.is_ready:
-            return self
         ready = copy(self)
-        object.__setattr__(ready, "_function", _imported(str(self.tokenizer)))
+        if not self.is_ready:
+            object.__setattr__(ready, "_function", _imported(str(self.tokenizer)))
         object.__setattr__(ready, "_listed", ready._all_stop_words())
         return ready
 
@@ -112,7 +115,7 @@ class Tokenisation:
         words never occur. A list of the user's own is taken word for word, with a warning.
         """
         listed = stop_words_of(self.stop_words)
-        if self.stop_words in (None, "english") or not self.is_ready:
+        if self.stop_words in (None, "english"):
             return listed
         if isinstance(self.stop_words, str):
             return listed.union(*(self._split(word) for word in listed if " " not in word))
@@ -164,7 +167,7 @@ class Tokenisation:
                 stop_words=stop_words if isinstance(stop_words, str | None) else tuple(stop_words),
                 ngram_range=tuple(kept.get("ngram_range", (1, 1))),
             )
-        except (TypeError, ImportError) as error:
+        except TypeError as error:
             raise ValueError(f"tokenisation is {kept!r}: {error}") from None
 
     def describe(self) -> str:

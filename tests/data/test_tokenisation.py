@@ -8,7 +8,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ntm_fast.data import Corpus, Origin, Tokenisation, read, select_words, tokens, vectorise
+from ntm_fast.data import (
+    Corpus,
+    Known,
+    Origin,
+    Tokenisation,
+    in_words_of,
+    read,
+    select_words,
+    tokens,
+    vectorise,
+)
 from ntm_fast.data.tokenisation import as_texts, guessed, name_of
 
 ALL: dict[str, Any] = {"min_df": 1, "max_df": 1.0}
@@ -166,11 +176,17 @@ def test_stop_words_of_a_language() -> None:
     assert select_words(vectorise(texts, stop_words=None, **ALL), stop_words="german").n_words == 2
 
 
-def test_without_the_package_of_lists(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_the_package_of_lists(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:
+    pytest.importorskip("stop_words")
+    vectorise(["der Motor"], stop_words="german", **ALL).save(tmp_path / "c")
     monkeypatch.setitem(__import__("sys").modules, "stop_words", None)
     with pytest.raises(ImportError, match=r"stop_words is 'german'.*ntm_fast\[stopwords\]"):
         vectorise(["a"], stop_words="german")
     assert vectorise(["the motor"], stop_words="english", **ALL).vocabulary == ("motor",)
+    loaded = Corpus.load(tmp_path / "c")  # which needs no list, until texts are counted
+    assert "German stop words" in loaded.origin.describe()  # type: ignore[union-attr]
+    with pytest.raises(ImportError, match="stop_words is 'german'"):
+        in_words_of(Known(loaded.vocabulary, loaded.origin), ["der Motor"])
 
 
 def test_stop_words_that_never_occur_are_told() -> None:
@@ -239,7 +255,19 @@ def test_a_damaged_record_is_refused(damaged: Any) -> None:
         Origin.from_dict({"reader": "x", "tokenisation": damaged})
 
 
-@pytest.mark.parametrize("damaged", [3, {}, {"reader": 3}, {"reader": "x", "strange": 1}])
+@pytest.mark.parametrize(
+    "damaged",
+    [
+        3,
+        {},
+        {"reader": 3},
+        {"reader": "x", "strange": 1},
+        {"reader": "x", "options": {"column": 3}},
+        {"reader": "x", "options": {"zero_based": 1}},
+        {"reader": "x", "words": {"known": "much"}},
+        {"reader": "x", "words": {"known": float("nan")}},
+    ],
+)
 def test_a_damaged_origin_is_refused(damaged: Any) -> None:
     with pytest.raises(ValueError, match="origin"):
         Origin.from_dict(damaged)
