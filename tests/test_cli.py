@@ -128,6 +128,19 @@ def test_corpus(text: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
     assert main(["corpus", str(text), "--output", str(out), "--overwrite"]) == 0
 
 
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig"])
+def test_files_of_words(encoding: str, text: Path, tmp_path: Path) -> None:
+    """The first word counts, byte order mark or not."""
+    words = tmp_path / "words.txt"
+    words.write_text("apple\niron\n", encoding=encoding)
+    for option, left in (("--stop-words", 8), ("--vocabulary", 2)):
+        out = tmp_path / option
+        assert main(["corpus", str(text), option, str(words), "--output", str(out)]) == 0
+        vocabulary = Corpus.load(out).vocabulary
+        assert len(vocabulary) == left
+        assert ("apple" in vocabulary) == (option == "--vocabulary")
+
+
 def test_corpus_of_standard_input(text: Path, tmp_path: Path) -> None:
     """It is counted without torch, and one line tells how it went on."""
     code = "import sys; from ntm_fast.__main__ import main; from ntm_fast.cli import support\n"
