@@ -246,7 +246,7 @@ class TopicEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         *,
         reset: bool = False,
     ) -> Corpus:
-        texts = as_texts(X)
+        texts = as_texts(X, all_missing=not reset)
         if texts is not None:
             if not reset:
                 return self.read(texts)

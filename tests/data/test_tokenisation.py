@@ -8,7 +8,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ntm_fast.data import Corpus, Origin, Tokenisation, read, select_words, tokens, vectorise
+from ntm_fast.data import (
+    Corpus,
+    Known,
+    Origin,
+    Tokenisation,
+    in_words_of,
+    read,
+    select_words,
+    tokens,
+    vectorise,
+)
 from ntm_fast.data.tokenisation import as_texts, guessed, name_of
 
 ALL: dict[str, Any] = {"min_df": 1, "max_df": 1.0}
@@ -283,3 +293,41 @@ def test_numbers_of_columns_are_no_words(tmp_path: Any) -> None:
         corpus.save(tmp_path / "c", overwrite=True)
         assert Corpus.load(tmp_path / "c").numbered == corpus.numbered
         assert corpus[:2].numbered == corpus.numbered
+
+
+def test_words_given_are_composed_and_blank_ones_left_out() -> None:
+    """A model of lists of words knows the very lists that it was trained on."""
+    words = ["für", "fu\u0308r", " ", "\n", "", "A"]
+    corpus = vectorise([words], **ALL)
+    assert corpus.vocabulary == ("A", "für")
+    assert corpus.counts.tolist() == [1, 2]
+    again = in_words_of(Known(corpus.vocabulary, corpus.origin), [words])
+    assert again.known_words.tolist() == [1]
+    assert Tokenisation(tokenizer=lambda text: words)("a text") == ["für", "für", "A"]
+    assert Tokenisation(token_pattern="[a-z]*")("ab c") == ["ab", "c"]
+    assert Tokenisation(stop_words=["fu\u0308r"])("für motor") == ["motor"]
+
+
+@pytest.mark.parametrize("made", [None, "one two", b"one", 3])
+def test_what_a_tokenizer_makes_is_checked(made: Any) -> None:
+    def cut(text: str) -> Any:
+        return made
+
+    with pytest.raises(TypeError, match=r"tokenizer .*cut' makes .* expected a list of words"):
+        vectorise(["one two"], tokenizer=cut)
+
+
+def test_one_missing_document_is_empty() -> None:
+    known = Known(("motor",))
+    with pytest.warns(UserWarning, match="known"):
+        assert in_words_of(known, [None]).known_words.tolist() == [0]
+    assert as_texts([None], all_missing=True) == [""]
+    assert as_texts([], all_missing=True) is None
+
+
+def test_what_holds_columns_is_no_list_of_documents() -> None:
+    pandas = pytest.importorskip("pandas")
+    frame = pandas.DataFrame({"first text": ["engine"], "second text": ["motor"]})
+    for texts in (frame, {"a": "engine"}, np.array([["engine"], ["motor"]])):
+        with pytest.raises(TypeError, match="one column of a table"):
+            vectorise(texts, **ALL)
