@@ -13,7 +13,7 @@ from ntm_fast.data.files import decodes
 from ntm_fast.data.origin import WORD_LISTS, Origin
 from ntm_fast.data.readers.guess import Reader, read, reader_for
 from ntm_fast.data.readers.matrix import read_libsvm
-from ntm_fast.data.readers.table import read_table
+from ntm_fast.data.readers.table import is_frame, read_frame, read_table
 from ntm_fast.data.tokenisation import Tokenisation, as_texts, guessed, name_of
 from ntm_fast.data.vectorise import TOKENISATION, vectorise
 
@@ -36,7 +36,7 @@ def in_words_of(known: Known, source: Any, **options: Any) -> Corpus:
     ----------
     known : the model's words and their origin
     source : a path as of :func:`ntm_fast.data.read`, "-" for standard input, texts (a list, array
-        or Series of str, or lists of words), or a Corpus
+        or Series of str, or lists of words), a DataFrame, or a Corpus
     options : of the reader, where they are to be others than those of the model's corpus
 
     Texts are split, and columns of a table and numbers of words read, as then. Columns of
@@ -105,10 +105,14 @@ def _read(known: Known, source: Any, options: dict[str, Any]) -> Corpus:
     if texts is not None:
         words_given = all(not isinstance(text, str) or not text for text in texts)
         return vectorise(texts, **_counting(known, options, words_given))
+    if is_frame(source):
+        before = {} if known.origin is None else known.origin.options
+        told = {name: before[name] for name in ("column",) if name in before}
+        return read_frame(source, **{**told, **_counting(known, options, words_given=False)})
     if not isinstance(source, str | os.PathLike):
         raise TypeError(
-            f"documents are a {type(source).__name__}; expected a path, a list of texts, or a"
-            " Corpus"
+            f"documents are a {type(source).__name__}; expected a path, a list of texts, a"
+            " DataFrame, or a Corpus"
         )
     reader = reader_for(source, "pattern" in options)
     name = os.fspath(source)

@@ -331,3 +331,21 @@ def test_what_holds_columns_is_no_list_of_documents() -> None:
     for texts in (frame, {"a": "engine"}, np.array([["engine"], ["motor"]])):
         with pytest.raises(TypeError, match="one column of a table"):
             vectorise(texts, **ALL)
+
+
+def test_a_data_frame_is_read_as_a_table_is() -> None:
+    pandas = pytest.importorskip("pandas")
+    frame = pandas.DataFrame(
+        {"review": ["engine motor", None, "motor"], "stars": [1, None, 3], "key": ["a", "b", "c"]}
+    )
+    corpus = read(frame, column="review", label_column="stars", id_column="key", **ALL)
+    assert corpus.vocabulary == ("engine", "motor")
+    assert corpus.document_lengths.tolist() == [2, 0, 1]
+    assert corpus.labels == ("1", "", "3")
+    assert corpus.document_ids == ("a", "b", "c")
+    again = in_words_of(Known(corpus.vocabulary, corpus.origin), frame)  # of the same column
+    assert (again.to_scipy() != corpus.to_scipy()).nnz == 0
+    with pytest.raises(ValueError, match="no column 'text', found 'review'"):
+        read(frame)
+    with pytest.raises(TypeError, match="path is a list; expected a path or a DataFrame"):
+        read(["engine"])
