@@ -261,7 +261,8 @@ def test_a_list_of_words_is_in_utf_8(
         assert main(["corpus", str(text), *how]) == 2
         told = capsys.readouterr().err
         assert "words.txt: cannot decode byte 0xfc on line 1" in told
-        assert "expected a file in UTF-8" in told and "--encoding" not in told
+        assert "expected a file in UTF-8" in told
+        assert "--encoding" not in told
 
 
 def test_columns_and_encodings(tmp_path: Path) -> None:

@@ -10,6 +10,13 @@ from typing import Any
 from ntm_fast.data.tokenisation import Tokenisation
 
 WORD_LISTS = "lists of words"  # a reader's name: texts were split into words before they came here
+_USED: dict[str, type | tuple[type, ...]] = {  # by what reads other documents alike
+    "column": (str, int),
+    "encoding": str,
+    "quoting": str,
+    "zero_based": bool,
+    "known": (int, float),
+}
 _PARTS = {"reader": str, "options": dict, "tokenisation": dict, "words": dict}
 
 
@@ -53,6 +60,9 @@ class Origin:
             raise ValueError(f"origin is {parts!r}")
         for name, value in parts.items():
             if name not in _PARTS or not isinstance(value, _PARTS[name]):
+                raise ValueError(f"origin has {name} = {value!r}")
+        for name, value in {**parts.get("options", {}), **parts.get("words", {})}.items():
+            if not isinstance(value, _USED.get(name, object)):
                 raise ValueError(f"origin has {name} = {value!r}")
         told = parts.get("tokenisation")
         tokenisation = None if told is None else Tokenisation.from_dict(told)

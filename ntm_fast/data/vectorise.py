@@ -347,6 +347,7 @@ def read_vocabulary(words: Words) -> tuple[str, ...]:
         return checked_vocabulary(words, None)
     path = path_of(words)
     try:
-        return checked_vocabulary([line.rstrip("\r\n") for _, line in lines(path, can_be_told=False)], None)
+        listed = [line.rstrip("\r\n") for _, line in lines(path, can_be_told=False)]
+        return checked_vocabulary(listed, None)
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from error

@@ -254,18 +254,18 @@ class TopicEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
             counted = {} if vocabulary is None else {"vocabulary": checked_vocabulary(vocabulary)}
             X = vectorise(texts, **counted)  # type: ignore[arg-type]
         if isinstance(X, Corpus):
-            if reset:
-                X = _named(X, vocabulary)
-                self.__dict__.pop("feature_names_in_", None)
-                self.n_features_in_ = X.n_words
-                self._learn_words(X)
-                return X
-            return self.read(X)
+            if not reset:
+                return self.read(X)
+            corpus = _named(X, vocabulary)
+            self.__dict__.pop("feature_names_in_", None)
+            self.n_features_in_ = corpus.n_words
+            self._learn_words(corpus)
+            return corpus
         if isinstance(X, str | os.PathLike):
             raise TypeError(
                 f"X is {str(X)[:50]!r}; {_EXPECTED}, as ntm_fast.data.read makes of a file"
             )
-        if isinstance(X, Mapping | Set | Iterator | bytes):
+        if isinstance(X, Mapping | Set | Iterator | bytes) and not sp.issparse(X):  # DOK is a dict
             raise TypeError(f"X is a {type(X).__name__}; {_EXPECTED}")
         try:
             X = validate_data(

@@ -249,7 +249,18 @@ def test_a_damaged_record_is_refused(damaged: Any) -> None:
         Origin.from_dict({"reader": "x", "tokenisation": damaged})
 
 
-@pytest.mark.parametrize("damaged", [3, {}, {"reader": 3}, {"reader": "x", "strange": 1}])
+@pytest.mark.parametrize(
+    "damaged",
+    [
+        3,
+        {},
+        {"reader": 3},
+        {"reader": "x", "strange": 1},
+        {"reader": "x", "words": {"known": "all"}},
+        {"reader": "x", "options": {"encoding": 5}},
+        {"reader": "x", "options": {"zero_based": "yes"}},
+    ],
+)
 def test_a_damaged_origin_is_refused(damaged: Any) -> None:
     with pytest.raises(ValueError, match="origin"):
         Origin.from_dict(damaged)
