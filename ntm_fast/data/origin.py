@@ -16,6 +16,7 @@ _USED: dict[str, type | tuple[type, ...]] = {  # by what reads other documents a
     "quoting": str,
     "zero_based": bool,
     "known": (int, float),
+    "selected": dict,
 }
 _PARTS = {"reader": str, "options": dict, "tokenisation": dict, "words": dict}
 
@@ -31,8 +32,8 @@ class Origin:
     tokenisation : how texts were split into words; None for counts that came as such. For lists of
         words only its stop words and n-grams apply
     words : which of the words were kept: min_df, max_df, max_features, or "given" for a
-        vocabulary that was there before; how many stop words were left out, and the share of the
-        other words that was kept, "known"
+        vocabulary that was there before; by what `select_words` chose among them, "selected"; how
+        many stop words were left out, and the share of the other words that was kept, "known"
     """
 
     reader: str
@@ -82,12 +83,15 @@ class Origin:
             said.append(f"texts were split into {self.tokenisation.describe()}")
         words = dict(self.words)
         removed = words.pop("stop_words_left_out", None)
-        known = words.pop("known", None)
+        known, selected = words.pop("known", None), words.pop("selected", None)
         if words.pop("given", False):
             said.append("the vocabulary was given")
         limits = [f"{name} {value}" for name, value in words.items() if value is not None]
         if limits:
             said.append(f"words were kept within {', '.join(limits)}")
+        if selected:
+            named = (f"{name} {value}" for name, value in selected.items())
+            said.append(f"of these, words were selected by {', '.join(named)}")
         if known is not None:
             said.append(f"{known:.1%} of the words read are in the vocabulary")
         if removed:

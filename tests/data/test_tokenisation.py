@@ -356,7 +356,20 @@ def test_a_data_frame_is_read_as_a_table_is() -> None:
     assert corpus.document_ids == ("a", "b", "c")
     again = in_words_of(Known(corpus.vocabulary, corpus.origin), frame)  # of the same column
     assert (again.to_scipy() != corpus.to_scipy()).nnz == 0
+    with pytest.raises(ValueError, match="the table has 2 columns 'text'; expected one"):
+        read(pandas.DataFrame([["engine", "motor"]], columns=["text", "text"]))
     with pytest.raises(ValueError, match="no column 'text', found 'review'"):
         read(frame)
     with pytest.raises(TypeError, match="path is a list; expected a path or a DataFrame"):
         read(["engine"])
+
+
+def test_a_selection_of_words_is_told() -> None:
+    """Else the corpus is said to know all words, and its own texts to be of another language."""
+    texts = ["engine motor wheel", "engine brake", "engine gear"]
+    corpus = select_words(vectorise(texts, **ALL), max_features=1, stop_words=["gear"])
+    assert corpus.origin is not None
+    assert corpus.origin.words["known"] == pytest.approx(3 / 7)
+    told = corpus.origin.describe()
+    assert "selected by stop_words 1 given, min_df 1, max_df 1.0, max_features 1; 42.9%" in told
+    assert Origin.from_dict(json.loads(json.dumps(corpus.origin.as_dict()))) == corpus.origin

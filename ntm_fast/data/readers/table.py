@@ -102,7 +102,11 @@ def read_frame(
     missing column, and as `vectorise` does.
     """
     told = {"column": column, "label_column": label_column, "id_column": id_column}
-    _require([name for name in told.values() if name is not None], list(frame.columns), "the table")
+    names = list(frame.columns)
+    for name in (name for name in told.values() if name is not None):
+        _require([name], names, "the table")
+        if names.count(name) > 1:
+            raise ValueError(f"the table has {names.count(name)} columns {name!r}; expected one")
     labels, ids = (None if n is None else list(frame[n]) for n in (label_column, id_column))
     return vectorise_documents(
         documents_of(list(frame[column]), labels, ids), Origin("a table", told), **options
