@@ -7,7 +7,7 @@ import io
 import os
 import sys
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from ntm_fast.cli import app
@@ -41,7 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     debug = "--debug" in given
     given = [argument for argument in given if argument != "--debug"]
     with surviving() as output:
-        warnings.showwarning = _show_warning
+        warnings.showwarning = _shower_of_warnings()
         if isinstance(sys.stdout, io.TextIOWrapper):  # which may be in ASCII
             sys.stdout.reconfigure(errors="replace")
         # Threads that wait for each other would spin, and slow down all else on the machine.
@@ -90,8 +90,16 @@ def _say(message: str) -> None:
     print(" ".join(message.split()), file=sys.stderr)
 
 
-def _show_warning(message: Warning | str, *details: Any, **more: Any) -> None:
-    _say(f"ntm-fast: warning: {message}")
+def _shower_of_warnings() -> Callable[..., None]:
+    """Says each warning once, from wherever it comes."""
+    said: set[str] = set()
+
+    def show(message: Warning | str, *details: Any, **more: Any) -> None:
+        if str(message) not in said:
+            said.add(str(message))
+            _say(f"ntm-fast: warning: {message}")
+
+    return show
 
 
 if __name__ == "__main__":

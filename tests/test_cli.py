@@ -261,6 +261,21 @@ def test_a_tokenizer_from_the_command_line(
     assert "'shlex:split', which is not run because a file names it" in capsys.readouterr().err
     assert main([*infer, "--tokenizer", "shlex:split"]) == 0
     assert "100.0% of words known" in capsys.readouterr().err
+    assert main([*infer, "--token-pattern", "[a-z]"]) == 0, "asks for no tokenizer"
+    assert capsys.readouterr().err.count("0.0% of the words of these documents") == 1
+
+
+def test_a_list_of_words_is_in_utf_8(
+    text: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "words.txt").write_bytes("für".encode("latin-1"))
+    for option in ("--stop-words", "--vocabulary"):
+        how = [option, str(tmp_path / "words.txt"), "--encoding", "latin-1"]
+        assert main(["corpus", str(text), *how]) == 2
+        told = capsys.readouterr().err
+        assert "words.txt: cannot decode byte 0xfc on line 1" in told
+        assert "expected a file in UTF-8" in told
+        assert "--encoding" not in told
 
 
 def test_columns_and_encodings(tmp_path: Path) -> None:
@@ -691,7 +706,7 @@ def test_a_run_that_diverges_says_what_to_do(
     assert main(absurd) == 1
     told = capsys.readouterr().err
     assert re.search(r"the loss is not finite at epoch 1, step \d: first in", told)
-    assert "A lower learning_rate may help (it is 1000.0)" in told
+    assert "A lower --learning-rate may help (it is 1000.0)" in told
     assert not run.exists(), "nothing to resume"
     assert main([*train, "--epochs", "2"]) == 0
     # After two epochs: the state before is kept, and said to be.

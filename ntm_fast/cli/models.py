@@ -145,7 +145,8 @@ def train(
         if error.checkpoint is None:
             checkpoint.unlink(missing_ok=True)  # with --overwrite: it is of another run
         what_next = f". {checkpoint}: {_what_next(checkpoint)}" if error.checkpoint else ""
-        raise NotFiniteError(f"{error.reason}{what_next}") from error
+        reason = error.reason.replace("learning_rate", "--learning-rate")
+        raise NotFiniteError(f"{reason}{what_next}") from error
     estimator.save(output, overwrite=overwrite)
     checkpoint.unlink(missing_ok=True)
     print(topics_as_text(estimator.top_words(min(10, documents.n_words))))

@@ -188,7 +188,7 @@ def read_stop_words(text: str) -> str | list[str] | None:
                 " file"
             )
         return _language(text)
-    return [word for _, line in lines(path) for word in line.split()]
+    return [word for _, line in lines(path, can_be_told=False) for word in line.split()]
 
 
 def _language(name: str) -> str:

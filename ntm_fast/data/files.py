@@ -55,12 +55,15 @@ def open_bytes(path: Path) -> IO[bytes]:
     return path.open("rb")
 
 
-def lines(path: Path, encoding: str = "utf-8", errors: str = "strict") -> Iterator[tuple[int, str]]:
+def lines(
+    path: Path, encoding: str = "utf-8", errors: str = "strict", *, can_be_told: bool = True
+) -> Iterator[tuple[int, str]]:
     """(line number from 1, line with its end) of a file, which is read as it is needed.
 
     Lines end as Python's `open` and `csv` have it: \\n, \\r\\n, or \\r alone as on old Macs.
     Raises ValueError for an empty file, for bytes that `encoding` cannot decode (naming line
     and byte; `errors="replace"` reads on), for a damaged .gz and for an unknown encoding.
+    `can_be_told` says whether the user has a choice of `encoding` and `errors`, for the message.
     """
     existing(path)
     try:
@@ -77,10 +80,13 @@ def lines(path: Path, encoding: str = "utf-8", errors: str = "strict") -> Iterat
                     yield number, line
             except UnicodeDecodeError as error:
                 place = _place(file, error, number) if ascii_like else f"what follows line {number}"
-                raise ValueError(
-                    f"{path}: cannot decode {place} as {encoding}: say which encoding it has "
-                    '(encoding=, or `--encoding`), or read on with errors="replace"'
-                ) from None
+                advice = (
+                    "say which encoding it has (encoding=, or `--encoding`), or read on with"
+                    ' errors="replace"'
+                )
+                if not can_be_told:
+                    advice = "expected a file in UTF-8"
+                raise ValueError(f"{path}: cannot decode {place} as {encoding}: {advice}") from None
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise ValueError(f"{path} is damaged or truncated after line {number}: {error}") from error
     if number == 0:

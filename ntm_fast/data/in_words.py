@@ -13,7 +13,7 @@ from ntm_fast.data.files import decodes
 from ntm_fast.data.origin import WORD_LISTS, Origin
 from ntm_fast.data.readers.guess import Reader, read, reader_for
 from ntm_fast.data.readers.matrix import read_libsvm
-from ntm_fast.data.readers.table import read_table
+from ntm_fast.data.readers.table import is_frame, read_frame, read_table
 from ntm_fast.data.tokenisation import Tokenisation, as_texts, guessed, name_of
 from ntm_fast.data.vectorise import TOKENISATION, vectorise
 
@@ -36,7 +36,7 @@ def in_words_of(known: Known, source: Any, **options: Any) -> Corpus:
     ----------
     known : the model's words and their origin
     source : a path as of :func:`ntm_fast.data.read`, "-" for standard input, texts (a list, array
-        or Series of str, or lists of words), or a Corpus
+        or Series of str, or lists of words), a DataFrame, or a Corpus
     options : of the reader, where they are to be others than those of the model's corpus
 
     Texts are split, and columns of a table and numbers of words read, as then. Columns of
@@ -71,11 +71,8 @@ def matched(corpus: Corpus, known: Known, name: str = "the corpus") -> Corpus:
             f"{name} has a vocabulary of {corpus.n_words} words, but the model is expecting"
             f" {len(known.vocabulary)}, and {why} to match the columns by"
         )
-    warnings.warn(
-        f"columns are matched by position, since {why}: column 0 is taken for the model's"
-        f" {known.vocabulary[0]!r}",
-        stacklevel=4,
-    )
+    taken = "" if known.numbered else f": column 0 is taken for the model's {known.vocabulary[0]!r}"
+    warnings.warn(f"columns are matched by position, since {why}{taken}", stacklevel=4)
     return corpus.as_columns_of(known.vocabulary, known.numbered)
 
 
@@ -104,14 +101,18 @@ def _read(known: Known, source: Any, options: dict[str, Any]) -> Corpus:
     if isinstance(source, Corpus):
         _refuse(options, "a Corpus")
         return matched(source, known)
-    texts = as_texts(source)
+    texts = as_texts(source, all_missing=True)
     if texts is not None:
         words_given = all(not isinstance(text, str) or not text for text in texts)
         return vectorise(texts, **_counting(known, options, words_given))
+    if is_frame(source):
+        before = {} if known.origin is None else known.origin.options
+        told = {name: before[name] for name in ("column",) if name in before}
+        return read_frame(source, **{**told, **_counting(known, options, words_given=False)})
     if not isinstance(source, str | os.PathLike):
         raise TypeError(
-            f"documents are a {type(source).__name__}; expected a path, a list of texts, or a"
-            " Corpus"
+            f"documents are a {type(source).__name__}; expected a path, a list of texts, a"
+            " DataFrame, or a Corpus"
         )
     reader = reader_for(source, "pattern" in options)
     name = os.fspath(source)
@@ -159,11 +160,11 @@ def _counting(known: Known, options: Mapping[str, Any], words_given: bool) -> di
     anew = {"token_pattern", "tokenizer"} & {n for n, v in options.items() if v is not None}
     if before is None or (not told_apart and not words_given):
         before = _guess(known.vocabulary, quiet=bool(anew) or words_given)
-    elif not before.is_ready and "tokenizer" not in anew and not words_given:
+    elif not (before.is_ready or anew or words_given):
         raise ValueError(
             "the model's texts were split into words by the function"
             f" {name_of(before.tokenizer or '')!r}, which is not run because a file names it: give"
-            " it again, as tokenizer= or `--tokenizer`"
+            " it again: `model.read(texts, tokenizer=…)`, or `--tokenizer`"
         )
     counting = {name: getattr(before, name) for name in TOKENISATION}
     if before.is_ready and before.tokenizer is not None:

@@ -10,11 +10,13 @@ from typing import Any
 from ntm_fast.data.tokenisation import Tokenisation
 
 WORD_LISTS = "lists of words"  # a reader's name: texts were split into words before they came here
-_OPTIONS: dict[str, type] = {  # that other documents are read by
-    "column": str,
+_USED: dict[str, type | tuple[type, ...]] = {  # by what reads other documents alike
+    "column": (str, int),
     "encoding": str,
     "quoting": str,
     "zero_based": bool,
+    "known": (int, float),
+    "selected": dict,
 }
 _PARTS = {"reader": str, "options": dict, "tokenisation": dict, "words": dict}
 
@@ -30,8 +32,8 @@ class Origin:
     tokenisation : how texts were split into words; None for counts that came as such. For lists of
         words only its stop words and n-grams apply
     words : which of the words were kept: min_df, max_df, max_features, or "given" for a
-        vocabulary that was there before; how many stop words were left out, and the share of the
-        other words that was kept, "known"
+        vocabulary that was there before; by what `select_words` chose among them, "selected"; how
+        many stop words were left out, and the share of the other words that was kept, "known"
     """
 
     reader: str
@@ -60,12 +62,11 @@ class Origin:
         for name, value in parts.items():
             if name not in _PARTS or not isinstance(value, _PARTS[name]):
                 raise ValueError(f"origin has {name} = {value!r}")
-        for name, kind in _OPTIONS.items():
-            value = parts.get("options", {}).get(name)
-            if value is not None and type(value) is not kind:
-                raise ValueError(f"origin has {name} = {value!r}; expected {kind.__name__}")
+        for name, value in {**parts.get("options", {}), **parts.get("words", {})}.items():
+            if not isinstance(value, _USED.get(name, object)):
+                raise ValueError(f"origin has {name} = {value!r}")
         known = parts.get("words", {}).get("known", 1.0)
-        if type(known) not in (int, float) or not 0 <= known <= 1:
+        if not 0 <= known <= 1:
             raise ValueError(f"origin has known = {known!r}; expected a share in [0, 1]")
         told = parts.get("tokenisation")
         tokenisation = None if told is None else Tokenisation.from_dict(told)
@@ -85,12 +86,15 @@ class Origin:
             said.append(f"texts were split into {self.tokenisation.describe()}")
         words = dict(self.words)
         removed = words.pop("stop_words_left_out", None)
-        known = words.pop("known", None)
+        known, selected = words.pop("known", None), words.pop("selected", None)
         if words.pop("given", False):
             said.append("the vocabulary was given")
         limits = [f"{name} {value}" for name, value in words.items() if value is not None]
         if limits:
             said.append(f"words were kept within {', '.join(limits)}")
+        if selected:
+            named = (f"{name} {value}" for name, value in selected.items())
+            said.append(f"of these, words were selected by {', '.join(named)}")
         if known is not None:
             said.append(f"{known:.1%} of the words read are in the vocabulary")
         if removed:

@@ -28,7 +28,7 @@ class Tokenisation:
 
     Called with a text, it returns its words, repeats included: in composed form (NFC) and lower
     case, by the tokenizer, the pattern or (neither given) by the default rules, without stop
-    words, with n-grams. A list of words is taken as it is, but for stop words and n-grams.
+    words, with n-grams. Of a list of words the case stays, and blank ones are left out.
     Instances can be pickled where the tokenizer can.
     """
 
@@ -53,8 +53,8 @@ class Tokenisation:
                 )
             object.__setattr__(self, "_function", self.tokenizer)
         if self.stop_words is not None and not isinstance(self.stop_words, str):
-            words = stop_words_of(self.stop_words)
-            object.__setattr__(self, "stop_words", tuple(sorted(words)))
+            words = map(in_nfc, stop_words_of(self.stop_words))
+            object.__setattr__(self, "stop_words", tuple(sorted(set(words))))
         object.__setattr__(self, "ngram_range", _checked_range(self.ngram_range))
 
     def __call__(self, text: Text) -> list[str]:
@@ -90,14 +90,23 @@ class Tokenisation:
 
     def _split(self, text: Text) -> list[str]:
         if not isinstance(text, str):
-            return list(text)
+            return [in_nfc(word) for word in text if word and not word.isspace()]
         text = normalised(text, self.lowercase)
         if self.tokenizer is not None:
-            assert self._function is not None, "see imported()"
-            return [word for found in self._function(text) if (word := str(found).strip())]
+            return self._by_tokenizer(text)
         if self.token_pattern is not None:
-            return re.findall(self.token_pattern, text)
+            return list(filter(None, re.findall(self.token_pattern, text)))
         return words_of(text)
+
+    def _by_tokenizer(self, text: str) -> list[str]:
+        assert self._function is not None, "see imported()"
+        words = self._function(text)
+        if isinstance(words, str | bytes) or not isinstance(words, Iterable):
+            raise TypeError(
+                f"tokenizer {name_of(self._function)!r} makes {str(words)[:50]!r}, of type"
+                f" {type(words).__name__}, of a text; expected a list of words"
+            )
+        return [in_nfc(word) for found in words if (word := str(found).strip())]
 
     def _with_ngrams(self, words: list[str]) -> list[str]:
         low, high = self.ngram_range
@@ -214,10 +223,11 @@ def guessed(vocabulary: Sequence[str]) -> tuple[Tokenisation, list[str]]:
     return best
 
 
-def as_texts(values: Any) -> list[Text] | None:
+def as_texts(values: Any, all_missing: bool = False) -> list[Text] | None:
     """The documents in a list, tuple, array or Series of texts or of lists of words, else None.
 
-    A missing cell (None, NaN) is an empty text. A single str is none of these.
+    A missing cell (None, NaN) is an empty text; `all_missing` says whether all of them may be
+    missing, as in a list of one document. A single str is none of these.
     """
     if isinstance(values, str | bytes | dict) or not hasattr(values, "__len__"):
         return None
@@ -237,7 +247,7 @@ def as_texts(values: Any) -> list[Text] | None:
         if text is None:
             return None
         texts.append(text)
-    return None if all(map(is_missing, values)) else texts
+    return None if all(map(is_missing, values)) and not (texts and all_missing) else texts
 
 
 def text_of(value: Any) -> Text | None:

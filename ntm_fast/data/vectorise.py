@@ -132,6 +132,11 @@ def vectorise(
     """
     if isinstance(texts, str):
         raise TypeError("texts must be an iterable of str, one a document, got a single str")
+    if isinstance(texts, Mapping) or getattr(texts, "ndim", 1) != 1:
+        raise TypeError(
+            f"texts are a {type(texts).__name__}, whose items are no documents; expected a list of"
+            " str, or one column of a table"
+        )
     return vectorise_documents(documents_of(texts, labels, document_ids), **options)
 
 
@@ -342,6 +347,7 @@ def read_vocabulary(words: Words) -> tuple[str, ...]:
         return checked_vocabulary(words, None)
     path = path_of(words)
     try:
-        return checked_vocabulary([line.rstrip("\r\n") for _, line in lines(path)], None)
+        listed = [line.rstrip("\r\n") for _, line in lines(path, can_be_told=False)]
+        return checked_vocabulary(listed, None)
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from error

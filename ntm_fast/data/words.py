@@ -60,7 +60,17 @@ def select_words(
         )
     kept = corpus.in_words([corpus.vocabulary[v] for v in words.tolist()])
     require_words(len(kept), kept.n_nonzeros)
-    return kept
+    if corpus.origin is None or kept.n_words == corpus.n_words:
+        return kept
+    limits = {"min_df": min_df, "max_df": max_df, "max_features": max_features}
+    named = stop_words if isinstance(stop_words, str | None) else f"{len(listed)} given"
+    known = corpus.origin.words.get("known", 1.0) * kept.n_tokens / corpus.n_tokens
+    return kept.with_origin(
+        corpus.origin.with_words(
+            selected={n: v for n, v in {"stop_words": named, **limits}.items() if v is not None},
+            known=known,
+        )
+    )
 
 
 def words_within(

@@ -9,15 +9,16 @@ from functools import lru_cache
 
 # Each sign is a syllable or more, so that words of two signs are common.
 _SYLLABLES = (
-    "\u1200-\u137f\u2d80-\u2ddf"  # Ethiopic
-    "\u13a0-\u13ff\u1400-\u167f\ua000-\ua48f"  # Cherokee, Canadian syllabics, Yi
-    "\u3041-\u30ff\u31f0-\u31ff"  # kana
+    "\u1200-\u137f\u2d80-\u2ddf\uab00-\uab2f"  # Ethiopic
+    "\u13a0-\u13ff\uab70-\uabbf"  # Cherokee
+    "\u1400-\u167f\ua000-\ua48f"  # Canadian syllabics, Yi
+    "\u3041-\u30ff\u31f0-\u31ff\uff66-\uff9f"  # kana
     "\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"  # Han
     "\uac00-\ud7a3"  # Hangul
 )
 _NO_BLANKS = (
     "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff"  # Thai, Lao, Myanmar, Khmer
-    "\u3041-\u30ff\u31f0-\u31ff"  # kana
+    "\u3041-\u30ff\u31f0-\u31ff\uff66-\uff9f"  # kana
     "\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"  # Han
 )
 _INVISIBLE = {0xAD, *range(0xFE00, 0xFE10), *range(0xE0100, 0xE01F0)}
@@ -56,8 +57,8 @@ def words_of(text: str) -> list[str]:
 
 def letters_without_blanks(text: str) -> tuple[int, int]:
     """(letters, those of scripts that set no blanks between words) of a text."""
-    found = 0 if text.isascii() else len(_without_blanks.findall(text))
-    return sum(map(str.isalpha, text)), found
+    found = [] if text.isascii() else _without_blanks.findall(text)  # marks and digits too
+    return sum(map(str.isalpha, text)), sum(map(str.isalpha, found))
 
 
 @lru_cache(maxsize=1)

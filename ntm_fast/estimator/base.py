@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from numbers import Integral
 from typing import Any, ClassVar, TypeVar, cast
 
@@ -32,6 +32,7 @@ from ntm_fast.training.checkpoints import seed_of
 
 E = TypeVar("E", bound="TopicEstimator")
 _ONE_AT_A_TIME = threading.Lock()  # that seeds torch's generator, which all threads share
+_EXPECTED = "expected counts [D, V], a list or one column of texts, or a Corpus"
 LEAST_BATCH, STEPS = 32, 16  # of a corpus so small that an epoch has no more steps
 EpochCallback = Callable[[Epoch], "bool | None"]
 
@@ -246,32 +247,39 @@ class TopicEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         *,
         reset: bool = False,
     ) -> Corpus:
-        texts = as_texts(X)
+        texts = as_texts(X, all_missing=not reset)
         if texts is not None:
             if not reset:
                 return self.read(texts)
             counted = {} if vocabulary is None else {"vocabulary": checked_vocabulary(vocabulary)}
             X = vectorise(texts, **counted)  # type: ignore[arg-type]
         if isinstance(X, Corpus):
-            if reset:
-                self.__dict__.pop("feature_names_in_", None)
-                self.n_features_in_ = X.n_words
-                self._learn_words(X)
-                return X
-            return self.read(X)
+            if not reset:
+                return self.read(X)
+            corpus = _named(X, vocabulary)
+            self.__dict__.pop("feature_names_in_", None)
+            self.n_features_in_ = corpus.n_words
+            self._learn_words(corpus)
+            return corpus
         if isinstance(X, str | os.PathLike):
             raise TypeError(
-                f"X is {str(X)[:50]!r}; expected counts [D, V], a list of texts, or a Corpus, as"
-                " ntm_fast.data.read makes of a file"
+                f"X is {str(X)[:50]!r}; {_EXPECTED}, as ntm_fast.data.read makes of a file"
             )
-        X = validate_data(
-            self,
-            X,
-            accept_sparse="csr",
-            dtype=[np.float64, np.float32],
-            ensure_non_negative=True,
-            reset=reset,
-        )
+        if isinstance(X, Mapping | Set | Iterator | bytes) and not sp.issparse(X):  # DOK is a dict
+            raise TypeError(f"X is a {type(X).__name__}; {_EXPECTED}")
+        try:
+            X = validate_data(
+                self,
+                X,
+                accept_sparse="csr",
+                dtype=[np.float64, np.float32],
+                ensure_non_negative=True,
+                reset=reset,
+            )
+        except ValueError as error:
+            if not str(error).startswith("could not convert string to float"):
+                raise
+            raise ValueError(f"X is a {type(X).__name__} that holds text; {_EXPECTED}") from None
         if reset:
             names = getattr(self, "feature_names_in_", None) if vocabulary is None else vocabulary
             corpus = Corpus.from_scipy(X, names)
@@ -396,3 +404,15 @@ class TopicEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         tags.input_tags.positive_only = True
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         return tags
+
+
+def _named(corpus: Corpus, vocabulary: Sequence[str] | Mapping[str, int] | None) -> Corpus:
+    """The corpus, its columns named by a vocabulary where they have no words yet."""
+    if vocabulary is None:
+        return corpus
+    words = checked_vocabulary(vocabulary, corpus.n_words)
+    if corpus.numbered:
+        return corpus.as_columns_of(words, False)
+    if words != corpus.vocabulary:
+        raise ValueError("vocabulary is given, and X is a Corpus with other words; expected one")
+    return corpus

@@ -278,6 +278,7 @@ def test_a_tokenizer_named_in_a_file_is_not_run_unasked(tmp_path: Path) -> None:
             Known(corpus.vocabulary, corpus.origin), ["ccaa"]
         )
     assert in_words_of(model, [["aa", "cc"]]).n_tokens == 2  # words need no tokenizer
+    assert in_words_of(model, ["aa cc"], token_pattern=r"\S+").n_tokens == 2
 
 
 def test_what_is_no_source_is_refused(tmp_path: Path) -> None:

@@ -262,10 +262,12 @@ def test_a_damaged_record_is_refused(damaged: Any) -> None:
         {},
         {"reader": 3},
         {"reader": "x", "strange": 1},
-        {"reader": "x", "options": {"column": 3}},
-        {"reader": "x", "options": {"zero_based": 1}},
-        {"reader": "x", "words": {"known": "much"}},
+        {"reader": "x", "words": {"known": "all"}},
         {"reader": "x", "words": {"known": float("nan")}},
+        {"reader": "x", "words": {"known": 1.5}},
+        {"reader": "x", "options": {"column": [3]}},
+        {"reader": "x", "options": {"encoding": 5}},
+        {"reader": "x", "options": {"zero_based": "yes"}},
     ],
 )
 def test_a_damaged_origin_is_refused(damaged: Any) -> None:
@@ -311,3 +313,72 @@ def test_numbers_of_columns_are_no_words(tmp_path: Any) -> None:
         corpus.save(tmp_path / "c", overwrite=True)
         assert Corpus.load(tmp_path / "c").numbered == corpus.numbered
         assert corpus[:2].numbered == corpus.numbered
+
+
+def test_words_given_are_composed_and_blank_ones_left_out() -> None:
+    """A model of lists of words knows the very lists that it was trained on."""
+    words = ["für", "fu\u0308r", " ", "\n", "", "A"]
+    corpus = vectorise([words], **ALL)
+    assert corpus.vocabulary == ("A", "für")
+    assert corpus.counts.tolist() == [1, 2]
+    again = in_words_of(Known(corpus.vocabulary, corpus.origin), [words])
+    assert again.known_words.tolist() == [1]
+    assert Tokenisation(tokenizer=lambda text: words)("a text") == ["für", "für", "A"]
+    assert Tokenisation(token_pattern="[a-z]*")("ab c") == ["ab", "c"]
+    assert Tokenisation(stop_words=["fu\u0308r"])("für motor") == ["motor"]
+
+
+@pytest.mark.parametrize("made", [None, "one two", b"one", 3])
+def test_what_a_tokenizer_makes_is_checked(made: Any) -> None:
+    def cut(text: str) -> Any:
+        return made
+
+    with pytest.raises(TypeError, match=r"tokenizer .*cut' makes .* expected a list of words"):
+        vectorise(["one two"], tokenizer=cut)
+
+
+def test_one_missing_document_is_empty() -> None:
+    known = Known(("motor",))
+    with pytest.warns(UserWarning, match="known"):
+        assert in_words_of(known, [None]).known_words.tolist() == [0]
+    assert as_texts([None], all_missing=True) == [""]
+    assert as_texts([], all_missing=True) is None
+
+
+def test_what_holds_columns_is_no_list_of_documents() -> None:
+    pandas = pytest.importorskip("pandas")
+    frame = pandas.DataFrame({"first text": ["engine"], "second text": ["motor"]})
+    for texts in (frame, {"a": "engine"}, np.array([["engine"], ["motor"]])):
+        with pytest.raises(TypeError, match="one column of a table"):
+            vectorise(texts, **ALL)
+
+
+def test_a_data_frame_is_read_as_a_table_is() -> None:
+    pandas = pytest.importorskip("pandas")
+    frame = pandas.DataFrame(
+        {"review": ["engine motor", None, "motor"], "stars": [1, None, 3], "key": ["a", "b", "c"]}
+    )
+    corpus = read(frame, column="review", label_column="stars", id_column="key", **ALL)
+    assert corpus.vocabulary == ("engine", "motor")
+    assert corpus.document_lengths.tolist() == [2, 0, 1]
+    assert corpus.labels == ("1", "", "3")
+    assert corpus.document_ids == ("a", "b", "c")
+    again = in_words_of(Known(corpus.vocabulary, corpus.origin), frame)  # of the same column
+    assert (again.to_scipy() != corpus.to_scipy()).nnz == 0
+    with pytest.raises(ValueError, match="the table has 2 columns 'text'; expected one"):
+        read(pandas.DataFrame([["engine", "motor"]], columns=["text", "text"]))
+    with pytest.raises(ValueError, match="no column 'text', found 'review'"):
+        read(frame)
+    with pytest.raises(TypeError, match="path is a list; expected a path or a DataFrame"):
+        read(["engine"])
+
+
+def test_a_selection_of_words_is_told() -> None:
+    """Else the corpus is said to know all words, and its own texts to be of another language."""
+    texts = ["engine motor wheel", "engine brake", "engine gear"]
+    corpus = select_words(vectorise(texts, **ALL), max_features=1, stop_words=["gear"])
+    assert corpus.origin is not None
+    assert corpus.origin.words["known"] == pytest.approx(3 / 7)
+    told = corpus.origin.describe()
+    assert "selected by stop_words 1 given, min_df 1, max_df 1.0, max_features 1; 42.9%" in told
+    assert Origin.from_dict(json.loads(json.dumps(corpus.origin.as_dict()))) == corpus.origin

@@ -55,6 +55,7 @@ def test_words_are_what_stands_between_blanks(text: str) -> None:
         ("ab of I", []),
         ("م و من", []),
         ("的 이 人", []),
+        ("ᏣᎳ ꭰꭱ ｶﾞｽ ﾊﾟﾝ ꬁꬂ", ["ꮳꮃ", "ꭰꭱ", "ｶﾞｽ", "ﾊﾟﾝ", "ꬁꬂ"]),
         ("end\u200d \u200cstart", ["end", "start"]),
         ("\u0301 \u093e \u0301abc", ["abc"]),
     ],
@@ -108,6 +109,7 @@ def test_newsgroups_word_for_word() -> None:
 
 def test_scripts_without_blanks_are_told() -> None:
     assert letters_without_blanks("ab 帮助消息") == (6, 4)
+    assert letters_without_blanks("ที่นี่ ๑๒") == (2, 2)  # neither marks nor digits
     with pytest.warns(UserWarning, match=r"100% of the letters .*no blanks.*tokenizer="):
         vectorise(["此选项会覆盖帮助消息", "帮助消息等输出"], **ALL)  # type: ignore[arg-type]
     texts = ["deep learning 学习", "english with one 字"]

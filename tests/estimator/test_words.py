@@ -132,3 +132,34 @@ def test_any_counts_give_a_corpus() -> None:
     messy = sp.csr_array((np.array([1.0, 0, 2, 3]), [3, 1, 0, 3], [0, 4, 4]), shape=(2, 4))
     neat = np.array([[2.0, 0, 0, 4], [0, 0, 0, 0]])
     np.testing.assert_allclose(model.transform(messy), model.transform(neat), rtol=1e-6)
+
+
+def test_one_missing_text_is_a_document(of_texts: ProdLDA) -> None:
+    with pytest.warns(UserWarning, match="known"):
+        np.testing.assert_array_equal(of_texts.transform([None]), of_texts.transform([""]))
+
+
+@pytest.mark.parametrize(
+    "documents",
+    [
+        iter(TEXTS),
+        set(TEXTS),
+        {"a": TEXTS},
+        np.array(TEXTS)[:, None],
+        [np.array(text.split()) for text in TEXTS],
+        [text.encode() for text in TEXTS],
+    ],
+)
+def test_text_in_what_is_no_list_of_it_is_told(documents: Any) -> None:
+    with pytest.raises((TypeError, ValueError), match=r"X is a .*one column of texts, or a Corpus"):
+        ProdLDA(2, **QUICK).fit(documents)
+
+
+def test_a_vocabulary_beside_a_corpus_names_its_columns(corpus: Corpus) -> None:
+    unnamed, words = Corpus.from_scipy(corpus.to_scipy()), corpus.vocabulary
+    model = ProdLDA(2, **QUICK)
+    assert model.fit(unnamed, vocabulary=words).vocabulary_ == words
+    assert not model.numbered_words_
+    assert model.fit(corpus, vocabulary={w: v for v, w in enumerate(words)}).vocabulary_ == words
+    with pytest.raises(ValueError, match="X is a Corpus with other words"):
+        model.fit(corpus, vocabulary=words[::-1])

@@ -13,7 +13,7 @@ from ntm_fast.data.corpus import Corpus
 from ntm_fast.data.files import existing, path_of
 from ntm_fast.data.readers.matrix import read_libsvm, read_npz, read_uci
 from ntm_fast.data.readers.octis import read_octis
-from ntm_fast.data.readers.table import read_table
+from ntm_fast.data.readers.table import is_frame, read_frame, read_table
 from ntm_fast.data.readers.text import read_folder, read_text
 from ntm_fast.data.storage import METADATA
 from ntm_fast.data.vectorise import TextOptions, WorkOptions
@@ -47,7 +47,7 @@ class Reader(NamedTuple):
         return own | set(TextOptions.__annotations__ if self.takes_texts else ())
 
 
-def read(path: str | os.PathLike[str], **options: Any) -> Corpus:
+def read(path: Any, **options: Any) -> Corpus:
     """A corpus of whatever lies at `path`; its name tells the format.
 
     Accepted: a folder written by `Corpus.save`, an OCTIS folder (corpus.tsv), a folder of .txt
@@ -57,6 +57,9 @@ def read(path: str | os.PathLike[str], **options: Any) -> Corpus:
     docword.x.txt vocab.x.txt) where there is one. `options` go to the reader: see `read_text`,
     `read_folder`, `read_table`, `read_npz`, `read_uci`, `read_libsvm`, `read_octis`.
 
+    A DataFrame in place of a path is read as a table is, with column= (by default "text"),
+    label_column= and id_column=.
+
     "-" is standard input, and it or a pipe is read as text, one document a line. `output=` and
     `overwrite=` have the corpus written to a folder, as `Corpus.save` does: text in bounded
     memory, as `vectorise` says. `n_jobs` and `progress` are of no account where no text is read.
@@ -64,6 +67,13 @@ def read(path: str | os.PathLike[str], **options: Any) -> Corpus:
     Raises ValueError saying what is accepted where the name does not tell, FileNotFoundError,
     TypeError for an option that the reader does not have, and as the reader does.
     """
+    if is_frame(path):
+        return read_frame(path, **options)
+    if not isinstance(path, str | os.PathLike):
+        raise TypeError(
+            f"path is a {type(path).__name__}; expected a path or a DataFrame (vectorise makes a"
+            " corpus of a list of texts)"
+        )
     reader = reader_for(path, "pattern" in options)
     if reader.function is read_uci and "vocabulary" in options:
         options["vocab"] = options.pop("vocabulary")

@@ -16,7 +16,7 @@ from ntm_fast.data.files import existing, lines, named
 from ntm_fast.data.folders import parse_json
 from ntm_fast.data.origin import Origin
 from ntm_fast.data.tokens import Document
-from ntm_fast.data.vectorise import TextOptions, vectorise_documents
+from ntm_fast.data.vectorise import TextOptions, documents_of, vectorise_documents
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -81,6 +81,36 @@ def read_table(
             },
         )
         return vectorise_documents(documents(), origin, **options)
+
+
+def is_frame(source: Any) -> bool:
+    """Whether this is a DataFrame, of pandas or another package."""
+    return hasattr(source, "columns") and hasattr(source, "__getitem__") and hasattr(source, "head")
+
+
+def read_frame(
+    frame: Any,
+    column: str = "text",
+    label_column: str | None = None,
+    *,
+    id_column: str | None = None,
+    **options: Unpack[TextOptions],
+) -> Corpus:
+    """A corpus of the texts in one column of a DataFrame, one document a row.
+
+    Missing texts are empty documents. `options` are those of `vectorise`. Raises ValueError for a
+    missing column, and as `vectorise` does.
+    """
+    told = {"column": column, "label_column": label_column, "id_column": id_column}
+    names = list(frame.columns)
+    for name in (name for name in told.values() if name is not None):
+        _require([name], names, "the table")
+        if names.count(name) > 1:
+            raise ValueError(f"the table has {names.count(name)} columns {name!r}; expected one")
+    labels, ids = (None if n is None else list(frame[n]) for n in (label_column, id_column))
+    return vectorise_documents(
+        documents_of(list(frame[column]), labels, ids), Origin("a table", told), **options
+    )
 
 
 def _rows(
