@@ -7,6 +7,7 @@ import sys
 import unicodedata
 import warnings
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from copy import copy
 from dataclasses import dataclass, field, fields
 from importlib import import_module
@@ -37,7 +38,7 @@ class Tokenisation:
     tokenizer: Tokenizer | str | None = None
     stop_words: str | tuple[str, ...] | None = "english"
     ngram_range: tuple[int, int] = (1, 1)
-    _listed: frozenset[str] = field(default=frozenset(), init=False, repr=False, compare=False)
+    _listed: frozenset[str] | None = field(default=None, init=False, repr=False, compare=False)
     _function: Tokenizer | None = field(default=None, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -56,7 +57,9 @@ class Tokenisation:
             words = map(in_nfc, stop_words_of(self.stop_words))
             object.__setattr__(self, "stop_words", tuple(sorted(set(words))))
         object.__setattr__(self, "ngram_range", _checked_range(self.ngram_range))
-        object.__setattr__(self, "_listed", self._all_stop_words())
+        # A record can be read without the package of stop words; counting by it raises.
+        with suppress(ImportError):
+            object.__setattr__(self, "_listed", self._all_stop_words())
 
     def __call__(self, text: Text) -> list[str]:
         words, _ = self.words(text)
@@ -65,7 +68,8 @@ class Tokenisation:
     def words(self, text: Text) -> tuple[list[str], int]:
         """The words of a document, and how many stop words were left out."""
         found = self._split(text)
-        kept = [word for word in found if word not in self._listed] if self._listed else found
+        listed = self._all_stop_words() if self._listed is None else self._listed
+        kept = [word for word in found if word not in listed] if listed else found
         return self._with_ngrams(kept), len(found) - len(kept)
 
     @property
@@ -74,14 +78,15 @@ class Tokenisation:
         return self.tokenizer is None or self._function is not None
 
     def imported(self) -> Tokenisation:
-        """The same, its tokenizer imported where it is a name.
+        """The same, its tokenizer imported where it is a name, and its stop words at hand.
 
-        Raises ValueError, ImportError or TypeError where that is none or not there.
+        Raises ValueError, ImportError or TypeError where one of them is none or not there.
         """
-        if self.is_ready:
+        if self.is_ready and self._listed is not None:
             return self
         ready = copy(self)
-        object.__setattr__(ready, "_function", _imported(str(self.tokenizer)))
+        if not self.is_ready:
+            object.__setattr__(ready, "_function", _imported(str(self.tokenizer)))
         object.__setattr__(ready, "_listed", ready._all_stop_words())
         return ready
 
