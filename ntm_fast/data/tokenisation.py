@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import pickle
 import re
 import sys
 import unicodedata
 import warnings
 from collections.abc import Callable, Iterable, Sequence
-from copy import copy
 from dataclasses import dataclass, field, fields
 from importlib import import_module
 from typing import Any
@@ -29,7 +29,7 @@ class Tokenisation:
     Called with a text, it returns its words, repeats included: in composed form (NFC) and lower
     case, by the tokenizer, the pattern or (neither given) by the default rules, without stop
     words, with n-grams. Of a list of words the case stays, and blank ones are left out.
-    Instances can be pickled where the tokenizer can.
+    Where the tokenizer cannot be pickled, its name is, which has to be imported again.
     """
 
     lowercase: bool = True
@@ -57,6 +57,15 @@ class Tokenisation:
             object.__setattr__(self, "stop_words", tuple(sorted(set(words))))
         object.__setattr__(self, "ngram_range", _checked_range(self.ngram_range))
 
+    def __getstate__(self) -> dict[str, Any]:
+        state = dict(self.__dict__)
+        if self._function is not None and not can_be_pickled(self._function):
+            state.update(tokenizer=name_of(self._function), _function=None)
+        return state
+
+    def __deepcopy__(self, memo: Any) -> Tokenisation:
+        return self  # nothing of it changes
+
     def __call__(self, text: Text) -> list[str]:
         words, _ = self.words(text)
         return words
@@ -82,7 +91,8 @@ class Tokenisation:
         What is only kept, in a corpus or model, needs neither. Raises ValueError, ImportError or
         TypeError where one of them is none or not there.
         """
-        ready = copy(self)
+        ready = object.__new__(Tokenisation)
+        ready.__dict__.update(self.__dict__)
         if not self.is_ready:
             object.__setattr__(ready, "_function", _imported(str(self.tokenizer)))
         object.__setattr__(ready, "_listed", ready._all_stop_words())
@@ -266,6 +276,15 @@ def is_missing(value: Any) -> bool:
     if value is None or type(value).__name__ in ("NAType", "NaTType"):
         return True
     return isinstance(value, float) and value != value
+
+
+def can_be_pickled(tokenizer: Tokenizer | str) -> bool:
+    """Whether another process can be given the tokenizer; a lambda cannot."""
+    try:
+        pickle.dumps(tokenizer)
+    except Exception:  # whatever the object's own pickling raises
+        return False
+    return True
 
 
 def name_of(tokenizer: Tokenizer | str) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import pickle
 import warnings
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, nullcontext
@@ -23,6 +22,7 @@ from ntm_fast.data.tokenisation import (
     Text,
     Tokenisation,
     Tokenizer,
+    can_be_pickled,
     is_missing,
 )
 from ntm_fast.data.tokens import MOST_JOBS, Document, counted_chunks
@@ -212,19 +212,11 @@ def _checked(options: TextOptions) -> tuple[dict[str, Any], Tokenisation]:
         n_jobs = min(joblib.cpu_count(), MOST_JOBS)
     if isinstance(n_jobs, bool) or not isinstance(n_jobs, int) or n_jobs < 1:
         raise ValueError(f"n_jobs is {n_jobs!r}, expected an int >= 1, or None")
-    if settings["tokenizer"] is not None and not _can_be_sent(settings["tokenizer"]):
+    if settings["tokenizer"] is not None and not can_be_pickled(settings["tokenizer"]):
         n_jobs = 1  # a lambda cannot be sent to another process
     settings["n_jobs"] = n_jobs
     tokenisation = Tokenisation(**{n: settings[n] for n in TOKENISATION}).imported()
     return settings, tokenisation
-
-
-def _can_be_sent(tokenizer: Any) -> bool:
-    try:
-        pickle.dumps(tokenizer)
-    except Exception:  # whatever the object's own pickling raises
-        return False
-    return True
 
 
 class _Watch:

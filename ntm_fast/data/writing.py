@@ -32,12 +32,12 @@ def normalised(text: str, lowercase: bool) -> str:
     """The text in composed form (NFC), in lower case if asked, without invisible signs.
 
     Invisible are the soft hyphen and the variation selectors. Lower case leaves no mark behind:
-    that of the Turkish İ is i, where Python's has a dot above it as a character of its own.
+    that of the Turkish İ is i, where Python's is an i with a mark, the dot above.
     """
     if text.isascii():
         return text.lower() if lowercase else text
     text = unicodedata.normalize("NFC", _invisible.sub("", text))
-    return text.replace("İ", "i").lower() if lowercase else text
+    return text.lower().replace("i\u0307", "i") if lowercase else text
 
 
 def words_of(text: str) -> list[str]:

@@ -1,6 +1,7 @@
 """Documents in a model's words: the same counts from every source, and what is said of them."""
 
 import os
+import pickle
 import threading
 import warnings
 from collections.abc import Callable
@@ -278,6 +279,10 @@ def test_a_tokenizer_named_in_a_file_is_not_run_unasked(tmp_path: Path) -> None:
             Known(corpus.vocabulary, corpus.origin), ["ccaa"]
         )
     assert in_words_of(model, [["aa", "cc"]]).n_tokens == 2  # words need no tokenizer
+    options["tokenizer"] = lambda text: halves(text)  # which cannot be pickled: its name is
+    corpus = pickle.loads(pickle.dumps(vectorise(["aabb", "bbcc"], **options)))
+    with pytest.raises(ValueError, match="which is not run because a file names it"):
+        in_words_of(Known(corpus.vocabulary, corpus.origin), ["ccaa"])
     assert in_words_of(model, ["aa cc"], token_pattern=r"\S+").n_tokens == 2
 
 

@@ -1,6 +1,7 @@
 """How texts are told apart: tokenizers, lists of words, stop words; and how that is kept."""
 
 import json
+import sys
 from typing import Any
 
 import numpy as np
@@ -382,3 +383,15 @@ def test_a_selection_of_words_is_told() -> None:
     told = corpus.origin.describe()
     assert "selected by stop_words 1 given, min_df 1, max_df 1.0, max_features 1; 42.9%" in told
     assert Origin.from_dict(json.loads(json.dumps(corpus.origin.as_dict()))) == corpus.origin
+
+
+def test_a_record_is_read_without_the_package_of_stop_words(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A model loads, and says what it is made of; only counting needs the list."""
+    monkeypatch.setitem(sys.modules, "stop_words", None)
+    kept = Tokenisation.from_dict({"stop_words": "german"})
+    assert "German stop words left out" in kept.describe()
+    for count in (kept.imported, lambda: kept("ein Text")):
+        with pytest.raises(ImportError, match="pip install"):
+            count()
