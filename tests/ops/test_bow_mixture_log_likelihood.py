@@ -209,7 +209,7 @@ def test_bad_input() -> None:
         ops.bow_mixture_log_likelihood(theta[0], logits, *batch)
     with pytest.raises(ValueError, match="topic_logits has another dtype than theta"):
         ops.bow_mixture_log_likelihood(theta, logits.double(), *batch)
-    with pytest.raises(ValueError, match="counts require a gradient"):
+    with pytest.raises(ValueError, match="counts requires a gradient"):
         ops.bow_mixture_log_likelihood(theta, logits, *batch[:2], torch.ones(3, requires_grad=True))
     theta[1, 0] = torch.nan
     assert ops.bow_mixture_log_likelihood(theta, logits, *batch).isnan().tolist() == [False, True]

@@ -34,7 +34,7 @@ FITTING = [
 def fake(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeTensorMode]:
     for name in ("log_dirichlet_inverse_cdf", "log_weibull_rsample"):
         module = sys.modules[f"ntm_fast.ops.{name}"]
-        monkeypatch.setattr(module, "check_positive", lambda op, **arguments: None)
+        monkeypatch.setattr(module, "check_positive", lambda *values, **arguments: None)
     with FakeTensorMode(allow_non_fake_inputs=True) as mode:
         yield mode
 
