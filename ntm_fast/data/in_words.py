@@ -119,7 +119,11 @@ def _read(known: Known, source: Any, options: dict[str, Any]) -> Corpus:
     if reader.takes_texts:
         counting = _counting(known, options, words_given=False)
         return read(source, **{**_told(reader, known, options), **counting})
-    return matched(read(source, **{**_told(reader, known, options), **options}), known, name)
+    told = {**_told(reader, known, options), **options}
+    found = read(source, **told)
+    if reader.function is read_libsvm and "zero_based" not in told:
+        _warn_of_numbering(found, name)
+    return matched(found, known, name)
 
 
 def _told(reader: Reader, known: Known, options: Mapping[str, Any]) -> dict[str, Any]:
@@ -133,12 +137,6 @@ def _told(reader: Reader, known: Known, options: Mapping[str, Any]) -> dict[str,
     if reader.function is read_libsvm:
         if "zero_based" in before:
             told["zero_based"] = before["zero_based"]
-        elif "zero_based" not in options:
-            warnings.warn(
-                f"{reader.source}: words are taken as numbered from 1 unless a word 0 occurs; say"
-                " which it is by zero_based= (`--zero-based` or `--one-based`)",
-                stacklevel=5,
-            )
         told["n_words"] = len(known.vocabulary)
     encoding = before.get("encoding")
     if "encoding" in reader.takes and encoding not in (None, "utf-8"):
@@ -146,6 +144,17 @@ def _told(reader: Reader, known: Known, options: Mapping[str, Any]) -> dict[str,
         if "encoding" not in options and regular and not decodes(reader.source):
             told["encoding"] = encoding
     return told
+
+
+def _warn_of_numbering(found: Corpus, name: str) -> None:
+    """Warn where a libsvm file may be numbered from 0 or 1, neither end of which occurs."""
+    told = {} if found.origin is None else found.origin.options
+    if not told.get("zero_based") and found.indices.max() + 1 < found.n_words:
+        warnings.warn(
+            f"{name}: words are taken as numbered from 1, since no word 0 occurs; zero_based="
+            " (`--zero-based`, `--one-based`) says which it is",
+            stacklevel=5,
+        )
 
 
 def _counting(known: Known, options: Mapping[str, Any], words_given: bool) -> dict[str, Any]:

@@ -198,8 +198,13 @@ def test_words_of_libsvm_are_numbered_as_in_training(zero_based: bool, tmp_path:
         with pytest.raises(ValueError, match="word 0 occurs, but words are numbered from 1"):
             in_words_of(model, tmp_path / "zero.svmlight")
     unnumbered = Known(corpus.vocabulary, Origin("a matrix"), True)
-    with pytest.warns(UserWarning, match="taken as numbered from 1 unless a word 0 occurs"):
+    with pytest.warns(UserWarning) as told:
         in_words_of(unnumbered, tmp_path / "new.svmlight")
+    assert any("taken as numbered from 1, since no word 0" in str(w.message) for w in told)
+    with pytest.warns(UserWarning) as told:  # what holds the first or last word leaves no doubt
+        found = in_words_of(unnumbered, tmp_path / "train.svmlight")
+    assert not any("numbered from" in str(w.message) for w in told)
+    np.testing.assert_array_equal(found.to_scipy().toarray(), np.eye(4))
 
 
 def test_columns_without_words_are_matched_by_position(tmp_path: Path) -> None:
