@@ -209,9 +209,9 @@ def infer(
 ) -> None:
     """Write the topic proportions of documents, one row each.
 
-    Documents are counted as those were that the model was trained on, unless options say
-    otherwise. The last column, known_words, is the share of a document's words that the model
-    knows: with 0, its proportions say nothing of it.
+    Documents are counted in the same way as the training corpus, unless options say otherwise.
+    The last column, known_words, is the share of a document's words that the model knows: a row
+    with 0 says nothing about its document.
     """
     if output.suffix not in (".npz", ".csv"):
         raise ValueError(f"--output is {output}; expected a name that ends in .npz or .csv")

@@ -239,6 +239,8 @@ class Corpus:
         Words that it lacks are left out, and counted in `known_words`; a document, or all of
         them, may come out empty. Raises as `Corpus` does for the vocabulary.
         """
+        if vocabulary == self.vocabulary:  # which has been checked
+            return self
         words = validation.checked_vocabulary(vocabulary, None)
         if words == self.vocabulary:
             return self

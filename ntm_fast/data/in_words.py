@@ -17,7 +17,9 @@ from ntm_fast.data.readers.table import is_frame, read_frame, read_table
 from ntm_fast.data.tokenisation import Tokenisation, as_texts, guessed, name_of
 from ntm_fast.data.vectorise import TOKENISATION, vectorise
 
-FEW = 0.2  # of the share of words that the model's own corpus had: fewer known ones get a warning
+FEW = (
+    0.2  # a smaller part than this of the share of known words in the training corpus is a warning
+)
 
 
 @dataclass(frozen=True)
@@ -37,12 +39,13 @@ def in_words_of(known: Known, source: Any, **options: Any) -> Corpus:
     known : the model's words and their origin
     source : a path as of :func:`ntm_fast.data.read`, "-" for standard input, texts (a list, array
         or Series of str, or lists of words), a DataFrame, or a Corpus
-    options : of the reader, where they are to be others than those of the model's corpus
+    options : of the reader, in place of those that the model's corpus was read with
 
-    Texts are split, and columns of a table and numbers of words read, as then. Columns of
-    counts are matched by their words; by their position only where one side has no words, with
-    a warning. What is not known is left out: `Corpus.known_words` has the share of each document
-    that is left, which may be none, and a warning is given where it is small for all together.
+    Texts are split into words, the column of a table is chosen, and the words of a libsvm file
+    are numbered as in the training corpus. Columns of counts are matched by word. They are
+    matched by position only where one side has no words, with a warning. Words that the model
+    does not know are left out. `Corpus.known_words` has the share of each document that is left,
+    which may be 0; a warning is given where the share of all documents together is small.
 
     Raises
     ------
@@ -83,8 +86,8 @@ def warn_of_few(corpus: Corpus, origin: Origin | None) -> None:
     share, own = known_share(corpus), 1.0 if origin is None else origin.words.get("known", 1.0)
     if share < FEW * own:
         warnings.warn(
-            f"{share:.1%} of the words of these documents are known to the model, of its own"
-            f" corpus {own:.1%}: are they of its language and subject, and counted alike?",
+            f"{share:.1%} of the words of these documents are known to the model (of its training"
+            f" corpus: {own:.1%}). Check their language, their subject, and how words are split",
             stacklevel=4,
         )
 

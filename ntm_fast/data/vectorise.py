@@ -231,6 +231,8 @@ class _Watch:
 
     def look(self, chunk: list[Document]) -> None:
         """Take note of some documents."""
+        if self._left <= 0 and not self._of_words:
+            return
         for document in chunk:
             if isinstance(document.text, str):
                 if document.text:

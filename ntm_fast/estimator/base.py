@@ -297,8 +297,8 @@ class TopicEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         """Documents counted in the model's words, as the corpus was that it was trained on.
 
         `documents` is a path as of :func:`ntm_fast.data.read`, a list of texts, or a Corpus;
-        `options` are those of the reader. How many words of each are known says
-        `Corpus.known_words`. See :func:`ntm_fast.data.in_words_of`.
+        `options` are those of the reader. `Corpus.known_words` has the share of each document's
+        words that the model knows. See :func:`ntm_fast.data.in_words_of`.
         """
         check_is_fitted(self, "model_")
         known = Known(self.vocabulary_, self.origin_, self.numbered_words_)

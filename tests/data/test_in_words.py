@@ -237,7 +237,7 @@ def test_documents_of_which_nothing_is_known_are_marked() -> None:
         assert found.known_words.tolist() == [0] * len(texts)
         assert found.n_nonzeros == 0
     strange = Corpus.from_scipy(np.eye(2), ["foo", "bar"])
-    with pytest.warns(UserWarning, match="are they of its language and subject"):
+    with pytest.warns(UserWarning, match="Check their language, their subject"):
         assert in_words_of(known(), strange).known_words.tolist() == [0, 0]
 
 
