@@ -4,6 +4,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from ntm_fast._build_info import build_info
+from ntm_fast._version import __version__
 
 if TYPE_CHECKING:
     from ntm_fast.data import Corpus
@@ -25,8 +26,6 @@ if TYPE_CHECKING:
         PublishedNVLDA,
         PublishedProdLDA,
     )
-
-__version__ = "0.1.0"
 
 __all__ = [
     "ETM",

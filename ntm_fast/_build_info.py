@@ -64,7 +64,7 @@ def build_info() -> BuildInfo:
     """
     import torch  # slow to import: not needed for `import ntm_fast`
 
-    import ntm_fast
+    from ntm_fast._version import __version__
 
     levels: dict[str, Any] = {}
     error: str | None = None
@@ -99,7 +99,7 @@ def build_info() -> BuildInfo:
         "cuda_devices": 0,
     }
     return BuildInfo(
-        version=ntm_fast.__version__,
+        version=__version__,
         python=platform.python_version(),
         torch=torch.__version__,
         platform=platform.platform(),

@@ -502,7 +502,7 @@ def test_interrupt_and_resume(text: Path, tmp_path: Path) -> None:
 
 FORKS = """
 import json, os, sys
-import ntm_fast.estimator, ntm_fast.gradients, ntm_fast.metrics
+import ntm_fast.estimator, ntm_fast.studies.gradients, ntm_fast.metrics
 from ntm_fast.__main__ import main
 
 def become(source, *targets):

@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 
-from ntm_fast import NeuralTopicModel, ProdLDA, compare
+from ntm_fast import NeuralTopicModel, ProdLDA
 from ntm_fast.__main__ import main
 from ntm_fast.data import (
     Corpus,
-    Part,
+    Subset,
     read,
     read_folder,
     read_libsvm,
@@ -27,9 +27,10 @@ from ntm_fast.data import (
     vectorise,
 )
 from ntm_fast.data.datasets.cache import cache_folder
-from ntm_fast.gradients import example, study
 from ntm_fast.models import TopicModel
-from ntm_fast.models.storage import load_model, save_model
+from ntm_fast.models.saved_model import load_model, save_model
+from ntm_fast.studies import compare
+from ntm_fast.studies.gradients import example, study
 from ntm_fast.training import Trainer, TrainingSettings
 from tests.blocks import block_corpus
 
@@ -77,7 +78,7 @@ def picture(path: Any) -> None:
 
 WRITERS: dict[str, Callable[[Any], Any]] = {
     "Corpus.save": CORPUS.save,
-    "Part.save": Part(CORPUS, np.arange(9)).save,
+    "Subset.save": Subset(CORPUS, np.arange(9)).save,
     "read_text(output=)": lambda path: read_text(_text(), min_df=1, max_df=1.0, output=path),
     "read(output=)": lambda path: read(_text(), min_df=1, max_df=1.0, output=path),
     "vectorise(output=)": lambda path: vectorise([TEXT], min_df=1, max_df=1.0, output=path),

@@ -80,7 +80,7 @@ def info(
     if model is not None and named is not None:
         raise ValueError(f"MODEL is {model!r} and --model is {named!r}; expected one of them")
     if model is not None:
-        from ntm_fast.data.files import path_of
+        from ntm_fast.files import path_of
 
         if path_of(model).exists() or not _is_a_name(model):
             _show_model(path_of(model), as_json)
@@ -88,9 +88,9 @@ def info(
     if (name := named or model) is not None:
         _show_recipe(model_named(name, "--model"), as_json)
         return
-    import ntm_fast
+    from ntm_fast._build_info import build_info
 
-    facts = ntm_fast.build_info().as_dict()
+    facts = build_info().as_dict()
     if as_json:
         print(json.dumps(facts, indent=1))
     else:
@@ -106,7 +106,7 @@ def _is_a_name(text: str) -> bool:
 
 def _show_model(folder: Path, as_json: bool) -> None:
     """What model.json says; the weights are not read."""
-    from ntm_fast.data.folders import read_metadata
+    from ntm_fast.files import read_metadata
     from ntm_fast.record import METADATA, VERSION, checked, read_record
 
     path = folder / METADATA
@@ -131,7 +131,7 @@ def _show_model(folder: Path, as_json: bool) -> None:
 
 
 def _show_recipe(name: str, as_json: bool) -> None:
-    from ntm_fast.estimator.record import recipe_facts
+    from ntm_fast.estimator.fit_record import recipe_facts
 
     facts = recipe_facts(name)
     if as_json:

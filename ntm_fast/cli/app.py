@@ -82,7 +82,7 @@ def _at_home(value: Any) -> Any:
     """A path with the home folder for its `~`, which the shell leaves in quotes and after `=`."""
     if not isinstance(value, Path):
         return value
-    from ntm_fast.data.files import path_of
+    from ntm_fast.files import path_of
 
     return path_of(value)
 
@@ -94,9 +94,9 @@ def _options(
     version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
 ) -> None:
     if version:
-        import ntm_fast
+        from ntm_fast._version import __version__
 
-        print(f"ntm_fast {ntm_fast.__version__}")
+        print(f"ntm_fast {__version__}")
         raise typer.Exit
     if context.invoked_subcommand is None:
         print(context.get_help())

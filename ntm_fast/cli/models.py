@@ -92,7 +92,7 @@ def train(
     import ntm_fast
     from ntm_fast.estimator import disk
     from ntm_fast.training import RECIPES, MismatchError, NotFiniteError, TrainingInterrupted
-    from ntm_fast.training import checkpoints as saved
+    from ntm_fast.training import checkpoint as saved
 
     kind = model_named(model, "--model")
     use_threads(threads)
@@ -217,7 +217,7 @@ def infer(
         raise ValueError(f"--output is {output}; expected a name that ends in .npz or .csv")
     import numpy as np
 
-    from ntm_fast.data.folders import replacing_file
+    from ntm_fast.files import replacing_file
 
     use_threads(threads)
     with replacing_file(output) as partial:  # told before the work that it cannot be written

@@ -64,7 +64,7 @@ def compare(
     out for the perplexities. A figure that cannot be compared is left out, and the lines under the
     table (with --json: "notes") say why.
     """
-    from ntm_fast import compare as side_by_side
+    from ntm_fast.studies import compare as side_by_side
 
     chosen = MODELS if models == "all" else [model_named(n, "--models") for n in models.split(",")]
     if output is not None:
@@ -121,7 +121,7 @@ def gradients(
 
     On a document of made-up topics; errors are relative to the length of the exact gradient.
     """
-    from ntm_fast.gradients import example, study
+    from ntm_fast.studies.gradients import example, study
 
     use_threads(threads)
     alpha, objective = example(posterior.value, topics, words, length, seed)

@@ -178,7 +178,8 @@ def read_stop_words(text: str) -> str | list[str] | None:
     """What `vectorise` takes for `none`, a language, or the path of a file of words."""
     if text == "none":
         return None
-    from ntm_fast.data.files import lines, path_of
+    from ntm_fast.data.text_files import lines
+    from ntm_fast.files import path_of
 
     path = path_of(text)
     if not path.is_file():
@@ -193,7 +194,7 @@ def read_stop_words(text: str) -> str | list[str] | None:
 
 def _language(name: str) -> str:
     """The name, if it has a list of stop words; the error names the option."""
-    from ntm_fast.data.stop_words import stop_words_of
+    from ntm_fast.data.text.stop_words import stop_words_of
 
     try:
         stop_words_of(name)

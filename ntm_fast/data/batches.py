@@ -11,8 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ntm_fast import reference
-from ntm_fast.data.corpus import Corpus
-from ntm_fast.data.part import Part
+from ntm_fast.data.corpus import Corpus, Subset
 
 
 class Batch(NamedTuple):
@@ -49,11 +48,11 @@ class CorpusTensors:
     """
 
     def __init__(
-        self, corpus: Corpus | Part, device: torch.device | str = "cpu", ops: Any = reference
+        self, corpus: Corpus | Subset, device: torch.device | str = "cpu", ops: Any = reference
     ) -> None:
         self.ops = ops
         self._rows: Tensor | None = None
-        if isinstance(corpus, Part):
+        if isinstance(corpus, Subset):
             self._rows = torch.from_numpy(corpus.rows).to(device)
             corpus = corpus.corpus
         self.indptr: Tensor = _view(corpus.indptr).to(device)

@@ -11,10 +11,9 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import ArrayLike, NDArray
 
-from ntm_fast.data import storage, validation
+from ntm_fast.data import saved_corpus, validation
 from ntm_fast.data.origin import Origin
-from ntm_fast.data.splits import split_rows
-from ntm_fast.data.tokenisation import in_nfc
+from ntm_fast.data.text.tokenisation import in_nfc
 
 _BLOCK = 1 << 16  # documents whose lengths are summed together
 
@@ -158,7 +157,7 @@ class Corpus:
         return lengths / np.maximum(self.words_read, np.finfo(np.float64).tiny)
 
     def blocks(self) -> Iterator[Corpus]:
-        """All documents in order: at once, since they are there already (see `Part.blocks`)."""
+        """All documents in order: at once, since they are there already (see `Subset.blocks`)."""
         yield self
 
     def __len__(self) -> int:
@@ -367,7 +366,7 @@ class Corpus:
         holds a corpus, whose files are replaced; any others in the folder stay. OSError (disk
         full, no permission) leaves what was there untouched.
         """
-        storage.save(self, folder, overwrite=overwrite)
+        saved_corpus.save(self, folder, overwrite=overwrite)
 
     @classmethod
     def load(cls, folder: str | os.PathLike[str]) -> Corpus:
@@ -375,7 +374,7 @@ class Corpus:
 
         Raises FileNotFoundError or ValueError naming the file that is missing or damaged.
         """
-        return storage.load(cls, folder)
+        return saved_corpus.load(cls, folder)
 
 
 def _as_rows(rows: Any) -> Any:
@@ -404,3 +403,92 @@ def _canonical(
         matrix.indices.astype(np.int32),
         validation.checked_counts(matrix.data),  # a sum may leave float32's range
     )
+
+
+@dataclass(frozen=True, eq=False)
+class Subset:
+    """The documents `rows` (int64 [D]) of a corpus, of which nothing is copied.
+
+    It trains and evaluates models as a corpus does. The corpus may be larger than memory.
+    """
+
+    corpus: Corpus
+    rows: NDArray[np.int64]
+
+    @property
+    def vocabulary(self) -> tuple[str, ...]:
+        """The words of the corpus."""
+        return self.corpus.vocabulary
+
+    @property
+    def origin(self) -> Origin | None:
+        """How the corpus was made."""
+        return self.corpus.origin
+
+    @property
+    def numbered(self) -> bool:
+        """Whether the vocabulary is no words but the columns' numbers."""
+        return self.corpus.numbered
+
+    @property
+    def n_words(self) -> int:
+        """Number of words V in the vocabulary."""
+        return self.corpus.n_words
+
+    @property
+    def n_nonzeros(self) -> int:
+        """Number of stored counts N of these documents."""
+        return int(self.document_nonzeros.sum())
+
+    @property
+    def document_nonzeros(self) -> NDArray[np.int64]:
+        """Number of distinct words of each document, int64 [D]."""
+        return self.corpus.indptr[self.rows + 1] - self.corpus.indptr[self.rows]
+
+    @property
+    def nbytes(self) -> int:
+        """Size of the arrays that training reads, which are those of the whole corpus."""
+        return self.corpus.nbytes + self.rows.nbytes
+
+    def __len__(self) -> int:
+        return self.rows.size
+
+    def __repr__(self) -> str:
+        return f"Subset({len(self):,} documents of {self.corpus!r})"
+
+    def __getitem__(self, rows: slice) -> Corpus:
+        """Some of the documents, as a corpus of their own."""
+        return self.corpus[self.rows[rows]]
+
+    def save(self, folder: str | os.PathLike[str], *, overwrite: bool = False) -> None:
+        """Write the documents to `folder`, as `Corpus.save` of a copy of them does."""
+        saved_corpus.save(self, folder, overwrite=overwrite)
+
+    def blocks(self) -> Iterator[Corpus]:
+        """All documents in order, so many at a time as can be copied."""
+        return (self[start : start + _BLOCK] for start in range(0, len(self), _BLOCK))
+
+
+def split_rows(
+    n_documents: int, validation: float, test: float, seed: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+    """Row numbers of (train, validation, test), each in rising order; see `Corpus.split`."""
+    for name, fraction in (("validation", validation), ("test", test)):
+        if not 0 <= fraction < 1:
+            raise ValueError(f"{name} must be a fraction in [0, 1), got {fraction}")
+    if validation + test >= 1:
+        raise ValueError(
+            f"validation + test must be below 1, got {validation} + {test}: no training documents"
+        )
+    held_out, tested = (
+        max(1, round(fraction * n_documents)) if fraction else 0 for fraction in (validation, test)
+    )
+    if held_out + tested >= n_documents:
+        raise ValueError(
+            f"{n_documents} documents are too few for validation={validation} and test={test}: "
+            "no training documents would be left"
+        )
+    order = np.random.default_rng(seed).permutation(n_documents)
+    parts = np.split(order, [held_out, held_out + tested])
+    held_out_rows, tested_rows, train_rows = (np.sort(part) for part in parts)
+    return train_rows, held_out_rows, tested_rows

@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from ntm_fast.data.corpus import Corpus
-from ntm_fast.data.files import decodes
 from ntm_fast.data.origin import WORD_LISTS, Origin
 from ntm_fast.data.readers.guess import Reader, read, reader_for
 from ntm_fast.data.readers.matrix import read_libsvm
 from ntm_fast.data.readers.table import is_frame, read_frame, read_table
-from ntm_fast.data.tokenisation import Tokenisation, as_texts, guessed, name_of
-from ntm_fast.data.vectorise import TOKENISATION, vectorise
+from ntm_fast.data.text.tokenisation import Tokenisation, as_texts, guessed, name_of
+from ntm_fast.data.text.vectorise import TOKENISATION, vectorise
+from ntm_fast.data.text_files import decodes
 
 FEW = (
     0.2  # a smaller part than this of the share of known words in the training corpus is a warning

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from ntm_fast.data.tokenisation import Tokenisation
+from ntm_fast.data.text.tokenisation import Tokenisation
 
 WORD_LISTS = "lists of words"  # a reader's name: texts were split into words before they came here
 _USED: dict[str, type | tuple[type, ...]] = {  # by what reads other documents alike

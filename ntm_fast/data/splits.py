@@ -2,41 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 from numpy.typing import NDArray
 
-if TYPE_CHECKING:
-    from ntm_fast.data.corpus import Corpus
+from ntm_fast.data.corpus import Corpus
 
 _BLOCK = 1 << 22  # tokens shuffled together
 _WHOLE_SORT = 100  # tokens a document up to which all documents are sorted together
-
-
-def split_rows(
-    n_documents: int, validation: float, test: float, seed: int
-) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
-    """Row numbers of (train, validation, test), each in rising order; see `Corpus.split`."""
-    for name, fraction in (("validation", validation), ("test", test)):
-        if not 0 <= fraction < 1:
-            raise ValueError(f"{name} must be a fraction in [0, 1), got {fraction}")
-    if validation + test >= 1:
-        raise ValueError(
-            f"validation + test must be below 1, got {validation} + {test}: no training documents"
-        )
-    held_out, tested = (
-        max(1, round(fraction * n_documents)) if fraction else 0 for fraction in (validation, test)
-    )
-    if held_out + tested >= n_documents:
-        raise ValueError(
-            f"{n_documents} documents are too few for validation={validation} and test={test}: "
-            "no training documents would be left"
-        )
-    order = np.random.default_rng(seed).permutation(n_documents)
-    parts = np.split(order, [held_out, held_out + tested])
-    held_out_rows, tested_rows, train_rows = (np.sort(part) for part in parts)
-    return train_rows, held_out_rows, tested_rows
 
 
 def split_tokens(corpus: Corpus, fraction: float = 0.5, seed: int = 0) -> tuple[Corpus, Corpus]:

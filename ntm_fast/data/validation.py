@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ntm_fast.data.tokenisation import is_missing
+from ntm_fast.data.text.tokenisation import is_missing
 
 _BLOCK = 1 << 22  # values looked at together: temporaries stay small on memory-mapped corpora
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ntm_fast.data.corpus import Corpus
-from ntm_fast.data.stop_words import stop_words_of
+from ntm_fast.data.text.stop_words import stop_words_of
 from ntm_fast.data.validation import require_words
 
 

@@ -10,18 +10,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ntm_fast.data import Origin
-from ntm_fast.data.files import path_of
-from ntm_fast.data.folders import known_fields
-from ntm_fast.data.storage import is_numbered
-from ntm_fast.estimator.record import plain
+from ntm_fast.data.saved_corpus import is_numbered
+from ntm_fast.estimator.fit_record import plain
+from ntm_fast.files import known_fields, path_of
 from ntm_fast.models.backend import choose_device
-from ntm_fast.models.storage import free_place as free_place
-from ntm_fast.models.storage import load_model, save_model
+from ntm_fast.models.saved_model import free_place as free_place
+from ntm_fast.models.saved_model import load_model, save_model
 from ntm_fast.record import METADATA, NUMBER, checked, read_record
 from ntm_fast.training import Epoch
 
 if TYPE_CHECKING:
-    from ntm_fast.estimator.base import TopicEstimator
+    from ntm_fast.estimator.topic_estimator import TopicEstimator
 
 _NEEDED = {"estimator": str, "parameters": dict, "named_columns": bool, "history": [dict]}
 # Of the machine and the session in which a model is used, not of the model: a folder that came
@@ -112,12 +111,14 @@ def load(cls: type[TopicEstimator], folder: str | os.PathLike[str]) -> TopicEsti
 
 def _class_of(cls: type[TopicEstimator], name: str, path: Path) -> type[TopicEstimator]:
     """The estimator of that name, one of ours or `cls` itself: never what else has a name."""
-    from ntm_fast.estimator import base, named
+    from ntm_fast.estimator import named, topic_estimator
 
     ours = {
         name: kind
         for name, kind in vars(named).items()
-        if isinstance(kind, type) and issubclass(kind, base.TopicEstimator) and name[0] != "_"
+        if isinstance(kind, type)
+        and issubclass(kind, topic_estimator.TopicEstimator)
+        and name[0] != "_"
     }
     del ours["TopicEstimator"]
     if name == cls.__name__:

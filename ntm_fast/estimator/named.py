@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from ntm_fast.data import Corpus
-from ntm_fast.estimator.base import TopicEstimator
+from ntm_fast.estimator.topic_estimator import TopicEstimator
 from ntm_fast.models import TopicModel
 from ntm_fast.models.decoders.embedded import WordEmbeddings
 from ntm_fast.training import RECIPES, Recipe

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ntm_fast.checks import integer
 from ntm_fast.data import Corpus
 from ntm_fast.metrics.cooccurrence import (
     Cooccurrence,
@@ -16,7 +17,7 @@ from ntm_fast.metrics.cooccurrence import (
     count_windows,
     word_ids,
 )
-from ntm_fast.metrics.topics import check_int, check_top_words
+from ntm_fast.metrics.topics import check_top_words
 
 __all__ = ["c_v", "npmi"]
 
@@ -78,7 +79,7 @@ def npmi(
     """
     words = check_top_words(top_words, n, low=2)
     if window is not None:
-        window = check_int("window", window, low=1)
+        window = integer("window", window, low=1)
     if missing is not None and not -1 <= missing <= 1:
         raise ValueError(f"missing is {missing!r}; expected None or a number in [-1, 1]")
     if isinstance(corpus, Corpus):
@@ -159,7 +160,7 @@ def c_v(
             'c_v needs gensim, of the extra "interop": pip install "ntm_fast[interop]"'
         ) from error
     words = check_top_words(top_words, n, low=2)
-    window = check_int("window", window, low=1)
+    window = integer("window", window, low=1)
     if isinstance(corpus, Corpus):
         words = word_ids(words, corpus.vocabulary)
         documents = list(_pseudo_documents(corpus))

@@ -10,16 +10,11 @@ import scipy.sparse
 import torch
 from scipy.special import entr
 
+from ntm_fast.checks import as_array, integer
 from ntm_fast.data import Corpus
 from ntm_fast.metrics import topics
 from ntm_fast.metrics.collapse_report import CollapseReport, DuplicatePair
-from ntm_fast.metrics.topics import (
-    as_array,
-    check_int,
-    check_top_words,
-    documents_for,
-    trained_model,
-)
+from ntm_fast.metrics.topics import check_top_words, documents_for, trained_model
 
 __all__ = ["InspectableModel", "collapse", "collapse_report"]
 
@@ -163,7 +158,7 @@ def collapse_report(
             raise ValueError(f"{name} is {value!r}; expected a number in (0, 1]")
     own = None
     if top_words is None:
-        n = check_int("n", n, low=1)
+        n = integer("n", n, low=1)
         top_words = topics.top_words(weights, min(n, weights.shape[1]))
         n = top_words.shape[1]
         own = np.take_along_axis(weights, top_words, 1) > weights.mean(axis=1, keepdims=True)

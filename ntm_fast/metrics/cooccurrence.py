@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 import scipy.sparse
 
+from ntm_fast.checks import as_array
 from ntm_fast.data import Corpus
-from ntm_fast.metrics.topics import as_array
 
 __all__ = ["Cooccurrence", "count_documents", "count_windows"]
 

@@ -8,8 +8,9 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from ntm_fast.checks import integer
 from ntm_fast.data import Corpus, split_tokens
-from ntm_fast.metrics.topics import check_int, documents_for, trained_model
+from ntm_fast.metrics.topics import documents_for, trained_model
 
 __all__ = ["EvaluableModel", "PerplexityKind", "PredictiveModel", "perplexity"]
 
@@ -79,7 +80,7 @@ def perplexity(
     """
     if kind not in get_args(PerplexityKind):
         raise ValueError(f"kind is {kind!r}; expected one of {', '.join(get_args(PerplexityKind))}")
-    seed = check_int("seed", seed, low=0)
+    seed = integer("seed", seed, low=0)
     inner = trained_model(model, "topic_proportions", "log_likelihood")
     model, corpus = inner, documents_for(model, corpus)
     with torch.no_grad():

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ntm_fast.checks import as_array, integer
 from ntm_fast.data import Corpus
 
 __all__ = ["relevance_of_words", "top_words"]
@@ -56,7 +57,7 @@ def top_words(
     if scores.dtype.kind == "f" and np.isnan(scores).any():
         raise ValueError("components holds NaN; expected real numbers")
     n_words = scores.shape[1]
-    n = check_int("n", n, low=1, high=n_words)
+    n = integer("n", n, low=1, high=n_words)
     if relevance != 1:
         scores = relevance_of_words(scores, relevance)
 
@@ -107,16 +108,6 @@ def relevance_of_words(components: npt.ArrayLike, weight: float) -> npt.NDArray[
     return beta
 
 
-def as_array(name: str, value: Any) -> npt.NDArray[Any]:
-    """A NumPy view of an array, a nested list or a tensor of any device."""
-    if hasattr(value, "detach"):
-        value = value.detach().cpu().numpy()
-    try:
-        return np.asarray(value)
-    except ValueError as error:
-        raise ValueError(f"{name} is not a rectangular array: {error}") from None
-
-
 def trained_model(model: Any, *methods: str) -> Any:
     """The model that an estimator holds, or itself; TypeError unless it has all the methods."""
     inner = getattr(model, "model_", model)
@@ -148,16 +139,6 @@ def documents_for(model: Any, corpus: Any) -> Corpus:
     return model.read(corpus) if reads else corpus  # type: ignore[no-any-return]
 
 
-def check_int(name: str, value: Any, low: int, high: int | None = None) -> int:
-    """value as an int within [low, high], else TypeError or ValueError naming it."""
-    if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, np.integer)):
-        raise TypeError(f"{name} is {value!r}; expected an int")
-    if value < low or (high is not None and value > high):
-        upper = "" if high is None else f" and <= {high}"
-        raise ValueError(f"{name} is {value}; expected >= {low}{upper}")
-    return int(value)
-
-
 def check_top_words(words: npt.ArrayLike, n: int, low: int = 1) -> npt.NDArray[Any]:
     """The first n columns of top words as an int64 or str array [K, n], checked.
 
@@ -166,7 +147,7 @@ def check_top_words(words: npt.ArrayLike, n: int, low: int = 1) -> npt.NDArray[A
     array = as_array("top_words", words)
     if array.ndim != 2 or len(array) == 0:
         raise ValueError(f"top_words has shape {array.shape}; expected [K, n] with K >= 1")
-    n = check_int("n", n, low=low)
+    n = integer("n", n, low=low)
     if n > array.shape[1]:
         raise ValueError(f"n is {n}; expected <= {array.shape[1]}, the columns of top_words")
     array = array[:, :n]

@@ -11,15 +11,15 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from ntm_fast.data import Batch, Corpus, CorpusTensors, Part
-from ntm_fast.models import checks
+from ntm_fast import checks
+from ntm_fast.data import Batch, Corpus, CorpusTensors, Subset
 from ntm_fast.models.backend import resolve
 from ntm_fast.models.decoders import DECODERS, Mixture
 from ntm_fast.models.encoder import Encoder, document_lengths
 from ntm_fast.models.posteriors import POSTERIORS
 from ntm_fast.models.randomness import Masks
 from ntm_fast.models.score import ScoreTerm
-from ntm_fast.models.settings import ModelSettings
+from ntm_fast.settings import ModelSettings
 
 # Documents evaluated together, and their nonzeros unless one document alone has more: each wants up
 # to 40 bytes, 10 MiB in all.
@@ -189,7 +189,7 @@ class TopicModel(nn.Module):
         return self._evaluate(corpus, likelihood)
 
     @torch.no_grad()
-    def elbo(self, corpus: Corpus | Part, seed: int = 0) -> Tensor:
+    def elbo(self, corpus: Corpus | Subset, seed: int = 0) -> Tensor:
         """log p(x | θ) − KL(q ‖ prior) of each document [D], in nats, at one draw of θ."""
         source, matrix = torch.Generator().manual_seed(seed), self.decoder.topic_matrix()
 
@@ -258,9 +258,9 @@ class TopicModel(nn.Module):
             f" {self.settings.decoder!r}: only mixtures' θ is refined"
         )
 
-    def check_corpus(self, corpus: Corpus | Part) -> None:
+    def check_corpus(self, corpus: Corpus | Subset) -> None:
         """Raise TypeError unless it is a corpus, ValueError unless it has as many words."""
-        if not isinstance(corpus, Corpus | Part):
+        if not isinstance(corpus, Corpus | Subset):
             raise TypeError(
                 f"corpus is a {type(corpus).__name__}; expected a Corpus (Corpus.from_scipy makes"
                 " one of a matrix of counts)"
@@ -271,7 +271,7 @@ class TopicModel(nn.Module):
                 f" {self.n_words}, as the model has"
             )
 
-    def _evaluate(self, corpus: Corpus | Part, value: Callable[[Batch, slice], Tensor]) -> Tensor:
+    def _evaluate(self, corpus: Corpus | Subset, value: Callable[[Batch, slice], Tensor]) -> Tensor:
         self.check_corpus(corpus)
         if not len(corpus):
             raise ValueError("corpus has no documents; expected at least one")
@@ -298,7 +298,7 @@ def draw_seeds(source: torch.Generator, n: int) -> Tensor:
 
 
 def in_chunks(
-    corpus: Corpus | Part, device: torch.device, ops: Any
+    corpus: Corpus | Subset, device: torch.device, ops: Any
 ) -> Iterator[tuple[Batch, slice]]:
     """The documents in order, in batches of at most EVALUATION_BATCH and EVALUATION_NONZEROS.
 
@@ -306,7 +306,7 @@ def in_chunks(
     views of it.
     """
     tensors = CorpusTensors(corpus, ops=ops)
-    if isinstance(corpus, Part):
+    if isinstance(corpus, Subset):
         ends = np.concatenate(([0], np.cumsum(corpus.document_nonzeros)))
     else:
         ends = corpus.indptr
@@ -314,7 +314,7 @@ def in_chunks(
     while start < len(corpus):
         fitting = int(np.searchsorted(ends, ends[start] + EVALUATION_NONZEROS, side="right")) - 1
         stop = min(max(fitting, start + 1), start + EVALUATION_BATCH, len(corpus))
-        if isinstance(corpus, Part):
+        if isinstance(corpus, Subset):
             batch = tensors.batch(torch.arange(start, stop, device="cpu"))
         else:
             indptr = tensors.indptr[start : stop + 1]

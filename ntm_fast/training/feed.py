@@ -8,7 +8,7 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
-from ntm_fast.data import Batch, Corpus, CorpusTensors, Part
+from ntm_fast.data import Batch, Corpus, CorpusTensors, Subset
 from ntm_fast.models.backend import device_name
 
 SHARE = 0.5  # of the GPU's memory that is left over: what a corpus may take of it
@@ -32,7 +32,7 @@ class Resident:
     How many nonzeros a batch has is read off the corpus on the host, so that nothing waits.
     """
 
-    def __init__(self, corpus: Corpus | Part, device: torch.device, ops: Any) -> None:
+    def __init__(self, corpus: Corpus | Subset, device: torch.device, ops: Any) -> None:
         self.device = device
         beside = "" if device.type == "cpu" else ", the corpus beside the model"
         self.place = device_name(device) + beside
@@ -69,7 +69,7 @@ class Streamed:
 
     def __init__(
         self,
-        corpus: Corpus | Part,
+        corpus: Corpus | Subset,
         device: torch.device,
         ops: Any,
         send: Callable[[Batch], Coming] | None = None,
@@ -118,7 +118,7 @@ class _Sent:
         return self.batch
 
 
-def feed_for(corpus: Corpus | Part, device: torch.device, ops: Any, reserved: int) -> Feed:
+def feed_for(corpus: Corpus | Subset, device: torch.device, ops: Any, reserved: int) -> Feed:
     """The corpus on the device if it fits, else batches sent there.
 
     It fits if it takes at most half of the memory that is free there beyond `reserved` bytes,

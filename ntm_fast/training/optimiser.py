@@ -9,10 +9,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ntm_fast.models import TopicModel, checks
+from ntm_fast import checks
+from ntm_fast.models import TopicModel
 from ntm_fast.ops.adam import adam
 from ntm_fast.ops.adam_rows import adam_rows
-from ntm_fast.training.settings import TrainingSettings
+from ntm_fast.settings import TrainingSettings
 
 DTYPES = (torch.float32, torch.float64)
 CAPACITY = 1024  # steps a row can wait for before all rows take theirs

@@ -15,7 +15,7 @@ import safetensors
 import torch
 from torch import Tensor
 
-from ntm_fast.data.folders import check_version, known_fields, parse_json
+from ntm_fast.files import check_version, known_fields, parse_json
 from ntm_fast.training.state import Epoch, State
 
 FORMAT = "ntm_fast checkpoint"

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from ntm_fast.models import TopicModel
-from ntm_fast.training.settings import TrainingSettings
+from ntm_fast.settings import TrainingSettings
 
 
 def kl_weight(settings: TrainingSettings, epochs: float) -> float:

@@ -14,20 +14,21 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ntm_fast.data import Batch, Corpus, Part
-from ntm_fast.data.files import path_of
+from ntm_fast.data import Batch, Corpus, Subset
+from ntm_fast.files import path_of
 from ntm_fast.models import Loss, TopicModel
 from ntm_fast.models.topic_model import draw_seeds, evaluating, in_chunks
 from ntm_fast.ops._device_errors import raise_device_errors
-from ntm_fast.training import checkpoints
-from ntm_fast.training.deferral import Deferral
+from ntm_fast.settings import TrainingSettings
+from ntm_fast.training import checkpoint as checkpoints
+from ntm_fast.training.cuda_graphs import CudaRecorder, Replays, why_not
+from ntm_fast.training.deferred_rows import Deferral
 from ntm_fast.training.diagnosis import NotFiniteError, first_not_finite, weight_not_finite
 from ntm_fast.training.feed import Feed, Resident, feed_for
 from ntm_fast.training.interrupt import Interrupt
 from ntm_fast.training.optimiser import optimiser_for
 from ntm_fast.training.precision import autocast, matmul_precision
 from ntm_fast.training.progress import Bar
-from ntm_fast.training.replay import CudaRecorder, Replays, why_not
 from ntm_fast.training.saved_run import SavedRun
 from ntm_fast.training.schedules import (
     final_kl_weight,
@@ -36,7 +37,6 @@ from ntm_fast.training.schedules import (
     phases,
     set_learning_rate,
 )
-from ntm_fast.training.settings import TrainingSettings
 from ntm_fast.training.state import Epoch, State, TrainingInterrupted
 
 logger = logging.getLogger("ntm_fast")
@@ -97,10 +97,10 @@ class Trainer:
         self._stopped = False  # by the callback
         self.resumed_from: SavedRun | None = None
         self.documents = ""  # their hash, where a checkpoint needs it
-        self._hashed: Corpus | Part | None = None
+        self._hashed: Corpus | Subset | None = None
         self._kept: int | None = None  # the epoch of this run that the checkpoint holds
 
-    def resume(self, path: str | os.PathLike[str], corpus: Corpus | Part | None = None) -> None:
+    def resume(self, path: str | os.PathLike[str], corpus: Corpus | Subset | None = None) -> None:
         """Take up the run saved at `path`; `fit` then continues it, bit for bit.
 
         With the corpus that `fit` will be given, other documents are found at once.
@@ -114,7 +114,7 @@ class Trainer:
         if self.checkpoint is not None and self.checkpoint.resolve() == path.resolve():
             self._kept = self.state.epoch
 
-    def hash_of(self, corpus: Corpus | Part) -> str:
+    def hash_of(self, corpus: Corpus | Subset) -> str:
         """The documents' hash, made once."""
         if self._hashed is not corpus:
             self.documents, self._hashed = checkpoints.digest(corpus), corpus
@@ -122,15 +122,15 @@ class Trainer:
 
     def fit(
         self,
-        corpus: Corpus | Part,
-        validation: Corpus | Part | None = None,
+        corpus: Corpus | Subset,
+        validation: Corpus | Subset | None = None,
         *,
         epochs: int | None = None,
     ) -> list[Epoch]:
         """Train until `epochs` (default: the settings') are done, and return the history.
 
         Of a memory-mapped corpus only the documents of a batch are copied, so that it may be
-        larger than memory; a `Part` of one has its documents trained on where they are.
+        larger than memory; a `Subset` of one has its documents trained on where they are.
 
         With validation documents the weights of the epoch with the best validation ELBO are
         restored in the end, and patience may stop the run early.
@@ -265,7 +265,7 @@ class Trainer:
             return None
         return Replays(feed, self.train_on, CudaRecorder(self.model.device))
 
-    def _feed(self, corpus: Corpus | Part) -> Feed:
+    def _feed(self, corpus: Corpus | Subset) -> Feed:
         reserved = 4 * sum(p.nbytes for p in self._parameters)  # gradients, Adam, working memory
         return feed_for(corpus, self.model.device, self.model.decoder.ops, reserved)
 
@@ -340,7 +340,7 @@ class Trainer:
         self._restore_best()
         raise TrainingInterrupted(self.checkpoint)
 
-    def _close_epoch(self, validation: Corpus | Part | None) -> None:
+    def _close_epoch(self, validation: Corpus | Subset | None) -> None:
         state, settings = self.state, self.settings
         self._deferral.flush()
         self._check_weights()
@@ -366,7 +366,7 @@ class Trainer:
             self.best_weights = {name: value.clone() for name, value in weights.items()}
         self._stopped = self.callback is not None and bool(self.callback(record))
 
-    def _validation_elbo(self, documents: Corpus | Part) -> float:
+    def _validation_elbo(self, documents: Corpus | Subset) -> float:
         refused: ValueError | None = None
         try:
             score = float(self.model.elbo(documents, seed=0).double().mean())

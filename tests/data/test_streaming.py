@@ -15,7 +15,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.feature_extraction.text import CountVectorizer
 
-from ntm_fast.data import Corpus, read, select_words, tokens, validation, vectorise
+from ntm_fast.data import Corpus, read, select_words, validation, vectorise
+from ntm_fast.data.text import tokens
 
 WORDS = ["cat", "dog", "Émile", "the", "of", "x1", "war", "CAT", "straße", "дом", "a_b", "eel"]
 TEXTS = ["cats chase mice", "mice fear cats", "", "planets orbit stars", "stars and planets"] * 9
@@ -166,7 +167,8 @@ def test_a_killed_run_is_cleared_by_the_next(tmp_path: Path) -> None:
     output = str(tmp_path / "corpus")
     code = f"""
 import os
-from ntm_fast.data import tokens, vectorise
+from ntm_fast.data import vectorise
+from ntm_fast.data.text import tokens
 tokens.CHUNK = 20
 def killed():
     yield from {TEXTS!r}

@@ -17,10 +17,10 @@ from ntm_fast.data import (
     in_words_of,
     read,
     select_words,
-    tokens,
     vectorise,
 )
-from ntm_fast.data.tokenisation import as_texts, guessed, name_of
+from ntm_fast.data.text import tokens
+from ntm_fast.data.text.tokenisation import as_texts, guessed, name_of
 
 ALL: dict[str, Any] = {"min_df": 1, "max_df": 1.0}
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ntm_fast.data import datasets, vectorise
-from ntm_fast.data.writing import letters_without_blanks, normalised, words_of
+from ntm_fast.data.text.writing import letters_without_blanks, normalised, words_of
 
 PLAIN = re.compile(r"\b[^\W\d_]{3,}\b").findall  # what English always was
 ALL = {"min_df": 1, "max_df": 1.0, "stop_words": None}

@@ -14,12 +14,12 @@ import torch
 
 import ntm_fast
 from ntm_fast import LDAVAE, NeuralTopicModel, ProdLDA
-from ntm_fast.data import Corpus, Origin, Part
-from ntm_fast.data.splits import split_rows
+from ntm_fast.data import Corpus, Origin, Subset
+from ntm_fast.data.corpus import split_rows
 from ntm_fast.record import Record, read_record
 from ntm_fast.report import paragraph, record_as_facts
 from ntm_fast.training import RECIPES, TrainingInterrupted
-from ntm_fast.training.checkpoints import digest
+from ntm_fast.training.checkpoint import digest
 from tests.estimator.common import CORPUS, NAMED, QUICK, X
 
 
@@ -79,7 +79,7 @@ def test_run_is_recorded(tmp_path: Path) -> None:
         "words": X.shape[1],
         "tokens": float(X[train].sum()),
         "nonzeros": X[train].nnz,
-        "digest": digest(Part(corpus, train)),
+        "digest": digest(Subset(corpus, train)),
         "description": "Documents were read from a matrix.",
         "origin": {"reader": "a matrix"},
     }

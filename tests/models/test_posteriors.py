@@ -10,7 +10,7 @@ from torch.distributions import Beta, kl_divergence
 from ntm_fast import ops, reference
 from ntm_fast.models import ModelSettings, TopicModel
 from ntm_fast.models.posteriors import POSTERIORS, Gaussian, GaussianSoftmax, Posterior, Weibull
-from ntm_fast.models.posteriors.base import Draw
+from ntm_fast.models.posteriors.posterior import Draw
 from ntm_fast.models.score import ScoreTerm
 
 SEED = torch.tensor(3)

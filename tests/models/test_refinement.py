@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from ntm_fast import LDAVAE, reference
-from ntm_fast.data import Corpus, Part
+from ntm_fast.data import Corpus, Subset
 from ntm_fast.models import ModelSettings, TopicModel, topic_model
 from ntm_fast.training import RECIPES
 from tests.blocks import block_corpus
@@ -62,7 +62,7 @@ def test_only_mixtures_are_refined(decoder: str) -> None:
         TopicModel(40, settings)
 
 
-def values(model: TopicModel, corpus: Corpus | Part) -> list[Tensor]:
+def values(model: TopicModel, corpus: Corpus | Subset) -> list[Tensor]:
     theta = model.topic_codes(corpus)
     return [theta, model.log_likelihood(theta, corpus), model.kl_per_topic(corpus)]
 
@@ -90,7 +90,7 @@ def test_batches_do_not_change_a_value(
     order = np.arange(42)[::-1].copy()
     for found, truth in zip(values(model, corpus), expected, strict=True):
         torch.testing.assert_close(found, truth, rtol=1e-5, atol=1e-5)
-    for found, truth in zip(values(model, Part(corpus, order)), expected, strict=True):
+    for found, truth in zip(values(model, Subset(corpus, order)), expected, strict=True):
         torch.testing.assert_close(found.flip(0), truth, rtol=1e-5, atol=1e-5)
     assert torch.equal(model.topic_codes(corpus), expected[0])  # in float64 to the last bit
 

@@ -12,7 +12,7 @@ import safetensors.torch
 import torch
 from torch import Tensor
 
-from ntm_fast.training import NotFiniteError, checkpoints, saved_run
+from ntm_fast.training import NotFiniteError, checkpoint, saved_run
 from ntm_fast.training.optimiser import CAPACITY, Adam
 from tests.training.runs import CORPUS, assert_equal, trainer, weights
 
@@ -250,12 +250,12 @@ def test_other_documents_are_told_before_the_size_of_a_batch(good: Path) -> None
         other.resume(good, CORPUS[:50])
     with pytest.raises(ValueError, match="120 documents of 40 words, of which some are others"):
         trainer("ProdLDA").resume(good, CORPUS[list(range(119, -1, -1))])
-    with pytest.raises(checkpoints.MismatchError, match="batch_size is 16; expected 32"):
+    with pytest.raises(checkpoint.MismatchError, match="batch_size is 16; expected 32"):
         other.resume(good, CORPUS)
 
 
 def test_errors_cross_processes() -> None:
-    errors = checkpoints.MismatchError("n_topics", 3, 4, Path("m")), NotFiniteError("x", Path("m"))
+    errors = checkpoint.MismatchError("n_topics", 3, 4, Path("m")), NotFiniteError("x", Path("m"))
     for error in errors:
         copied = pickle.loads(pickle.dumps(error))
         assert (str(copied), vars(copied)) == (str(error), vars(error))

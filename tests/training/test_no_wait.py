@@ -17,9 +17,9 @@ from ntm_fast.data import Batch
 from ntm_fast.models import TopicModel
 from ntm_fast.models.decoders import DECODERS
 from ntm_fast.models.posteriors import POSTERIORS
-from ntm_fast.models.settings import ModelSettings
+from ntm_fast.settings import ModelSettings
 from ntm_fast.training import TrainingSettings
-from ntm_fast.training.replay import why_not
+from ntm_fast.training.cuda_graphs import why_not
 
 WORDS, DOCUMENTS, NONZEROS = 50, 7, 90
 FITTING = [

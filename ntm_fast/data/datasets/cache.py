@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from ntm_fast.data.files import path_of
+from ntm_fast.files import path_of
 
 
 def cache_folder() -> Path:

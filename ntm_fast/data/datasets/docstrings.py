@@ -21,10 +21,10 @@ import joblib
 
 from ntm_fast.data.corpus import Corpus
 from ntm_fast.data.datasets.cache import cache_folder
-from ntm_fast.data.datasets.stop_words import STOP_WORDS
+from ntm_fast.data.datasets.documentation_words import STOP_WORDS
 from ntm_fast.data.datasets.workers import extract_all
-from ntm_fast.data.tokenisation import Tokenisation
-from ntm_fast.data.vectorise import vectorise
+from ntm_fast.data.text.tokenisation import Tokenisation
+from ntm_fast.data.text.vectorise import vectorise
 
 PACKAGES = ("python", "torch", "numpy", "scipy", "sklearn", "networkx", "sympy")
 """The standard library and packages that are installed wherever this one is."""

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Literal
 from urllib.error import URLError
 
 from ntm_fast.data.corpus import Corpus
-from ntm_fast.data.files import path_of
 from ntm_fast.data.origin import Origin
-from ntm_fast.data.vectorise import TextOptions, documents_of, vectorise_documents
+from ntm_fast.data.text.vectorise import TextOptions, documents_of, vectorise_documents
+from ntm_fast.files import path_of
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack

@@ -10,13 +10,14 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from ntm_fast.data.corpus import Corpus
-from ntm_fast.data.files import existing, path_of
 from ntm_fast.data.readers.matrix import read_libsvm, read_npz, read_uci
 from ntm_fast.data.readers.octis import read_octis
 from ntm_fast.data.readers.table import is_frame, read_frame, read_table
 from ntm_fast.data.readers.text import read_folder, read_text
-from ntm_fast.data.storage import METADATA
-from ntm_fast.data.vectorise import TextOptions, WorkOptions
+from ntm_fast.data.saved_corpus import METADATA
+from ntm_fast.data.text.vectorise import TextOptions, WorkOptions
+from ntm_fast.data.text_files import existing
+from ntm_fast.files import path_of
 
 ACCEPTED = """\
   a folder written by Corpus.save (corpus.json), an OCTIS folder (corpus.tsv),

@@ -13,9 +13,9 @@ import scipy.sparse as sp
 from sklearn.datasets import load_svmlight_file
 
 from ntm_fast.data.corpus import Corpus
-from ntm_fast.data.files import existing, lines, named, open_bytes
 from ntm_fast.data.origin import Origin
-from ntm_fast.data.vectorise import Words, read_vocabulary
+from ntm_fast.data.text.vectorise import Words, read_vocabulary
+from ntm_fast.data.text_files import existing, lines, named, open_bytes
 
 
 def read_npz(path: str | os.PathLike[str], vocabulary: Words | None = None) -> Corpus:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 
 from ntm_fast.data.corpus import Corpus
-from ntm_fast.data.files import existing, lines, named
 from ntm_fast.data.origin import Origin
-from ntm_fast.data.vectorise import documents_of, vectorise_documents
+from ntm_fast.data.text.vectorise import documents_of, vectorise_documents
+from ntm_fast.data.text_files import existing, lines, named
 
 
 def read_octis(folder: str | os.PathLike[str], split: str | None = None) -> Corpus:

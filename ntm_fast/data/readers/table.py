@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from ntm_fast.data.corpus import Corpus
-from ntm_fast.data.files import existing, lines, named
-from ntm_fast.data.folders import parse_json
 from ntm_fast.data.origin import Origin
-from ntm_fast.data.tokens import Document
-from ntm_fast.data.vectorise import TextOptions, documents_of, vectorise_documents
+from ntm_fast.data.text.tokens import Document
+from ntm_fast.data.text.vectorise import TextOptions, documents_of, vectorise_documents
+from ntm_fast.data.text_files import existing, lines, named
+from ntm_fast.files import parse_json
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack

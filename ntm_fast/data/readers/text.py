@@ -7,10 +7,10 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from ntm_fast.data.corpus import Corpus
-from ntm_fast.data.files import existing, lines, named, whole_text
 from ntm_fast.data.origin import Origin
-from ntm_fast.data.tokens import Document
-from ntm_fast.data.vectorise import TextOptions, documents_of, vectorise_documents
+from ntm_fast.data.text.tokens import Document
+from ntm_fast.data.text.vectorise import TextOptions, documents_of, vectorise_documents
+from ntm_fast.data.text_files import existing, lines, named, whole_text
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack

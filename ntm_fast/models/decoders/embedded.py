@@ -5,10 +5,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from ntm_fast.models.decoders.base import register
+from ntm_fast.models.decoders.decoder import register
 from ntm_fast.models.decoders.mixture import Mixture
 from ntm_fast.models.decoders.product import Product
-from ntm_fast.models.settings import ModelSettings
+from ntm_fast.settings import ModelSettings
 
 
 class WordEmbeddings(nn.Module):

@@ -10,10 +10,10 @@ from torch import Tensor, nn
 
 from ntm_fast.data import Batch
 from ntm_fast.models.backend import Ops
-from ntm_fast.models.decoders.base import Decoder, register
+from ntm_fast.models.decoders.decoder import Decoder, register
 from ntm_fast.models.kept import Kept, at_most_one
 from ntm_fast.models.randomness import Masks, dropout
-from ntm_fast.models.settings import ModelSettings
+from ntm_fast.settings import ModelSettings
 
 M = TypeVar("M", bound="Mixture")
 

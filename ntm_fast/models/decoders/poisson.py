@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from ntm_fast.data import Batch
-from ntm_fast.models.decoders.base import register
+from ntm_fast.models.decoders.decoder import register
 from ntm_fast.models.decoders.mixture import Mixture
 from ntm_fast.models.randomness import Masks, dropout
 

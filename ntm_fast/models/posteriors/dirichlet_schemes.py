@@ -6,9 +6,9 @@ import torch
 from torch import Tensor
 
 from ntm_fast.models.backend import Ops
-from ntm_fast.models.posteriors.base import Draw, Parameters, register
 from ntm_fast.models.posteriors.dirichlet import Dirichlet
-from ntm_fast.models.settings import ModelSettings
+from ntm_fast.models.posteriors.posterior import Draw, Parameters, register
+from ntm_fast.settings import ModelSettings
 
 
 @register("dirichlet-rao-blackwell")

@@ -6,10 +6,10 @@ import torch
 from torch import Tensor
 
 from ntm_fast.models.backend import Ops
-from ntm_fast.models.posteriors.base import Parameters, register
 from ntm_fast.models.posteriors.logistic_normal import LogisticNormal
+from ntm_fast.models.posteriors.posterior import Parameters, register
 from ntm_fast.models.randomness import generator
-from ntm_fast.models.settings import ModelSettings
+from ntm_fast.settings import ModelSettings
 
 
 @register("gaussian-softmax")

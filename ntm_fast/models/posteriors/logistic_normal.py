@@ -9,8 +9,8 @@ from torch import Tensor, nn
 
 from ntm_fast.models.backend import Ops
 from ntm_fast.models.batch_norm import dense, maybe_batch_norm
-from ntm_fast.models.posteriors.base import Parameters, Posterior, register
-from ntm_fast.models.settings import ModelSettings
+from ntm_fast.models.posteriors.posterior import Parameters, Posterior, register
+from ntm_fast.settings import ModelSettings
 
 
 @register("logistic-normal")

@@ -10,8 +10,8 @@ from torch import Tensor, nn
 
 from ntm_fast.models.backend import Ops
 from ntm_fast.models.batch_norm import maybe_batch_norm
-from ntm_fast.models.posteriors.base import Parameters, Posterior, register
-from ntm_fast.models.settings import ModelSettings
+from ntm_fast.models.posteriors.posterior import Parameters, Posterior, register
+from ntm_fast.settings import ModelSettings
 
 
 @register("weibull")

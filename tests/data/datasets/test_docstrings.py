@@ -9,8 +9,8 @@ import pytest
 
 from ntm_fast.data import datasets
 from ntm_fast.data.datasets.cache import cache_folder
+from ntm_fast.data.datasets.documentation_words import STOP_WORDS
 from ntm_fast.data.datasets.extract import docstrings_of
-from ntm_fast.data.datasets.stop_words import STOP_WORDS
 
 SOURCE = '''
 """Whales and dolphins swim in oceans."""

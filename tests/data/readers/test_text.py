@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ntm_fast.data import Corpus, read_folder, read_octis, read_table, read_text
-from ntm_fast.data.files import lines
+from ntm_fast.data.text_files import lines
 
 LINES = ["Cats chase mice", "", "mice fear cats", "planets orbit stars", "stars, planets"]
 TEXT = "\n".join(LINES) + "\n"

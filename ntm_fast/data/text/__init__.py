@@ -1,0 +1,1 @@
+"""Words of texts: what a token is, counting, and vocabularies."""

@@ -1,0 +1,1 @@
+"""Studies: models side by side, and gradient estimators."""
