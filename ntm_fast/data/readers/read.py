@@ -13,7 +13,7 @@ from ntm_fast.data.corpus import Corpus
 from ntm_fast.data.readers.matrix import read_libsvm, read_npz, read_uci
 from ntm_fast.data.readers.octis import read_octis
 from ntm_fast.data.readers.table import is_frame, read_frame, read_table
-from ntm_fast.data.readers.text import read_folder, read_text
+from ntm_fast.data.readers.texts import read_folder, read_text
 from ntm_fast.data.saved_corpus import METADATA
 from ntm_fast.data.text.vectorise import TextOptions, WorkOptions
 from ntm_fast.data.text_files import existing
