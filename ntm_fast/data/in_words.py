@@ -10,8 +10,8 @@ from typing import Any
 
 from ntm_fast.data.corpus import Corpus
 from ntm_fast.data.origin import WORD_LISTS, Origin
-from ntm_fast.data.readers.read import Reader, read, reader_for
 from ntm_fast.data.readers.matrix import read_libsvm
+from ntm_fast.data.readers.read import Reader, read, reader_for
 from ntm_fast.data.readers.table import is_frame, read_frame, read_table
 from ntm_fast.data.text.tokenisation import Tokenisation, as_texts, guessed, name_of
 from ntm_fast.data.text.vectorise import TOKENISATION, vectorise
