@@ -32,7 +32,6 @@ from ntm_fast.cli.support import (
     load_model,
     model_named,
     read_for,
-    read_source,
     reading,
     settings,
     use_threads,
@@ -89,7 +88,8 @@ def train(
     What is not given is the model's recipe. The run's state is kept after each epoch in
     OUTPUT.checkpoint until it is done; --resume takes it up there, bit for bit.
     """
-    import ntm_fast
+    from ntm_fast import estimator as estimators
+    from ntm_fast.data.readers.read import read_named
     from ntm_fast.estimator import disk
     from ntm_fast.training import RECIPES, MismatchError, NotFiniteError, TrainingInterrupted
     from ntm_fast.training import checkpoint as saved
@@ -116,11 +116,11 @@ def train(
         lowercase=lowercase,
         zero_based=zero_based,
     )
-    documents = read_source(source, **options)
+    documents = read_named(source, **options)
     print(documents, flush=True)
     if documents.origin is not None:
         print(documents.origin.describe(), flush=True)
-    estimator = getattr(ntm_fast, kind)(
+    estimator = getattr(estimators, kind)(
         topics,
         prior=prior,
         epochs=epochs,
