@@ -21,7 +21,7 @@ PACKAGE = ROOT / "ntm_fast"
 ALLOWED: dict[str, set[str]] = {
     "_version": set(),
     "_build_info": {"_C", "_version"},
-    "__init__": {"_build_info", "_version", "estimator", "data", "ops", "reference", "metrics"},
+    "__init__": {"_build_info", "_version", "estimator", "data", "ops", "reference", "metrics", "training"},
     "__main__": {"cli"},
     "files": set(),
     "checks": set(),
@@ -32,11 +32,13 @@ ALLOWED: dict[str, set[str]] = {
     "ops": {"_C", "reference"},
     "data": {"files", "checks", "reference"},
     "models": {"files", "checks", "settings", "record", "_version", "data", "ops", "reference"},
+    "optim": {"checks", "ops"},
     "training": {
         "files",
         "checks",
         "settings",
         "recipes",
+        "optim",
         "_build_info",
         "_version",
         "data",

@@ -1,4 +1,4 @@
-"""Adam, all parameters in one call; rows without a gradient wait for their steps."""
+"""Adam: all parameters in one call, and rows without a gradient wait for their steps."""
 
 from __future__ import annotations
 
@@ -10,10 +10,8 @@ import torch
 from torch import Tensor
 
 from ntm_fast import checks
-from ntm_fast.models import TopicModel
 from ntm_fast.ops.adam import adam
 from ntm_fast.ops.adam_rows import adam_rows
-from ntm_fast.settings import TrainingSettings
 
 DTYPES = (torch.float32, torch.float64)
 CAPACITY = 1024  # steps a row can wait for before all rows take theirs
@@ -21,18 +19,36 @@ Rates = tuple[float, float, float, float]  # beta1, beta2, eps, weight_decay
 
 
 class Adam(torch.optim.Optimizer):
-    """:class:`torch.optim.Adam` on the CPU, equal to it up to rounding and quicker.
+    """:class:`torch.optim.Adam` on the CPU, equal to it up to rounding, and faster.
 
-    A step is one call of C++ over all parameters of a group: no Python or thread is woken per
-    tensor, small models stay on the calling thread, and the same gradients give the same bits for
-    any number of threads. State and `state_dict` are those of torch.optim.Adam; learning-rate
-    schedulers work.
+    A step is one call of C++ over all parameters of a group: there is no Python work and no thread
+    to wake for each tensor, small models stay on the calling thread, and the same gradients give
+    the same bits for any number of threads. State and `state_dict` are those of torch.optim.Adam;
+    learning-rate schedulers work.
 
-    A sparse gradient of a parameter [V, H] stands for zeros in the rows it lacks. Adam moves such
-    rows too, but here that waits: when `catch_up` asks for rows, or `flush` for all of them, they
-    take the steps they missed at once, to the same weights up to rounding (:func:`adam_rows`).
-    Until then they are out of date; `state_dict` flushes. With `lazy` they are not moved at all,
-    as in :class:`torch.optim.SparseAdam`, which is another method.
+    **Deferred rows.** A sparse gradient of a parameter [V, H] stands for zeros in the rows that it
+    lacks. Adam moves such rows too, by their momentum, which makes a step as expensive as V is
+    large. Here the moves are postponed: a row takes the steps that it missed when `catch_up` asks
+    for it, or `flush` for all rows, and ends up with the same weights up to rounding
+    (:func:`ntm_fast.ops.adam_rows`). A step then costs no more than the rows of its gradient.
+    Between steps the other rows are out of date, so that
+
+    - `catch_up(parameter, rows)` comes before a forward pass that reads some rows,
+    - `flush()` comes before anything else reads the parameter; `state_dict` flushes by itself.
+
+    With `lazy` such rows are not moved at all, as in :class:`torch.optim.SparseAdam`, which is
+    another method.
+
+    ::
+
+        table = torch.nn.Embedding(1_000_000, 100, sparse=True)
+        adam = Adam(table.parameters(), lr=1e-3)
+        for words, targets in batches:
+            adam.catch_up(table.weight, words.flatten())
+            adam.zero_grad()
+            loss(table(words), targets).backward()
+            adam.step()
+        adam.flush()
 
     Parameters
     ----------
@@ -43,7 +59,7 @@ class Adam(torch.optim.Optimizer):
     Raises
     ------
     ValueError
-        If a parameter or a number is none of these.
+        If a parameter or a number is not as described.
     """
 
     def __init__(
@@ -92,14 +108,14 @@ class Adam(torch.optim.Optimizer):
     def catch_up(self, parameter: Tensor, rows: Tensor | None = None) -> None:
         """Take the missed steps of some rows (int32 or int64, repeats allowed), or of all.
 
-        To be called before the rows are read. Raises ValueError if a row is not in [0, V).
+        Call it before the rows are read. Raises ValueError if a row is not in [0, V).
         """
         waiting = self._waiting.get(parameter)
         if waiting is not None and waiting.steps:
             waiting.replay(parameter, self.state[parameter], rows)
 
     def flush(self) -> None:
-        """Take all missed steps of all parameters, as before they are evaluated or saved."""
+        """Take all missed steps of all parameters, before they are evaluated or saved."""
         for parameter in self._waiting:
             self.catch_up(parameter)
 
@@ -109,9 +125,10 @@ class Adam(torch.optim.Optimizer):
         return super().state_dict()
 
     def waiting_state(self) -> dict[int, dict[str, Any]]:
-        """State by parameter as it is, with what `load_waiting_state` needs to go on bit for bit.
+        """State by parameter without a flush, from which a run continues bit for bit.
 
-        That is "done" and "schedule" of the parameters that have rows out of date.
+        Parameters with rows out of date have "done" and "schedule" too: the steps that each row has
+        taken, and the steps themselves. `load_waiting_state` reads it.
         """
         state = {index: dict(values) for index, values in super().state_dict()["state"].items()}
         for index, (parameter, _) in enumerate(self._parameters()):
@@ -122,9 +139,10 @@ class Adam(torch.optim.Optimizer):
         return state
 
     def load_waiting_state(self, state: dict[int, dict[str, Any]]) -> None:
-        """Take up what `waiting_state` returned; ValueError, and no change, if it cannot be that.
+        """Continue from what `waiting_state` returned.
 
-        The state may come from a file that anybody wrote.
+        Raises ValueError, and changes nothing, for a state that it cannot have returned: the state
+        may come from a file that anybody wrote.
         """
         check_state([parameter for parameter, _ in self._parameters()], state)
         own = {"done", "schedule"}
@@ -241,7 +259,7 @@ class _Waiting:
 def _rows_once(gradient: Tensor) -> tuple[Tensor, Tensor]:
     """Rows of a sparse gradient, each once, and their values."""
     rows = gradient._indices()[0]
-    # Autograd forgets that a gradient is coalesced; to look is quicker than to sort again.
+    # Autograd forgets that a gradient is coalesced; checking is quicker than sorting again.
     if not gradient.is_coalesced() and not bool((rows[1:] > rows[:-1]).all()):
         gradient = gradient.coalesce()
         return gradient.indices()[0], gradient.values()
@@ -253,7 +271,7 @@ def _rates(group: dict[str, Any]) -> Rates:
 
 
 def step_constants(lr: float, beta1: float, beta2: float, step: int) -> tuple[float, float]:
-    """What the bias corrections make of step `step`, from 1: step_size and root_scale of `adam`."""
+    """The bias-corrected step_size and root_scale of `adam` at step `step`, from 1."""
     return lr / (1 - beta1**step), 1 / math.sqrt(1 - beta2**step)
 
 
@@ -280,7 +298,7 @@ def check_state(parameters: Sequence[Tensor], state: Mapping[int, Mapping[str, A
             _check_array(f"{where}.{name}", values[name], parameter.shape, parameter.dtype)
         if not bool(values["exp_avg"].isfinite().all()):
             raise ValueError(f"{where}.exp_avg holds a value that is not finite")
-        if not bool((values["exp_avg_sq"] >= 0).all()):  # squares may overflow, and no harm done
+        if not bool((values["exp_avg_sq"] >= 0).all()):  # squares may overflow harmlessly
             raise ValueError(f"{where}.exp_avg_sq holds a value that is not >= 0")
         _check_waiting(where, values, parameter)
 
@@ -311,26 +329,3 @@ def _check_array(name: str, value: Any, shape: Sequence[int], dtype: torch.dtype
     if not isinstance(value, Tensor) or value.dtype != dtype or value.shape != torch.Size(shape):
         found = f"{value.dtype} {tuple(value.shape)}" if isinstance(value, Tensor) else repr(value)
         raise ValueError(f"{name} is {found:.80}; expected {dtype} {tuple(shape)}")
-
-
-def optimiser_for(model: TopicModel, settings: TrainingSettings) -> torch.optim.Optimizer:
-    """Adam with the settings' rates: ours on the CPU, torch's fused one elsewhere.
-
-    ValueError for "lazy-adam" elsewhere, which torch does not have for dense gradients.
-    """
-    options: dict[str, Any] = {
-        "lr": settings.learning_rate,
-        "betas": settings.betas,
-        "weight_decay": settings.weight_decay,
-    }
-    if all(p.device.type == "cpu" and p.dtype in DTYPES for p in model.parameters()):
-        return Adam(model.parameters(), lazy=settings.optimiser == "lazy-adam", **options)
-    if settings.optimiser == "lazy-adam":
-        raise ValueError(
-            f"optimiser is 'lazy-adam' for a model on {model.device}; expected 'adam' or"
-            " 'deferred-adam' but for float32 and float64 on the CPU"
-        )
-    if settings.cuda_graphs:  # a recorded step reads the rate of the day from the device
-        options["lr"] = torch.tensor(settings.learning_rate, device=model.device)
-        options["capturable"] = True
-    return torch.optim.Adam(model.parameters(), fused=True, **options)
