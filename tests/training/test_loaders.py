@@ -1,6 +1,7 @@
-"""Where batches come from: beside the model, or sent to it one ahead of the other."""
+"""Batches gathered beside the model, or sent to it while the previous one is used."""
 
 import logging
+from typing import Any
 
 import numpy as np
 import pytest
@@ -9,7 +10,8 @@ import torch
 
 from ntm_fast import ops
 from ntm_fast.data import Batch, Corpus, CorpusTensors
-from ntm_fast.training import feed
+from ntm_fast.training import loaders
+from ntm_fast.training import trainer as loop
 from tests.blocks import block_corpus
 from tests.training.runs import trainer
 
@@ -18,85 +20,94 @@ CPU, CUDA = torch.device("cpu"), torch.device("cuda")
 PARTS = torch.randperm(30, generator=torch.Generator().manual_seed(0)).split(8)
 
 
-def assert_alike(found: list[Batch]) -> None:
+def assert_same(found: list[Batch]) -> None:
     expected = [CorpusTensors(CORPUS).batch(part) for part in PARTS]
     assert len(found) == len(expected)
     for one, other in zip(found, expected, strict=True):
         assert all(map(torch.equal, one[:3], other[:3]))
 
 
-def test_beside_the_model() -> None:
-    resident = feed.Resident(CORPUS, CPU, ops)
-    assert_alike(list(resident.batches(PARTS)))
-    assert_alike([resident.batch(part) for part in PARTS])
-    assert list(resident.batches([])) == []
+def test_on_the_device() -> None:
+    loader = loaders.DeviceLoader(CORPUS, CPU, ops)
+    assert_same(list(loader.batches(PARTS)))
+    assert_same([loader.batch(part) for part in PARTS])
+    assert list(loader.batches([])) == []
     lengths = np.diff(CORPUS.indptr)
-    assert resident.sizes(PARTS) == [lengths[part.numpy()].sum() for part in PARTS]
+    assert loader.nonzeros(PARTS) == [lengths[part.numpy()].sum() for part in PARTS]
 
 
-class Courier:
-    """Takes note of when batches are sent and when they are asked for."""
+class Sender:
+    """Notes when batches are sent and when they are received."""
 
-    def __init__(self) -> None:
+    def __init__(self, device: torch.device) -> None:
         self.diary: list[str] = []
 
-    def __call__(self, batch: Batch) -> feed.Coming:
+    def send(self, batch: Batch) -> Any:
         number = sum(entry.startswith("sent") for entry in self.diary)
         self.diary.append(f"sent {number}")
-        courier = self
+        sender = self
 
         class Sent:
-            def arrived(self) -> Batch:
-                courier.diary.append(f"asked for {number}")
+            def received(self) -> Batch:
+                sender.diary.append(f"received {number}")
                 return batch
 
         return Sent()
 
 
+def host_loader(corpus: Corpus) -> tuple[loaders.HostLoader, list[str]]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(loaders, "Sender", Sender)
+        loader = loaders.HostLoader(corpus, CPU, ops)
+    assert isinstance(loader.sender, Sender)
+    return loader, loader.sender.diary
+
+
 def test_a_batch_is_sent_before_the_one_ahead_of_it_is_used() -> None:
-    courier = Courier()
-    streamed = feed.Streamed(CORPUS, CPU, ops, courier)
+    loader, diary = host_loader(CORPUS)
     found = []
-    for batch in streamed.batches(PARTS):
+    for batch in loader.batches(PARTS):
         found.append(batch)
-        courier.diary.append(f"used {len(found) - 1}")
-    assert_alike(found)
-    assert courier.diary[:5] == ["sent 0", "sent 1", "asked for 0", "used 0", "sent 2"]
-    assert courier.diary[-2:] == ["asked for 3", "used 3"]
-    assert_alike([streamed.batch(part) for part in PARTS])
-    assert list(streamed.batches([])) == []
+        diary.append(f"used {len(found) - 1}")
+    assert_same(found)
+    assert diary[:5] == ["sent 0", "sent 1", "received 0", "used 0", "sent 2"]
+    assert diary[-2:] == ["received 3", "used 3"]
+    assert_same([loader.batch(part) for part in PARTS])
+    assert list(loader.batches([])) == []
 
 
 @pytest.fixture
 def gpu(monkeypatch: pytest.MonkeyPatch) -> dict[str, int]:
-    """A GPU in name, with so much free memory; its tensors are the CPU's."""
+    """A GPU in name, with this much free memory; its tensors are the CPU's."""
     memory = {"free": 0}
-    monkeypatch.setattr(feed, "free_bytes", lambda device: memory["free"])
-    monkeypatch.setattr(feed, "device_name", lambda device: "a GPU")
-    monkeypatch.setattr(feed, "Sender", lambda device: Courier())
-    tensors = feed.CorpusTensors
-    monkeypatch.setattr(feed, "CorpusTensors", lambda corpus, device, ops: tensors(corpus))
+    monkeypatch.setattr(loaders, "free_bytes", lambda device: memory["free"])
+    monkeypatch.setattr(loaders, "device_name", lambda device: "a GPU")
+    monkeypatch.setattr(loaders, "Sender", Sender)
+    tensors = loaders.CorpusTensors
+    monkeypatch.setattr(loaders, "CorpusTensors", lambda corpus, device, ops: tensors(corpus))
     return memory
 
 
-def test_a_corpus_that_fits_is_resident(gpu: dict[str, int]) -> None:
+def test_a_corpus_that_fits_is_on_the_device(gpu: dict[str, int]) -> None:
     size = CORPUS.indptr.nbytes + CORPUS.indices.nbytes + CORPUS.counts.nbytes
     for free, reserved, kind in (
-        (2 * size, 0, feed.Resident),
-        (2 * size - 1, 0, feed.Streamed),
-        (2 * size, 1, feed.Streamed),
-        (10, 100, feed.Streamed),
+        (2 * size, 0, loaders.DeviceLoader),
+        (2 * size - 1, 0, loaders.HostLoader),
+        (2 * size, 1, loaders.HostLoader),
+        (10, 100, loaders.HostLoader),
     ):
         gpu["free"] = free
-        assert type(feed.feed_for(CORPUS, CUDA, ops, reserved)) is kind
+        assert type(loaders.loader_for(CORPUS, CUDA, ops, reserved)) is kind
     gpu["free"] = 0
-    assert type(feed.feed_for(CORPUS, CPU, ops, 10**15)) is feed.Resident
+    assert type(loaders.loader_for(CORPUS, CPU, ops, 10**15)) is loaders.DeviceLoader
 
 
-def test_both_train_alike(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_both_train_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     runs = [trainer(epochs=2) for _ in range(2)]
-    monkeypatch.setattr(runs[1], "_feed", lambda corpus: feed.Streamed(corpus, CPU, ops, Courier()))
-    histories = [run.fit(CORPUS) for run in runs]
+    histories = [runs[0].fit(CORPUS)]
+    monkeypatch.setattr(loop, "loader_for", lambda corpus, *_: host_loader(corpus)[0])
+    histories.append(runs[1].fit(CORPUS))
+    assert "the corpus on the host" in runs[1].run.place
     assert [e.elbo for e in histories[0]] == [e.elbo for e in histories[1]]
     for one, other in zip(*(run.model.parameters() for run in runs), strict=True):
         assert torch.equal(one, other)
@@ -106,7 +117,7 @@ def test_a_memory_mapped_corpus(tmp_path: object, recwarn: pytest.WarningsRecord
     matrix = sp.csr_array(np.eye(5, dtype=np.float32))
     corpus = Corpus.from_scipy(matrix)
     assert not corpus.indptr.flags.writeable
-    feed.Resident(corpus, CPU, ops)
+    loaders.DeviceLoader(corpus, CPU, ops)
     assert not recwarn.list
 
 
