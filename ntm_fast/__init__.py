@@ -26,6 +26,7 @@ if TYPE_CHECKING:
         PublishedNVLDA,
         PublishedProdLDA,
     )
+    from ntm_fast.training import Callback, JSONLines, TensorBoard
 
 __all__ = [
     "ETM",
@@ -34,23 +35,27 @@ __all__ = [
     "NVDM",
     "NVLDA",
     "WHAI",
+    "Callback",
     "Corpus",
     "DirichletETM",
     "DirichletVAE",
     "DirichletVAERSVI",
     "FigurnovLDA",
     "InverseCDF",
+    "JSONLines",
     "NeuralTopicModel",
     "ProdLDA",
     "PublishedDirichletVAE",
     "PublishedNVLDA",
     "PublishedProdLDA",
+    "TensorBoard",
     "__version__",
     "build_info",
 ]
 
 # Imported at first use: `import ntm_fast` is quick, and works without the compiled extension.
 _HOMES = {
+    "Callback": "ntm_fast.training",
     "Corpus": "ntm_fast.data",
     "DirichletETM": "ntm_fast.estimator",
     "DirichletVAE": "ntm_fast.estimator",
@@ -59,6 +64,7 @@ _HOMES = {
     "FigurnovLDA": "ntm_fast.estimator",
     "GSM": "ntm_fast.estimator",
     "InverseCDF": "ntm_fast.estimator",
+    "JSONLines": "ntm_fast.training",
     "LDAVAE": "ntm_fast.estimator",
     "NVDM": "ntm_fast.estimator",
     "NVLDA": "ntm_fast.estimator",
@@ -67,6 +73,7 @@ _HOMES = {
     "PublishedDirichletVAE": "ntm_fast.estimator",
     "PublishedNVLDA": "ntm_fast.estimator",
     "PublishedProdLDA": "ntm_fast.estimator",
+    "TensorBoard": "ntm_fast.training",
     "WHAI": "ntm_fast.estimator",
 }
 

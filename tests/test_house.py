@@ -33,11 +33,13 @@ FLOORS: dict[str, set[str]] = {
     "data": {"files", "checks", "reference"},
     "models": {"files", "checks", "settings", "record", "_version", "data", "ops", "reference"},
     "metrics": {"checks", "data", "ops"},
+    "optim": {"checks", "ops"},
     "training": {
         "files",
         "checks",
         "settings",
         "recipes",
+        "optim",
         "_build_info",
         "_version",
         "data",
@@ -71,7 +73,7 @@ FLOORS: dict[str, set[str]] = {
         "metrics",
         "estimator",
     },
-    "__init__": {"_build_info", "_version", "data", "estimator"},
+    "__init__": {"_build_info", "_version", "data", "estimator", "training"},
     "cli": {
         "files",
         "record",
