@@ -1,28 +1,119 @@
-#pragma once
-// Torch's side of dense_layer on any device. A Device computes
-//   layer(args, x, weight, y)        y = activation(x weight^T + bias), or of x without a weight
-//   run(args)                        DenseNorm and DenseDerivative
-//   multiply(a, transposed, b, to)   to = a b, or a^T b; contiguous matrices
+#include "../dense_layer.h"
 
 #include <tuple>
 #include <utility>
 
-#include "dense_layer.h"
-#include "tensors.h"
+#include "device.h"
 
-namespace ntm_fast::dense_layer {
+namespace ntm_fast {
+
+namespace {
 
 constexpr char op[] = "dense_layer";
+constexpr double product_ns = .02, element_ns = 1;  // of a product's term, of an activation
 
-inline Activation activation_of(int64_t code) {
+// A matrix [depth, columns] whose rows may be read in whole vector registers.
+template <class T>
+struct RightSide {
+  Tensor tensor;
+  int64_t stride;
+
+  // Of a contiguous matrix, or of its transpose; a copy only where there has to be one.
+  RightSide(const Tensor& matrix, int64_t depth, int64_t columns, bool transposed)
+      : tensor(matrix), stride(NTM_FAST_CPU_CALL(dense_padded<T>)(columns)) {
+    if (stride == columns && !transposed) return;
+    tensor = torch::stable::new_empty(matrix, {depth, stride});
+    NTM_FAST_CPU_CALL(dense_pack<T>)
+    (data<T>(matrix), mutable_data<T>(tensor), depth, columns, transposed);
+  }
+};
+
+inline double product_work(int64_t rows, int64_t depth, int64_t columns) {
+  return product_ns * double(rows * columns) * double(depth);
+}
+
+// y = activation(x weight^T + bias), or of x without a weight
+template <class T>
+void layer(const Cpu&, DenseActivation<T> args, const Tensor& x, const OptionalTensor& weight,
+           const Tensor& y) {
+  const int64_t documents = x.size(0), inputs = x.size(1), outputs = args.outputs;
+  const double elements = element_ns * double(documents * outputs);
+  const auto activate = NTM_FAST_CPU_CALL(dense_activate<T>);
+  if (!weight) {
+    parallel_blocks(documents, dense_rows_per_block, elements,
+                    [&](int64_t first, int64_t end) { activate(args, first, end); });
+    return;
+  }
+  const RightSide<T> w(contiguous(*weight), inputs, outputs, true);
+  const DenseProduct<T> p{data<T>(x),         inputs, false,  data<T>(w.tensor), w.stride,
+                          mutable_data<T>(y), inputs, outputs};
+  args.x = args.y;
+  const bool more = args.bias || args.activation != Activation::none;
+  const auto product = NTM_FAST_CPU_CALL(dense_product<T>);
+  parallel_blocks(documents, dense_rows_per_block,
+                  product_work(documents, inputs, outputs) + elements,
+                  [&](int64_t first, int64_t end) {
+                    product(p, first, end);
+                    if (more) activate(args, first, end);
+                  });
+}
+
+template <class T>
+void layer(const Cuda& cuda, DenseActivation<T> args, const Tensor& x, const OptionalTensor& weight,
+           const Tensor& y) {
+  if (weight) {
+    cuda.multiply(x, torch::stable::transpose(*weight, 0, 1), y);
+    args.x = args.y;
+  }
+  if (args.x != args.y || args.bias || args.activation != Activation::none) {
+    run(cuda, args, x.size(0));
+  }
+}
+
+// to = a b, or a^T b; contiguous matrices
+template <class T>
+void multiply(const Cpu&, const Tensor& a, bool transposed, const Tensor& b, const Tensor& to) {
+  const int64_t depth = b.size(0), rows = to.size(0), columns = to.size(1);
+  const RightSide<T> right(b, depth, columns, false);
+  const DenseProduct<T> p{data<T>(a),   a.size(1),           transposed, data<T>(right.tensor),
+                          right.stride, mutable_data<T>(to), depth,      columns};
+  const auto product = NTM_FAST_CPU_CALL(dense_product<T>);
+  parallel_blocks(rows, dense_rows_per_block, product_work(rows, depth, columns),
+                  [&](int64_t first, int64_t end) { product(p, first, end); });
+}
+
+template <class T>
+void multiply(const Cuda& cuda, const Tensor& a, bool transposed, const Tensor& b,
+              const Tensor& to) {
+  cuda.multiply(transposed ? torch::stable::transpose(a, 0, 1) : a, b, to);
+}
+
+template <class Args, class Kernel>
+void run_in_columns(const Args& args, const Kernel& kernel) {
+  parallel_blocks(args.outputs, dense_columns_per_block,
+                  element_ns * double(args.documents * args.outputs),
+                  [&](int64_t first, int64_t last) { kernel(args, first, last); });
+}
+
+template <class T>
+void run(const Cpu&, const DenseNorm<T>& args, int64_t) {
+  run_in_columns(args, NTM_FAST_CPU_CALL(dense_norm<T>));
+}
+
+template <class T>
+void run(const Cpu&, const DenseDerivative<T>& args, int64_t) {
+  run_in_columns(args, NTM_FAST_CPU_CALL(dense_derivative<T>));
+}
+
+Activation activation_of(int64_t code) {
   check(code >= 0 && code <= 2, op, ": activation is ", code,
         ", expected 0 (none), 1 (softplus) or 2 (relu)");
   return Activation(code);
 }
 
 // Checks the layer and returns the number of its outputs.
-inline int64_t checked(const Tensor& x, const OptionalTensor& weight, const OptionalTensor& bias,
-                       const OptionalTensor& shift, bool batch_norm, double eps) {
+int64_t checked(const Tensor& x, const OptionalTensor& weight, const OptionalTensor& bias,
+                const OptionalTensor& shift, bool batch_norm, double eps) {
   check(x.dim() == 2, op, ": x has shape ", shape(x), ", expected [B, I]");
   const int64_t inputs = x.size(1), outputs = weight ? weight->size(0) : inputs;
   if (weight) {
@@ -44,8 +135,8 @@ inline int64_t checked(const Tensor& x, const OptionalTensor& weight, const Opti
 }
 
 // Checks what the backward is given beside the layer.
-inline void check_backward(const Tensor& grad_y, const Tensor& x, const Tensor& y, bool batch_norm,
-                           const Tensor& var, const Tensor& normalised, int64_t outputs) {
+void check_backward(const Tensor& grad_y, const Tensor& x, const Tensor& y, bool batch_norm,
+                    const Tensor& var, const Tensor& normalised, int64_t outputs) {
   const int64_t documents = x.size(0);
   check(y.dim() == 2 && y.size(0) == documents && y.size(1) == outputs, op, ": y has shape ",
         shape(y), ", expected [", documents, ", ", outputs, "]");
@@ -82,11 +173,12 @@ std::tuple<Tensor, Tensor, Tensor, Tensor> forward(const Tensor& x, const Option
     using T = decltype(zero);
     const DenseActivation<T> args{data<T>(in), data_or_null<T>(b), mutable_data<T>(y), outputs,
                                   batch_norm ? Activation::none : last};
-    device.layer(args, in, weight, y);
+    layer(device, args, in, weight, y);
     if (!batch_norm) return;
-    device.run(DenseNorm<T>{data_or_null<T>(s), mutable_data<T>(y), mutable_data<T>(normalised),
-                            mutable_data<T>(mean), mutable_data<T>(var), documents, outputs, T(eps),
-                            last});
+    run(device,
+        DenseNorm<T>{data_or_null<T>(s), mutable_data<T>(y), mutable_data<T>(normalised),
+                     mutable_data<T>(mean), mutable_data<T>(var), documents, outputs, T(eps), last},
+        outputs);
   });
   return {y, mean, var, normalised};
 }
@@ -114,13 +206,32 @@ std::tuple<Tensor, Tensor, Tensor> backward(const Tensor& grad_y, const Tensor& 
       torch::stable::new_empty(x, {weight && want_weight ? outputs : 0, inputs});
   dispatch_floating(op, "x", x, [&](auto zero) {
     using T = decltype(zero);
-    device.run(DenseDerivative<T>{data<T>(g), data<T>(out), batch_norm ? data<T>(z) : nullptr,
-                                  batch_norm ? data<T>(v) : nullptr, mutable_data<T>(grad),
-                                  mutable_data<T>(sums), documents, outputs, T(eps), last});
-    if (weight && want_x) device.template multiply<T>(grad, false, contiguous(*weight), grad_x);
-    if (weight && want_weight) device.template multiply<T>(grad, true, in, grad_weight);
+    run(device,
+        DenseDerivative<T>{data<T>(g), data<T>(out), batch_norm ? data<T>(z) : nullptr,
+                           batch_norm ? data<T>(v) : nullptr, mutable_data<T>(grad),
+                           mutable_data<T>(sums), documents, outputs, T(eps), last},
+        outputs);
+    if (weight && want_x) multiply<T>(device, grad, false, contiguous(*weight), grad_x);
+    if (weight && want_weight) multiply<T>(device, grad, true, in, grad_weight);
   });
   return {grad_x, grad_weight, sums};
 }
 
-}  // namespace ntm_fast::dense_layer
+}  // namespace
+
+NTM_FAST_SCHEMAS(m) {
+  m.def(
+      "dense_layer(Tensor x, Tensor? weight, Tensor? bias, int activation, bool batch_norm,"
+      " Tensor? shift, float eps) -> (Tensor, Tensor, Tensor, Tensor)");
+  m.def(
+      "dense_layer_backward(Tensor grad_y, Tensor x, Tensor? weight, Tensor y, int activation,"
+      " bool batch_norm, float eps, Tensor var, Tensor normalised, bool want_x, bool want_weight)"
+      " -> (Tensor, Tensor, Tensor)");
+}
+
+NTM_FAST_KERNELS(m) {
+  m.impl("dense_layer", TORCH_BOX(&forward<Device>));
+  m.impl("dense_layer_backward", TORCH_BOX(&backward<Device>));
+}
+
+}  // namespace ntm_fast

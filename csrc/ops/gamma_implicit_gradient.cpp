@@ -1,13 +1,21 @@
-#pragma once
-// Torch's side of gamma_implicit_gradient on any device: device.run(args, n, alpha) is the kernel.
+#include "../gamma_implicit_gradient.h"
 
-#include "gamma_checks.h"
-#include "gamma_implicit_gradient.h"
+#include "draws.h"
 
 namespace ntm_fast {
-namespace gamma_implicit_gradient_torch {
+
+namespace {
 
 constexpr char op[] = "gamma_implicit_gradient";
+
+template <class T>
+void run(const Cpu&, const GammaImplicitGradient<T>& args, int64_t n, const Tensor& alpha) {
+  const auto kernel = NTM_FAST_CPU_CALL(gamma_implicit_gradient<T>);
+  FirstInvalid invalid;
+  parallel_blocks(n, gamma_block, gradient_ns<T> * double(n),
+                  [&](int64_t first, int64_t last) { invalid.record(kernel(args, first, last)); });
+  invalid.check_none<T>(op, alpha);
+}
 
 // (alpha, log_x, of one shape) -> d log x / d alpha
 template <class Device>
@@ -19,11 +27,17 @@ Tensor forward(const Tensor& alpha, const Tensor& log_x) {
   const Tensor gradient = torch::stable::empty_like(a);
   dispatch_floating(op, "alpha", alpha, [&](auto zero) {
     using T = decltype(zero);
-    device.run(GammaImplicitGradient<T>{data<T>(a), data<T>(l), nullptr, mutable_data<T>(gradient)},
-               a.numel(), a);
+    run(device,
+        GammaImplicitGradient<T>{data<T>(a), data<T>(l), nullptr, mutable_data<T>(gradient)},
+        a.numel(), a);
   });
   return gradient;
 }
 
-}  // namespace gamma_implicit_gradient_torch
+}  // namespace
+
+NTM_FAST_SCHEMAS(m) { m.def("gamma_implicit_gradient(Tensor alpha, Tensor log_x) -> Tensor"); }
+
+NTM_FAST_KERNELS(m) { m.impl("gamma_implicit_gradient", TORCH_BOX(&forward<Device>)); }
+
 }  // namespace ntm_fast

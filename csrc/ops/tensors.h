@@ -1,17 +1,16 @@
 #pragma once
-// What the torch side of every op shares: errors, checks, dtype dispatch, fixed-block threading.
+// What the torch side of every op shares: errors, checks of tensors and their values, dtypes.
 // Only the stable ABI of torch is used, so that one binary runs on any torch from 2.10 on.
 
 #include <torch/csrc/stable/library.h>
 #include <torch/csrc/stable/ops.h>
 #include <torch/csrc/stable/tensor.h>
 
+#include <algorithm>
 #include <optional>
 #include <sstream>
 #include <stdexcept>
 #include <string>
-
-#include "cpu_level.h"
 
 #ifndef STABLE_TORCH_ERROR_CODE_CHECK  // its name before torch 2.12
 #define STABLE_TORCH_ERROR_CODE_CHECK(call) TORCH_ERROR_CODE_CHECK(call)
@@ -126,33 +125,45 @@ inline Tensor with_contiguous_rows(const Tensor& tensor) {
   return tensor.size(1) <= 1 || tensor.stride(1) == 1 ? tensor : contiguous(tensor);
 }
 
-// Less work than this stays on the calling thread: waking another takes 20 to 100 us.
-constexpr double worth_waking = 150e3;  // ns
-
-// Runs f(begin, end) over [0, n) in blocks of a fixed size, so that what a block computes, and with
-// it every bit of the result, does not depend on the number of threads. ``work``
-// estimates the nanoseconds that all of it takes; small jobs run on the calling thread.
-template <class F>
-void parallel_blocks(int64_t n, int64_t block, double work, const F& f) {
-  const int64_t blocks = (n + block - 1) / block;
-  const auto some = [&](int64_t first, int64_t last) {
-    for (int64_t i = first; i < last; ++i) f(i * block, i + 1 == blocks ? n : (i + 1) * block);
-  };
-  if (blocks <= 1 || work < worth_waking) some(0, blocks);
-  else torch::stable::parallel_for(0, blocks, 1, some);
+// Whether all of values[0..n) are good: in blocks without branches, which the compiler vectorises.
+template <class T, class Good>
+bool all_good(const T* values, int64_t n, const Good& good) {
+  constexpr int block = 64;
+  int64_t i = 0;
+  int bad = 0;
+  for (; i + block <= n && !bad; i += block) {
+    for (int j = 0; j < block; ++j) bad += !good(values[i + j]);
+  }
+  for (; i < n; ++i) bad += !good(values[i]);
+  return bad == 0;
 }
 
-// The same for work that is always worth the threads.
-template <class F>
-void parallel_blocks(int64_t n, int64_t block, const F& f) {
-  parallel_blocks(n, block, worth_waking, f);
+// Throws std::invalid_argument, naming the first of values[0..n) that is not good.
+template <class T, class Good>
+void check_values(const char* op, const char* name, const T* values, int64_t n, const Good& good,
+                  const std::string& expectation) {
+  if (all_good(values, n, good)) return;
+  const int64_t bad = std::find_if_not(values, values + n, good) - values;
+  check(false, op, ": ", name, "[", bad, "] is ", values[bad], ", expected ", expectation);
 }
 
-// Number of this thread inside parallel_blocks, below torch::stable::get_num_threads().
-inline int64_t thread_index() {
-  uint32_t index = 0;
-  STABLE_TORCH_ERROR_CODE_CHECK(torch_get_thread_idx(&index));
+// The place of an element of a contiguous tensor in a message: "2, 3".
+inline std::string index_of(const Tensor& tensor, int64_t position) {
+  std::string index;
+  for (int64_t axis = tensor.dim() - 1; axis >= 0; position /= tensor.size(axis--)) {
+    index = std::to_string(position % tensor.size(axis)) + (index.empty() ? "" : ", " + index);
+  }
   return index;
+}
+
+// All elements positive (infinity passes); values are those of tensor, made contiguous.
+template <class T>
+void check_positive(const char* op, const char* name, const Tensor& tensor, const T* values) {
+  const auto good = [](T x) { return x > 0; };
+  const int64_t n = tensor.numel();
+  if (all_good(values, n, good)) return;
+  const int64_t bad = std::find_if_not(values, values + n, good) - values;
+  check(false, op, ": ", name, "[", index_of(tensor, bad), "] is ", values[bad], ", expected > 0");
 }
 
 }  // namespace ntm_fast

@@ -1,0 +1,3 @@
+#pragma once
+// For the ops that have not moved to csrc/ops yet.
+#include "ops/huge_pages.h"
