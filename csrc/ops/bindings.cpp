@@ -7,9 +7,9 @@
 #include <string>
 #include <vector>
 
-#include "../cpu_level.h"
-#include "../cuda_device.h"
-#include "device.h"
+#include "cpu_level.h"
+#include "cuda_device.h"
+#include "ops/device.h"
 
 STABLE_TORCH_LIBRARY(ntm_fast, m) {}
 
