@@ -6,9 +6,24 @@
 
 namespace ntm_fast {
 
+namespace {
+
+// All zero without CUDA's runtime.
+CudaInfo known_versions() {
+  if constexpr (has_cuda && !emulates_cuda) return cuda_info();
+  else return {};
+}
+
+// Where an op's notes are; null if it has left none, or the build has no CUDA.
+volatile uint64_t* notes_of(NotingOp op) {
+  if constexpr (has_cuda) return device_notes_if_any(op);
+  else return nullptr;
+}
+
+}  // namespace
+
 void launch_failed(const char* op, int error) {
-  CudaInfo info{};
-  if constexpr (has_cuda && !emulates_cuda) info = cuda_info();
+  const CudaInfo info = known_versions();
   std::ostringstream message;
   message << op << ": the CUDA launch failed with error " << error << " (driver "
           << info.driver_version << ", runtime " << info.runtime_version
@@ -31,9 +46,8 @@ void raise_device_errors() {
                                       "0 <= row < D",
                                       "at least as many as the rows have",
                                       "indices.argsort(stable=True)"};
-  for (int op = 0; op < (has_cuda ? int(NotingOp::count) : 0); ++op) {
-    volatile uint64_t* place = nullptr;
-    if constexpr (has_cuda) place = device_notes_if_any(NotingOp(op));
+  for (int op = 0; op < int(NotingOp::count); ++op) {
+    volatile uint64_t* const place = notes_of(NotingOp(op));
     const uint64_t note = place ? *place : 0;
     if (note == 0) continue;
     *place = 0;
