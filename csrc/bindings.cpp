@@ -7,6 +7,8 @@
 #include <string>
 #include <vector>
 
+#include "bow_product_cuda.h"
+#include "bow_product_log_likelihood.h"
 #include "cpu_level.h"
 #include "matmul_path.h"
 
@@ -50,6 +52,14 @@ py::dict cuda_info() {
   return result;
 }
 
+int64_t bow_product_kept_bytes(bool cpu, int64_t documents, int64_t topics, int64_t words,
+                               int64_t element_bytes) {
+  using namespace ntm_fast;
+  if (!cpu) return bow_product_kept_numbers(documents, topics) * element_bytes;
+  return element_bytes == 4 ? BowProductKept<float>(documents, words).bytes()
+                            : BowProductKept<double>(documents, words).bytes();
+}
+
 void raise_device_errors() {
 #ifdef NTM_FAST_CUDA_ARCHITECTURES
   ntm_fast::raise_device_errors();
@@ -79,6 +89,8 @@ PYBIND11_MODULE(_C, m) {
         "CUDA architectures that were compiled in; empty without CUDA.");
   m.def("cuda_info", &cuda_info,
         "CUDA runtime and driver versions and device count; empty without CUDA.");
+  m.def("bow_product_kept_bytes", &bow_product_kept_bytes,
+        "Bytes that the forward of bow_product_log_likelihood keeps for its backward.");
   m.def("raise_device_errors", &raise_device_errors,
         "Raises ValueError if CUDA kernels have found a bad value since the last call.");
 }

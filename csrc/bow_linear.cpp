@@ -16,10 +16,9 @@ using namespace bow_linear_checks;
 constexpr int64_t documents_per_block = 8, words_per_block = 256, rows_per_block = 32;
 constexpr double element_ns = .1;  // of a row of weight or output, read or written
 
-// (indptr [B+1], indices [N], counts [N], weight [V, H], order [N]) -> [B, H]. The order, here and
-// in the backward, is for kernels that cannot keep the one found last (see WordOrdered).
-Tensor forward(const Tensor& indptr, const Tensor& indices, const Tensor& counts,
-               const Tensor& weight, const Order& order) {
+// -> [B, H]; the order is for the backward
+Tensor forward(const Tensor& weight, const Tensor& indptr, const Tensor& indices,
+               const Tensor& counts, const Order& order) {
   check_weight(weight);
   check_order(op, order, indices);
   const Tensor w = contiguous(weight);
@@ -38,9 +37,9 @@ Tensor forward(const Tensor& indptr, const Tensor& indices, const Tensor& counts
 }
 
 // -> gradients of counts [N] (in weight's dtype) and weight [V, H]; empty where not wanted
-std::tuple<Tensor, Tensor> backward(const Tensor& grad_output, const Tensor& indptr,
-                                    const Tensor& indices, const Tensor& counts,
-                                    const Tensor& weight, const Order& order, bool want_counts,
+std::tuple<Tensor, Tensor> backward(const Tensor& grad_output, const Tensor& weight,
+                                    const Tensor& indptr, const Tensor& indices,
+                                    const Tensor& counts, const Order& order, bool want_counts,
                                     bool want_weight) {
   check_weight(weight);
   check_order(op, order, indices);
@@ -65,7 +64,7 @@ std::tuple<Tensor, Tensor> backward(const Tensor& grad_output, const Tensor& ind
                       [&](int64_t first, int64_t last) { kernel(args, first, last); });
     }
     if (want_weight) {
-      const WordOrdered<T> ordered(batch.view());
+      const WordOrdered<T> ordered(op, batch, order);
       T* const to = mutable_data<T>(grad_weight);
       prefer_huge_pages(to, words * features * int64_t(sizeof(T)));
       const BowLinearWeight<T> args{ordered.view(), data<T>(g), to, features};
@@ -82,7 +81,8 @@ std::tuple<Tensor, Tensor> backward(const Tensor& grad_output, const Tensor& ind
 // the other rows' is 0
 std::tuple<Tensor, Tensor> backward_rows(const Tensor& grad_output, const Tensor& indptr,
                                          const Tensor& indices, const Tensor& counts,
-                                         int64_t words) {
+                                         const Order& order, int64_t words) {
+  check_order(op, order, indices);
   check(grad_output.dim() == 2, op, ": grad_output has shape ", shape(grad_output),
         ", expected [B, H]");
   const Tensor g = contiguous(grad_output);
@@ -91,7 +91,7 @@ std::tuple<Tensor, Tensor> backward_rows(const Tensor& grad_output, const Tensor
     using T = decltype(zero);
     const CsrBatch<T> batch(op, indptr, indices, counts, words);
     check_gradient(grad_output, batch.view().documents, features);
-    const WordOrdered<T> ordered(batch.view());
+    const WordOrdered<T> ordered(op, batch, order);
     const int64_t n = ordered.view().n_distinct;
     const Tensor rows = torch::stable::new_empty(grad_output, {n}, ScalarType::Long);
     const Tensor gradient = torch::stable::new_empty(grad_output, {n, features});
@@ -109,14 +109,14 @@ std::tuple<Tensor, Tensor> backward_rows(const Tensor& grad_output, const Tensor
 
 STABLE_TORCH_LIBRARY_FRAGMENT(ntm_fast, m) {
   m.def(
-      "bow_linear(Tensor indptr, Tensor indices, Tensor counts, Tensor weight, Tensor? order)"
+      "bow_linear(Tensor weight, Tensor indptr, Tensor indices, Tensor counts, Tensor? order)"
       " -> Tensor");
   m.def(
-      "bow_linear_backward(Tensor grad_output, Tensor indptr, Tensor indices, Tensor counts,"
-      " Tensor weight, Tensor? order, bool want_counts, bool want_weight) -> (Tensor, Tensor)");
+      "bow_linear_backward(Tensor grad_output, Tensor weight, Tensor indptr, Tensor indices,"
+      " Tensor counts, Tensor? order, bool want_counts, bool want_weight) -> (Tensor, Tensor)");
   m.def(
       "bow_linear_backward_rows(Tensor grad_output, Tensor indptr, Tensor indices, Tensor counts,"
-      " int words) -> (Tensor, Tensor)");
+      " Tensor? order, int words) -> (Tensor, Tensor)");
 }
 
 STABLE_TORCH_LIBRARY_IMPL(ntm_fast, CPU, m) {

@@ -10,9 +10,9 @@ namespace {
 
 using namespace bow_linear_checks;
 
-// (indptr [B+1], indices [N], counts [N], weight [V, H], order [N]) -> [B, H]
-Tensor forward(const Tensor& indptr, const Tensor& indices, const Tensor& counts,
-               const Tensor& weight, const Order& order) {
+// -> [B, H]; the order is for the backward
+Tensor forward(const Tensor& weight, const Tensor& indptr, const Tensor& indices,
+               const Tensor& counts, const Order& order) {
   check_weight(weight);
   check_order(op, order, indices);
   const CudaScope cuda(weight);
@@ -31,9 +31,9 @@ Tensor forward(const Tensor& indptr, const Tensor& indices, const Tensor& counts
 }
 
 // -> gradients of counts [N] (in weight's dtype) and weight [V, H]; empty where not wanted
-std::tuple<Tensor, Tensor> backward(const Tensor& grad_output, const Tensor& indptr,
-                                    const Tensor& indices, const Tensor& counts,
-                                    const Tensor& weight, const Order& order, bool want_counts,
+std::tuple<Tensor, Tensor> backward(const Tensor& grad_output, const Tensor& weight,
+                                    const Tensor& indptr, const Tensor& indices,
+                                    const Tensor& counts, const Order& order, bool want_counts,
                                     bool want_weight) {
   check_weight(weight);
   check_same_dtype(op, "grad_output", grad_output, "weight", weight);

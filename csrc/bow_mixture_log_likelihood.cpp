@@ -101,7 +101,7 @@ std::tuple<Tensor, Tensor> backward(const Tensor& grad_log_likelihood, const Ten
     }
     if (!want_logits) return;
     const CsrBatch<T> batch(op, indptr, indices, counts, words);
-    const WordOrdered<T> ordered(batch.view());
+    const WordOrdered<T> ordered(op, batch, order);
     const WordOrder<T>& places = ordered.view();
     const T* ratio = data<T>(r);
     const std::unique_ptr<T[]> coefficients(new T[size_t(places.nonzeros)]);

@@ -62,22 +62,19 @@ inline Arguments checked(const Tensor& hidden, const Tensor& weight, const Optio
           eps};
 }
 
-// What both backwards ask of what the forward has kept.
+// What both backwards ask of what the forward has given and kept.
 inline void check_backward(const Arguments& a, const Tensor& grad_log_likelihood,
-                           const Tensor& batch_mean, const Tensor& batch_var, const Tensor& lse) {
+                           const Tensor& batch_var, const Tensor& kept) {
   const int64_t documents = a.hidden.size(0);
   check(grad_log_likelihood.dim() == 1 && grad_log_likelihood.size(0) == documents, op,
         ": grad_log_likelihood has shape ", shape(grad_log_likelihood), ", expected [", documents,
         "]");
   check_same_dtype(op, "grad_log_likelihood", grad_log_likelihood, "hidden", a.hidden);
-  check(lse.dim() > 0 && lse.size(-1) == documents, op, ": lse has shape ", shape(lse),
-        ", expected [..., ", documents, "]");
-  check_same_dtype(op, "lse", lse, "hidden", a.hidden);
-  for (const Tensor* statistics : {&batch_mean, &batch_var}) {
-    check(statistics->numel() == (a.batch_statistics() ? a.weight.size(0) : 0), op,
-          ": statistics of the batch have shape ", shape(*statistics));
-    check_same_dtype(op, "statistics of the batch", *statistics, "hidden", a.hidden);
-  }
+  check(batch_var.numel() == (a.batch_statistics() ? a.weight.size(0) : 0), op,
+        ": the batch's variance has shape ", shape(batch_var));
+  check_same_dtype(op, "the batch's variance", batch_var, "hidden", a.hidden);
+  check_same_device(op, "kept", kept, "hidden", a.hidden);
+  check(kept.scalar_type() == ScalarType::Byte, op, ": kept must be uint8, got ", dtype(kept));
 }
 
 }  // namespace ntm_fast::bow_product

@@ -29,10 +29,14 @@ struct BowProductCuda {
 // What a forward keeps for the backward, [documents * (topics + 2)]: residual [documents, topics],
 // what grad_hidden starts from, then lse as max [documents] + log total [documents], which float32
 // holds more exactly than their sum.
+inline int64_t bow_product_kept_numbers(int64_t documents, int64_t topics) {
+  return documents * (topics + 2);
+}
+
 template <class T>
 struct BowProductCudaForward {
   BowProductCuda<T> in;
-  T *log_likelihood, *lse;    // [documents]
+  T* log_likelihood;          // [documents]
   T *batch_mean, *batch_var;  // [words] or null: of hidden . weight, without bias
   T* kept;                    // or null
 };
@@ -55,9 +59,14 @@ int64_t bow_product_workspace(const BowProductCudaForward<T>&);
 template <class T>
 int64_t bow_product_workspace(const BowProductCudaBackward<T>&);
 
-// Queue the kernels on a CUDA stream; return a cudaError_t.
+// Queue the kernels on a CUDA stream; return a cudaError_t. A forward is two steps on one
+// workspace, between which ranks that hold some of the words each can merge what they have: the
+// first finds every document's maximum, total and weighted sum of each part of the words, the
+// second merges the parts and finishes the documents.
 template <class T>
-int bow_product_forward_cuda(const BowProductCudaForward<T>&, void* workspace, void* stream);
+int bow_product_parts_cuda(const BowProductCudaForward<T>&, void* workspace, void* stream);
+template <class T>
+int bow_product_merge_cuda(const BowProductCudaForward<T>&, void* workspace, void* stream);
 template <class T>
 int bow_product_backward_cuda(const BowProductCudaBackward<T>&, void* workspace, void* stream);
 

@@ -1,13 +1,13 @@
 #include "bow_product_log_likelihood.h"
 
 #include <algorithm>
-#include <cmath>
-#include <limits>
+#include <cstring>
 #include <tuple>
 #include <type_traits>
 #include <vector>
 
 #include "bow_product_checks.h"
+#include "cpu/bow_product_merge.h"
 #include "csr.h"
 #include "huge_pages.h"
 #include "matmul_path.h"
@@ -47,10 +47,10 @@ struct Problem {
   BowProductInputs<T> in;
 
   Problem(const Arguments& a, const Tensor& indptr, const Tensor& indices, const Tensor& counts,
-          int64_t precision)
+          const Order& given, int64_t precision)
       : kernels(kernels_for<T>(precision)),
         batch(op, indptr, indices, counts, a.weight.size(0)),
-        order(batch.view()),
+        order(op, batch, given),
         plan(kernels.plan(a.hidden.size(0), a.hidden.size(1), a.weight.size(0))),
         hidden_mean(torch::stable::new_empty(a.hidden, {a.hidden.size(1)})),
         packed_hidden(torch::stable::new_empty(a.hidden, {plan.packed_hidden})) {
@@ -98,57 +98,40 @@ struct Problem {
   }
 };
 
-// The largest logit of a document, and what its logsumexp adds to it: added up they would lose one
-// another.
-struct DocumentNorm {
-  double max, log_sum;
-};
-
-// Those of each document from the groups' partial maxima and sums.
-template <class T>
-std::vector<DocumentNorm> merge_groups(const BowProductForward<T>& args) {
-  const BowProductPlan& plan = args.in.plan;
-  std::vector<DocumentNorm> norms(args.in.documents);
-  for (int64_t d = 0; d < args.in.documents; ++d) {
-    T max = args.group_max[d];
-    for (int64_t g = 1; g < plan.groups; ++g) {
-      const T other = args.group_max[g * plan.row + d];
-      max = other > max ? other : max;
-    }
-    double sum = 0;
-    for (int64_t g = 0; g < plan.groups; ++g) {
-      const int64_t i = g * plan.row + d;
-      sum += double(args.group_sum[i]) * std::exp(double(args.group_max[i]) - double(max));
-    }
-    norms[d] = {double(max), std::log(sum)};
-  }
-  return norms;
-}
-
 // -> log likelihood [B], mean [V] without bias and biased variance [V] of the batch (empty unless
-// they were computed), log sum exp of the logits and its rounding error [2, B], raw logits if they
-// are to be kept
+// they were computed), and if it is to be kept for the backward, the order by word (unless it was
+// given) and BowProductKept
 std::tuple<Tensor, Tensor, Tensor, Tensor, Tensor> forward(
     const Tensor& hidden, const Tensor& weight, const OptionalTensor& bias, const Tensor& indptr,
-    const Tensor& indices, const Tensor& counts, bool batch_norm, const OptionalTensor& mean,
-    const OptionalTensor& var, const OptionalTensor& scale, const OptionalTensor& shift, double eps,
-    bool keep, int64_t precision, const Order& order) {
+    const Tensor& indices, const Tensor& counts, const Order& order, bool batch_norm,
+    const OptionalTensor& mean, const OptionalTensor& var, const OptionalTensor& scale,
+    const OptionalTensor& shift, double eps, int64_t precision, bool keep) {
   check_order(op, order, indices);
   const Arguments a = checked(hidden, weight, bias, batch_norm, mean, var, scale, shift, eps);
   const int64_t documents = hidden.size(0);
   const int64_t statistics = a.batch_statistics() ? weight.size(0) : 0;
   const Tensor log_likelihood = torch::stable::new_empty(a.hidden, {documents}),
                batch_mean = torch::stable::new_zeros(a.hidden, {statistics}),
-               batch_var = torch::stable::new_zeros(a.hidden, {statistics}),
-               lse = torch::stable::new_empty(a.hidden, {2, documents});
-  Tensor raw = torch::stable::new_empty(a.hidden, {0, 0});
+               batch_var = torch::stable::new_zeros(a.hidden, {statistics});
+  Tensor found = torch::stable::new_empty(a.hidden, {0}, ScalarType::Long),
+         kept = torch::stable::new_empty(a.hidden, {0}, ScalarType::Byte);
   dispatch_floating(op, "hidden", hidden, [&](auto zero) {
     using T = decltype(zero);
-    const Problem<T> problem(a, indptr, indices, counts, precision);
+    const Problem<T> problem(a, indptr, indices, counts, order, precision);
     const BowProductPlan& plan = problem.plan;
     const Csr<T>& batch = problem.batch.view();
-    if (keep) raw = torch::stable::new_empty(a.hidden, {weight.size(0), plan.row});
+    if (keep && !order) found = problem.order.order();
     if (documents == 0) return;
+    const BowProductKept<T> sizes(documents, weight.size(0));
+    T *norms_kept = nullptr, *raw = nullptr;
+    if (keep) {
+      kept = torch::stable::new_empty(a.hidden, {sizes.bytes()}, ScalarType::Byte);
+      char* const memory = mutable_data<char>(kept);
+      const int64_t used = 2 * documents * int64_t(sizeof(T));
+      std::memset(memory + used, 0, size_t(sizes.norms - used));
+      norms_kept = reinterpret_cast<T*>(memory);
+      if (sizes.logits) raw = reinterpret_cast<T*>(memory + sizes.norms);
+    }
     const Tensor partial = torch::stable::new_empty(a.hidden, {2, plan.groups, plan.row});
     const Tensor logits = torch::stable::new_empty(a.hidden, {batch.nonzeros});
     const BowProductForward<T> args{problem.in,
@@ -157,38 +140,26 @@ std::tuple<Tensor, Tensor, Tensor, Tensor, Tensor> forward(
                                     mutable_data<T>(partial),
                                     mutable_data<T>(partial) + plan.groups * plan.row,
                                     mutable_data<T>(logits),
-                                    keep ? mutable_data<T>(raw) : nullptr};
+                                    raw};
     problem.run(args, problem.kernels.forward, plan.forward_scratch);
-    const std::vector<DocumentNorm> norms = merge_groups(args);
-    for (int64_t d = 0; d < documents; ++d) {
-      const auto [max, log_sum] = norms[d];
-      double sum = 0;
-      for (int64_t n = batch.indptr[d]; n < batch.indptr[d + 1]; ++n) {
-        const double x = double(batch.counts[n]);
-        if (x != 0) sum += x * ((double(args.nonzero_logits[n]) - max) - log_sum);
-      }
-      mutable_data<T>(log_likelihood)[d] = T(sum);
-      const T rounded = T(max + log_sum);
-      const double rest = (max - double(rounded)) + log_sum;
-      mutable_data<T>(lse)[d] = rounded;
-      mutable_data<T>(lse)[documents + d] = std::isfinite(rest) ? T(rest) : T(0);
-    }
+    std::vector<DocumentNorm> norms(static_cast<size_t>(documents));
+    bow_product_merge(args, norms.data());
+    bow_product_terms(args, batch, norms.data(), mutable_data<T>(log_likelihood), norms_kept);
   });
-  return {log_likelihood, batch_mean, batch_var, lse, raw};
+  return {log_likelihood, batch_mean, batch_var, found, kept};
 }
 
 // -> gradients of hidden, weight, bias, scale and shift; empty where not wanted or not given
 std::tuple<Tensor, Tensor, Tensor, Tensor, Tensor> backward(
     const Tensor& grad_log_likelihood, const Tensor& hidden, const Tensor& weight,
     const OptionalTensor& bias, const Tensor& indptr, const Tensor& indices, const Tensor& counts,
-    bool batch_norm, const OptionalTensor& mean, const OptionalTensor& var,
-    const OptionalTensor& scale, const OptionalTensor& shift, double eps, const Tensor& batch_mean,
-    const Tensor& batch_var, const Tensor& lse, const Tensor& raw, bool hidden_gradient,
-    bool weight_gradient, int64_t precision, const Order& order) {
+    const Order& order, bool batch_norm, const OptionalTensor& mean, const OptionalTensor& var,
+    const OptionalTensor& scale, const OptionalTensor& shift, double eps, int64_t precision,
+    const Tensor& batch_var, const Tensor& kept, bool hidden_gradient, bool weight_gradient) {
   check_order(op, order, indices);
   const Arguments a = checked(hidden, weight, bias, batch_norm, mean, var, scale, shift, eps);
   const int64_t documents = hidden.size(0), topics = hidden.size(1), words = weight.size(0);
-  check_backward(a, grad_log_likelihood, batch_mean, batch_var, lse);
+  check_backward(a, grad_log_likelihood, batch_var, kept);
   const auto like = [&](bool wanted, const Tensor& tensor) {
     return wanted ? torch::stable::new_zeros(tensor, tensor.sizes())
                   : torch::stable::new_empty(tensor, {0});
@@ -203,33 +174,22 @@ std::tuple<Tensor, Tensor, Tensor, Tensor, Tensor> backward(
                grad_shift = per_word(a.shift);
   dispatch_floating(op, "hidden", hidden, [&](auto zero) {
     using T = decltype(zero);
-    const Problem<T> problem(a, indptr, indices, counts, precision);
+    const Problem<T> problem(a, indptr, indices, counts, order, precision);
     if (documents == 0) return;
     const BowProductPlan& plan = problem.plan;
     const Csr<T>& batch = problem.batch.view();
-    const bool kept = raw.numel() > 0;
-    check(!kept || (raw.dim() == 2 && raw.size(0) == words && raw.size(1) == plan.row), op,
-          ": raw has shape ", shape(raw), ", expected [", words, ", ", plan.row, "]");
-    check_same_dtype(op, "raw", raw, "hidden", hidden);
-    check(lse.numel() == 2 * documents, op, ": lse has shape ", shape(lse), ", expected [2, ",
-          documents, "]");
-    const Tensor g = contiguous(grad_log_likelihood), l = contiguous(lse),
-                 v = contiguous(batch_var), r = contiguous(raw);
-    const Tensor padded = torch::stable::new_zeros(a.hidden, {3, plan.row});
-    T* const padded_lse = mutable_data<T>(padded);
-    T* const grad = padded_lse + plan.row;
-    T* const total = grad + plan.row;
-    for (int64_t d = 0; d < plan.row; ++d) {
-      // exp(z - inf) = 0 in the padding
-      padded_lse[d] = d < documents ? data<T>(l)[d] : std::numeric_limits<T>::infinity();
-      if (d >= documents) continue;
-      double count = 0;
-      for (int64_t n = batch.indptr[d]; n < batch.indptr[d + 1]; ++n) count += batch.counts[n];
-      grad[d] = data<T>(g)[d];
-      // With the factor by which exp(z - lse) errs since lse was rounded: for all words the same,
-      // it would be the largest error of all.
-      total[d] = T(double(grad[d]) * count * std::exp(-double(data<T>(l)[documents + d])));
-    }
+    const BowProductKept<T> sizes(documents, words);
+    check(kept.numel() == sizes.norms || kept.numel() == sizes.bytes(), op, ": kept has ",
+          kept.numel(), " bytes, expected the ", sizes.bytes(), " of the forward");
+    const Tensor g = contiguous(grad_log_likelihood), v = contiguous(batch_var),
+                 k = contiguous(kept);
+    const char* const memory = data<char>(k);
+    const bool has_logits = sizes.logits && kept.numel() == sizes.bytes();
+    const Tensor padded = torch::stable::new_empty(a.hidden, {3, plan.row});
+    T *const lse = mutable_data<T>(padded), *const grad = lse + plan.row,
+            *const total = grad + plan.row;
+    bow_product_rows(batch, data<T>(g), reinterpret_cast<const T*>(memory), plan.row, lse, grad,
+                     total);
     const Tensor partial =
         torch::stable::new_empty(a.hidden, {hidden_gradient ? plan.groups : 0, topics * plan.row});
     const auto wanted = [](const Tensor& tensor) {
@@ -240,8 +200,9 @@ std::tuple<Tensor, Tensor, Tensor, Tensor, Tensor> backward(
     }
     const BowProductBackward<T> args{problem.in,
                                      data<T>(v),
-                                     kept ? data<T>(r) : nullptr,
-                                     padded_lse,
+                                     has_logits ? reinterpret_cast<const T*>(memory + sizes.norms)
+                                                : nullptr,
+                                     lse,
                                      grad,
                                      total,
                                      wanted(grad_weight),
@@ -265,15 +226,14 @@ std::tuple<Tensor, Tensor, Tensor, Tensor, Tensor> backward(
 STABLE_TORCH_LIBRARY_FRAGMENT(ntm_fast, m) {
   m.def(
       "bow_product_log_likelihood(Tensor hidden, Tensor weight, Tensor? bias, Tensor indptr,"
-      " Tensor indices, Tensor counts, bool batch_norm, Tensor? mean, Tensor? var, Tensor? scale,"
-      " Tensor? shift, float eps, bool keep, int precision, Tensor? order)"
+      " Tensor indices, Tensor counts, Tensor? order, bool batch_norm, Tensor? mean, Tensor? var,"
+      " Tensor? scale, Tensor? shift, float eps, int precision, bool keep)"
       " -> (Tensor, Tensor, Tensor, Tensor, Tensor)");
   m.def(
       "bow_product_log_likelihood_backward(Tensor grad_log_likelihood, Tensor hidden,"
-      " Tensor weight, Tensor? bias, Tensor indptr, Tensor indices, Tensor counts,"
+      " Tensor weight, Tensor? bias, Tensor indptr, Tensor indices, Tensor counts, Tensor? order,"
       " bool batch_norm, Tensor? mean, Tensor? var, Tensor? scale, Tensor? shift, float eps,"
-      " Tensor batch_mean, Tensor batch_var, Tensor lse, Tensor raw, bool hidden_gradient,"
-      " bool weight_gradient, int precision, Tensor? order)"
+      " int precision, Tensor batch_var, Tensor kept, bool hidden_gradient, bool weight_gradient)"
       " -> (Tensor, Tensor, Tensor, Tensor, Tensor)");
 }
 

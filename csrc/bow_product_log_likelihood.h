@@ -20,6 +20,28 @@ struct BowProductPlan {
   int64_t backward_scratch;
 };
 
+// Of plan.row.
+inline int64_t bow_product_row(int64_t documents) {
+  constexpr int64_t line = 16;  // row_padding of cpu/vector_rows.h
+  return ((documents + line - 1) / line | 1) * line;
+}
+
+// What a forward keeps for the backward, in one block of bytes: the documents' norms, and behind
+// them, from the next cache line on, the raw logits if they are few enough to stay in the cache.
+template <class T>
+struct BowProductKept {
+  static constexpr int64_t most_logits = 5 << 19;  // bytes
+
+  int64_t norms, logits;  // bytes of each, the first with its padding
+
+  BowProductKept(int64_t documents, int64_t words)
+      : norms((2 * documents * int64_t(sizeof(T)) + 63) / 64 * 64),
+        logits(words * bow_product_row(documents) * int64_t(sizeof(T))) {
+    if (documents == 0 || logits > most_logits) logits = 0;
+  }
+  int64_t bytes() const { return norms + logits; }
+};
+
 // Logits z[v, d] = (raw[v, d] - center_v) * slope_v + shift_v with raw = weight . hidden^T,
 // computed for some words and all documents of the batch at a time: no array of all logits needs to
 // exist. With batch statistics hidden is centered first, so that center is 0, and slope comes from
@@ -63,6 +85,19 @@ struct BowProductBackward {
   T* grad_weight;                          // [words, topics]
   T *grad_bias, *grad_scale, *grad_shift;  // [words]
   T* group_grad_hidden;                    // [groups, topics, row]
+};
+
+// A forward is three steps, between the first two of which ranks that hold some of the words each
+// can merge what they have:
+//   BowProductKernels::forward  of each group of words: every document's largest logit and total
+//   bow_product_merge           every document's norm from those of its groups
+//   bow_product_terms           log likelihoods from the norms and the logits of the nonzeros
+// (the last two in cpu/bow_product_merge.h).
+
+// The largest logit of a document, and what its logsumexp adds to it: added up they would lose one
+// another.
+struct DocumentNorm {
+  double max, log_sum;
 };
 
 // One way to compute: forward and backward do one group of words each, with scratch of the thread.

@@ -60,17 +60,21 @@ DeviceBatch<T> checked_batch(const Arguments& a, const Tensor& indptr, const Ten
 }
 
 template <class T>
+int64_t kept_bytes(const Arguments& a) {
+  return bow_product_kept_numbers(a.hidden.size(0), a.hidden.size(1)) * int64_t(sizeof(T));
+}
+
+template <class T>
 Tensor workspace(const Arguments& a, int64_t bytes) {
   return torch::stable::new_empty(a.hidden, {bytes / int64_t(sizeof(T))});
 }
 
-// -> log likelihood [B], mean [V] without bias and biased variance [V] of the batch (empty unless
-// they were computed), log sum exp of the logits [B], what is kept [B, K + 2]
+// As on the CPU; what is kept is that of BowProductCudaForward.
 std::tuple<Tensor, Tensor, Tensor, Tensor, Tensor> forward(
     const Tensor& hidden, const Tensor& weight, const OptionalTensor& bias, const Tensor& indptr,
-    const Tensor& indices, const Tensor& counts, bool batch_norm, const OptionalTensor& mean,
-    const OptionalTensor& var, const OptionalTensor& scale, const OptionalTensor& shift, double eps,
-    bool keep, int64_t precision, const Order& order) {
+    const Tensor& indices, const Tensor& counts, const Order& order, bool batch_norm,
+    const OptionalTensor& mean, const OptionalTensor& var, const OptionalTensor& scale,
+    const OptionalTensor& shift, double eps, int64_t precision, bool keep) {
   check_order(op, order, indices);
   const Arguments a = checked(hidden, weight, bias, batch_norm, mean, var, scale, shift, eps);
   const int64_t documents = hidden.size(0);
@@ -78,40 +82,38 @@ std::tuple<Tensor, Tensor, Tensor, Tensor, Tensor> forward(
   const CudaScope cuda(a.hidden);
   const Tensor log_likelihood = torch::stable::new_empty(a.hidden, {documents}),
                batch_mean = torch::stable::new_zeros(a.hidden, {statistics}),
-               batch_var = torch::stable::new_zeros(a.hidden, {statistics}),
-               lse = torch::stable::new_empty(a.hidden, {documents}),
-               kept = torch::stable::new_empty(
-                   a.hidden, {keep ? documents : 0, keep ? hidden.size(1) + 2 : 0});
+               batch_var = torch::stable::new_zeros(a.hidden, {statistics});
+  Tensor found = torch::stable::new_empty(a.hidden, {0}, ScalarType::Long),
+         kept = torch::stable::new_empty(a.hidden, {0}, ScalarType::Byte);
   dispatch_floating(op, "hidden", hidden, [&](auto zero) {
     using T = decltype(zero);
     const auto batch = checked_batch<T>(a, indptr, indices, counts);
+    if (keep && !order) found = sorted_by_word(batch.indices());
     if (documents == 0) return;
+    if (keep) kept = torch::stable::new_empty(a.hidden, {kept_bytes<T>(a)}, ScalarType::Byte);
     const BowProductCudaForward<T> args{inputs<T>(a, batch, precision),
                                         mutable_data<T>(log_likelihood),
-                                        mutable_data<T>(lse),
                                         statistics ? mutable_data<T>(batch_mean) : nullptr,
                                         statistics ? mutable_data<T>(batch_var) : nullptr,
                                         keep ? mutable_data<T>(kept) : nullptr};
     const Tensor memory = workspace<T>(a, bow_product_workspace(args));
-    check_launch(op, bow_product_forward_cuda(args, mutable_data<T>(memory), cuda.stream()));
+    void* const there = mutable_data<T>(memory);
+    check_launch(op, bow_product_parts_cuda(args, there, cuda.stream()));
+    check_launch(op, bow_product_merge_cuda(args, there, cuda.stream()));
   });
-  return {log_likelihood, batch_mean, batch_var, lse, kept};
+  return {log_likelihood, batch_mean, batch_var, found, kept};
 }
 
 // -> gradients of hidden, weight, bias, scale and shift; empty where not wanted or not given
 std::tuple<Tensor, Tensor, Tensor, Tensor, Tensor> backward(
     const Tensor& grad_log_likelihood, const Tensor& hidden, const Tensor& weight,
     const OptionalTensor& bias, const Tensor& indptr, const Tensor& indices, const Tensor& counts,
-    bool batch_norm, const OptionalTensor& mean, const OptionalTensor& var,
-    const OptionalTensor& scale, const OptionalTensor& shift, double eps, const Tensor& batch_mean,
-    const Tensor& batch_var, const Tensor& lse, const Tensor& kept, bool hidden_gradient,
-    bool weight_gradient, int64_t precision, const Order& order) {
+    const Order& order, bool batch_norm, const OptionalTensor& mean, const OptionalTensor& var,
+    const OptionalTensor& scale, const OptionalTensor& shift, double eps, int64_t precision,
+    const Tensor& batch_var, const Tensor& kept, bool hidden_gradient, bool weight_gradient) {
   const Arguments a = checked(hidden, weight, bias, batch_norm, mean, var, scale, shift, eps);
-  check_backward(a, grad_log_likelihood, batch_mean, batch_var, lse);
+  check_backward(a, grad_log_likelihood, batch_var, kept);
   const int64_t documents = hidden.size(0);
-  check(kept.numel() == 0 || kept.numel() == documents * (hidden.size(1) + 2), op,
-        ": kept has shape ", shape(kept), ", expected [", documents, ", ", hidden.size(1) + 2, "]");
-  check_same_dtype(op, "kept", kept, "hidden", hidden);
   const CudaScope cuda(a.hidden);
   const auto like = [&](bool wanted, const Tensor& tensor) {
     if (!wanted) return torch::stable::new_empty(tensor, {0});
@@ -128,6 +130,8 @@ std::tuple<Tensor, Tensor, Tensor, Tensor, Tensor> backward(
     using T = decltype(zero);
     const auto batch = checked_batch<T>(a, indptr, indices, counts);
     if (documents == 0) return;
+    check(kept.numel() == 0 || kept.numel() == kept_bytes<T>(a), op, ": kept has ", kept.numel(),
+          " bytes, expected the ", kept_bytes<T>(a), " of the forward");
     const DeviceWordOrdered<T> ordered(op, batch, order, cuda);
     const Tensor g = contiguous(grad_log_likelihood), v = contiguous(batch_var),
                  k = contiguous(kept);

@@ -25,10 +25,10 @@ void fill_zeros(const Tensor& tensor, int64_t from) {
   if (left > 0) memset(mutable_data<char>(tensor) + from * size, 0, size_t(left * size));
 }
 
-// (indptr [D+1], indices [N], counts [N], rows [B], size of the outputs) -> indptr [B+1], indices
+// (rows [B], indptr [D+1], indices [N], counts [N], size of the outputs) -> indptr [B+1], indices
 // and counts of the rows; what they leave of the size is the last row's, word 0 zero times
-std::tuple<Tensor, Tensor, Tensor> gather(const Tensor& indptr, const Tensor& indices,
-                                          const Tensor& counts, const Tensor& rows,
+std::tuple<Tensor, Tensor, Tensor> gather(const Tensor& rows, const Tensor& indptr,
+                                          const Tensor& indices, const Tensor& counts,
                                           std::optional<int64_t> wanted) {
   check_arguments(indptr, indices, counts, rows, wanted);
   const int64_t documents = indptr.size(0) - 1, nonzeros = indices.size(0), n = rows.size(0);
@@ -74,7 +74,7 @@ std::tuple<Tensor, Tensor, Tensor> gather(const Tensor& indptr, const Tensor& in
 
 STABLE_TORCH_LIBRARY_FRAGMENT(ntm_fast, m) {
   m.def(
-      "bow_rows(Tensor indptr, Tensor indices, Tensor counts, Tensor rows, int? nonzeros=None)"
+      "bow_rows(Tensor rows, Tensor indptr, Tensor indices, Tensor counts, int? nonzeros=None)"
       " -> (Tensor, Tensor, Tensor)");
 }
 

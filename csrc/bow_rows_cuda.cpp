@@ -21,8 +21,8 @@ int64_t wait_for_last(const Tensor& row_indptr) {
 }
 
 // As on the CPU; waits for the device unless a size is wanted.
-std::tuple<Tensor, Tensor, Tensor> gather(const Tensor& indptr, const Tensor& indices,
-                                          const Tensor& counts, const Tensor& rows,
+std::tuple<Tensor, Tensor, Tensor> gather(const Tensor& rows, const Tensor& indptr,
+                                          const Tensor& indices, const Tensor& counts,
                                           std::optional<int64_t> wanted) {
   raise_device_errors();
   check_arguments(indptr, indices, counts, rows, wanted);

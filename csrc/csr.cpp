@@ -68,71 +68,82 @@ CsrBatch<T>::CsrBatch(const char* op, const Tensor& indptr, const Tensor& indice
 
 namespace {
 
-// A stable radix sort by word, least significant digit first.
-template <class T>
-void sort_by_word(const Csr<T>& batch, int32_t* positions) {
-  const int64_t n = batch.nonzeros;
-  int bits = 0;
-  while ((int64_t{1} << bits) < batch.words) ++bits;
-  const int passes = std::max(1, (bits + 10) / 11);  // 2^11 heads of buckets fit in the L1 cache
-  const int digit = (bits + passes - 1) / passes;
-  const int32_t mask = (int32_t{1} << digit) - 1;
-  // The passes land in turns in spare and in positions. Words are looked up in the batch: that is
-  // cheaper than moving them along.
-  const std::unique_ptr<int32_t[]> spare(new int32_t[n]), heads(new int32_t[mask + 2]);
-  int32_t *to = passes % 2 ? positions : spare.get(), *from = nullptr;
-  for (int pass = 0; pass < passes; ++pass) {
-    const int shift = pass * digit;
-    std::fill_n(heads.get(), mask + 2, 0);
-    for (int64_t i = 0; i < n; ++i) ++heads[(batch.indices[i] >> shift & mask) + 1];
-    for (int32_t b = 0; b < mask; ++b) heads[b + 1] += heads[b];
-    for (int64_t i = 0; i < n; ++i) {
-      const int32_t position = pass ? from[i] : int32_t(i);
-      to[heads[batch.indices[position] >> shift & mask]++] = position;
-    }
-    from = to;
-    to = to == spare.get() ? positions : spare.get();
+// One pass of a radix sort: the positions in from (0, 1, 2, … if it is null) by one digit of their
+// words, which are looked up in indices: that is cheaper than moving them along.
+template <class Position>
+void sort_by_digit(const int32_t* indices, int64_t n, int shift, int32_t mask, int32_t* heads,
+                   const int32_t* from, Position* to) {
+  std::fill_n(heads, mask + 2, 0);
+  for (int64_t i = 0; i < n; ++i) ++heads[(indices[i] >> shift & mask) + 1];
+  for (int32_t b = 0; b < mask; ++b) heads[b + 1] += heads[b];
+  for (int64_t i = 0; i < n; ++i) {
+    const int32_t position = from ? from[i] : int32_t(i);
+    to[heads[indices[position] >> shift & mask]++] = position;
   }
 }
 
-// The order found last on this thread: a step asks for that of one batch several times. Whether it
-// is the batch's own shows while it is read, so that it is only ever a guess.
-struct LastOrder {
-  std::shared_ptr<int32_t[]> positions;
-  int64_t nonzeros = 0;
-};
-thread_local LastOrder last_order;
-constexpr int64_t most_kept = int64_t{1} << 22;  // nonzeros, 16 MiB
+// (indices [N]) -> indices.argsort(stable=True)
+Tensor word_order(const Tensor& indices) {
+  constexpr char op[] = "word_order";
+  check_vector(op, "indices", indices, is_integer(indices), "int32 or int64");
+  const ScalarType type = ScalarType::Int;
+  const Tensor narrow =
+      contiguous(indices.scalar_type() == type ? indices : torch::stable::to(indices, type));
+  const int32_t* const words = data<int32_t>(narrow);
+  const int64_t n = indices.size(0);
+  check(n <= std::numeric_limits<int32_t>::max(), op, ": ", n, " nonzeros, expected less than 2^31");
+  int32_t bits = 0;  // of all words together; ops refuse those that are no words
+  for (int64_t i = 0; i < n; ++i) bits |= words[i];
+  return sorted_by_word(indices, words, n, int64_t{std::max(bits, 0)} + 1);
+}
 
 }  // namespace
 
-template <class T>
-WordOrdered<T>::WordOrdered(const Csr<T>& batch)
-    : words_(new int32_t[batch.nonzeros]),
-      documents_(new int32_t[batch.nonzeros]),
-      distinct_(new int32_t[batch.nonzeros + 1]),
-      starts_(new int64_t[batch.nonzeros + 1]),
-      counts_(new T[batch.nonzeros]) {
-  const int64_t n = batch.nonzeros;
-  if (last_order.nonzeros == n) positions_ = last_order.positions;
-  if (positions_ && read(batch)) return;
-  positions_.reset(new int32_t[n]);
-  sort_by_word(batch, positions_.get());
-  read(batch);
-  if (n <= most_kept) last_order = {positions_, n};
+Tensor sorted_by_word(const Tensor& like, const int32_t* indices, int64_t nonzeros, int64_t words) {
+  const Tensor order = torch::stable::new_empty(like, {nonzeros}, ScalarType::Long);
+  int bits = 0;
+  while ((int64_t{1} << bits) < words) ++bits;
+  const int passes = std::max(1, (bits + 10) / 11);  // 2^11 heads of buckets fit in the L1 cache
+  const int digit = (bits + passes - 1) / passes;
+  const int32_t mask = (int32_t{1} << digit) - 1;
+  const std::unique_ptr<int32_t[]> heads(new int32_t[mask + 2]);
+  std::unique_ptr<int32_t[]> from, to;
+  for (int pass = 0; pass + 1 < passes; ++pass) {
+    if (!to) to.reset(new int32_t[nonzeros]);
+    sort_by_digit(indices, nonzeros, pass * digit, mask, heads.get(), from.get(), to.get());
+    from.swap(to);
+  }
+  sort_by_digit(indices, nonzeros, (passes - 1) * digit, mask, heads.get(), from.get(),
+                mutable_data<int64_t>(order));
+  return order;
 }
 
-// Fills in what positions_ orders. Returns false, with nothing to rely on, if it is no order of
-// this batch: words, and positions within a word, increase only in the one that is.
 template <class T>
-bool WordOrdered<T>::read(const Csr<T>& batch) {
+WordOrdered<T>::WordOrdered(const char* op, const CsrBatch<T>& from, const Order& order)
+    : order_(order ? contiguous(*order)
+                   : sorted_by_word(from.indices(), from.view().indices, from.view().nonzeros,
+                                    from.view().words)),
+      words_(new int32_t[from.view().nonzeros]),
+      documents_(new int32_t[from.view().nonzeros]),
+      distinct_(new int32_t[from.view().nonzeros + 1]),
+      positions_(new int32_t[from.view().nonzeros]),
+      starts_(new int64_t[from.view().nonzeros + 1]),
+      counts_(new T[from.view().nonzeros]) {
+  const Csr<T>& batch = from.view();
   const int64_t n = batch.nonzeros;
-  const int32_t* const positions = positions_.get();
+  const int64_t* const given = data<int64_t>(order_);
   int64_t n_distinct = 0;
   int32_t last_word = -1, last_position = -1;
   for (int64_t i = 0; i < n; ++i) {
-    const int32_t position = positions[i], word = batch.indices[position];
-    if (word < last_word || (word == last_word && position <= last_position)) return false;
+    const int64_t place = given[i];
+    // Words, and positions within a word, increase in the batch's own order alone.
+    const bool exists = place >= 0 && place < n;
+    const int32_t position = exists ? int32_t(place) : 0, word = batch.indices[position];
+    const bool follows = word > last_word || (word == last_word && position > last_position);
+    if (!exists || !follows) {
+      check(false, op, ": order[", i, "] is ", place, ", expected indices.argsort(stable=True)");
+    }
+    positions_[i] = position;
     words_[i] = word;
     counts_[i] = batch.counts[position];
     n_distinct += i > 0 && word != last_word;
@@ -146,13 +157,16 @@ bool WordOrdered<T>::read(const Csr<T>& batch) {
     std::fill(document_of.get() + batch.indptr[d], document_of.get() + batch.indptr[d + 1],
               int32_t(d));
   }
-  for (int64_t i = 0; i < n; ++i) documents_[i] = document_of[positions[i]];
+  for (int64_t i = 0; i < n; ++i) documents_[i] = document_of[positions_[i]];
   n_distinct += n > 0;
   starts_[0] = 0;
-  view_ = {distinct_.get(), starts_.get(), words_.get(), documents_.get(),
-           positions,       counts_.get(), n_distinct,   n};
-  return true;
+  view_ = {distinct_.get(),  starts_.get(), words_.get(), documents_.get(),
+           positions_.get(), counts_.get(), n_distinct,   n};
 }
+
+STABLE_TORCH_LIBRARY_FRAGMENT(ntm_fast, m) { m.def("word_order(Tensor indices) -> Tensor"); }
+
+STABLE_TORCH_LIBRARY_IMPL(ntm_fast, CPU, m) { m.impl("word_order", TORCH_BOX(&word_order)); }
 
 template class CsrBatch<float>;
 template class CsrBatch<double>;

@@ -21,6 +21,7 @@ class CsrBatch {
   CsrBatch(const char* op, const Tensor& indptr, const Tensor& indices, const Tensor& counts,
            int64_t words);
   const Csr<T>& view() const { return view_; }
+  const Tensor& indices() const { return indices_; }
 
  private:
   Tensor indptr_, indices_, counts_;
@@ -29,19 +30,22 @@ class CsrBatch {
   Csr<T> view_;
 };
 
-// Orders the nonzeros of a batch by word: a stable radix sort, O(N log words) whatever the words,
-// done once for calls in a row with the same indices.
+// Where the nonzeros stand in the order of their words, and within a word as they stand in the
+// batch, int64 [N]: a stable radix sort, O(N log words).
+Tensor sorted_by_word(const Tensor& like, const int32_t* indices, int64_t nonzeros, int64_t words);
+
+// The nonzeros of a batch ordered by word: by the order given, or else sorted here. Throws
+// std::invalid_argument if what is given is not the order of this batch.
 template <class T>
 class WordOrdered {
  public:
-  explicit WordOrdered(const Csr<T>& batch);
+  WordOrdered(const char* op, const CsrBatch<T>& batch, const Order& order);
   const WordOrder<T>& view() const { return view_; }
+  const Tensor& order() const { return order_; }
 
  private:
-  bool read(const Csr<T>& batch);
-
-  std::unique_ptr<int32_t[]> words_, documents_, distinct_;
-  std::shared_ptr<int32_t[]> positions_;
+  Tensor order_;
+  std::unique_ptr<int32_t[]> words_, documents_, distinct_, positions_;
   std::unique_ptr<int64_t[]> starts_;
   std::unique_ptr<T[]> counts_;
   WordOrder<T> view_;

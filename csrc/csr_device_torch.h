@@ -46,13 +46,28 @@ class DeviceBatch {
   DeviceCsr<T> view_;
 };
 
+// indices.argsort(stable=True). Of indices out of range some become others: the kernels of the
+// forward have noted them.
+inline Tensor sorted_by_word(const Tensor& indices) {
+  using torch::stable::detail::from;
+  const Tensor narrow = indices.scalar_type() == ScalarType::Int
+                            ? indices
+                            : torch::stable::to(indices, ScalarType::Int);
+  std::array<StableIValue, 4> stack{from(narrow), from(std::optional<bool>(true)),
+                                    from(int64_t{-1}), from(false)};
+  STABLE_TORCH_ERROR_CODE_CHECK(
+      torch_call_dispatcher("aten::sort", "stable", stack.data(), TORCH_ABI_VERSION));
+  torch::stable::detail::to<Tensor>(stack[0]);  // takes over the words, which are read anew
+  return torch::stable::detail::to<Tensor>(stack[1]);
+}
+
 // The nonzeros of a batch ordered by word: by the order given, or else sorted here.
 template <class T>
 class DeviceWordOrdered {
  public:
   DeviceWordOrdered(const char* op, const DeviceBatch<T>& batch, const Order& order,
                     const CudaScope& cuda)
-      : order_(contiguous(order ? *order : sorted(batch.indices()))),
+      : order_(contiguous(order ? *order : sorted_by_word(batch.indices()))),
         places_(torch::stable::new_empty(order_, {3, order_.size(0)}, ScalarType::Int)) {
     check_same_device(op, "order", order_, "indices", batch.indices());
     const int64_t n = order_.size(0);
@@ -65,20 +80,6 @@ class DeviceWordOrdered {
   const DeviceWordOrder& view() const { return view_; }
 
  private:
-  // indices.argsort(stable=True). Of indices out of range some become others: the kernels of the
-  // forward have noted them.
-  static Tensor sorted(const Tensor& indices) {
-    using torch::stable::detail::from;
-    const Tensor narrow = indices.scalar_type() == ScalarType::Int
-                              ? indices
-                              : torch::stable::to(indices, ScalarType::Int);
-    std::array<StableIValue, 4> stack{from(narrow), from(std::optional<bool>(true)),
-                                      from(int64_t{-1}), from(false)};
-    STABLE_TORCH_ERROR_CODE_CHECK(
-        torch_call_dispatcher("aten::sort", "stable", stack.data(), TORCH_ABI_VERSION));
-    torch::stable::detail::to<Tensor>(stack[0]);  // takes over the words, which are read anew
-    return torch::stable::detail::to<Tensor>(stack[1]);
-  }
   Tensor order_, places_;
   DeviceWordOrder view_;
 };

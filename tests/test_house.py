@@ -23,6 +23,7 @@ ALLOWED = {
     "__init__": {"_build_info", "estimator", "data", "ops", "reference", "metrics"},
     "__main__": {"cli"},
     "record": set(),
+    "bags": set(),
     "cli": {
         "record",
         "compare",
@@ -40,9 +41,9 @@ ALLOWED = {
     "models": {"record", "ops", "reference", "data"},
     "metrics": {"data", "ops"},
     "report": {"record", "data"},
-    "ops": {"_C", "reference"},
-    "reference": set(),
-    "data": {"reference"},
+    "ops": {"_C", "reference", "bags"},
+    "reference": {"bags"},
+    "data": {"reference", "bags"},
 }
 STRANGERS = [("models/posteriors", "models/decoders"), ("models/decoders", "models/posteriors")]
 
