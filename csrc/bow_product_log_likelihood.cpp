@@ -187,7 +187,7 @@ std::tuple<Tensor, Tensor, Tensor, Tensor, Tensor> backward(
     const bool has_logits = sizes.logits && kept.numel() == sizes.bytes();
     const Tensor padded = torch::stable::new_empty(a.hidden, {3, plan.row});
     T *const lse = mutable_data<T>(padded), *const grad = lse + plan.row,
-            *const total = grad + plan.row;
+             *const total = grad + plan.row;
     bow_product_rows(batch, data<T>(g), reinterpret_cast<const T*>(memory), plan.row, lse, grad,
                      total);
     const Tensor partial =
@@ -198,18 +198,18 @@ std::tuple<Tensor, Tensor, Tensor, Tensor, Tensor> backward(
     if (weight_gradient) {
       prefer_huge_pages(mutable_data<T>(grad_weight), words * topics * int64_t(sizeof(T)));
     }
-    const BowProductBackward<T> args{problem.in,
-                                     data<T>(v),
-                                     has_logits ? reinterpret_cast<const T*>(memory + sizes.norms)
-                                                : nullptr,
-                                     lse,
-                                     grad,
-                                     total,
-                                     wanted(grad_weight),
-                                     wanted(grad_bias),
-                                     wanted(grad_scale),
-                                     wanted(grad_shift),
-                                     wanted(partial)};
+    const BowProductBackward<T> args{
+        problem.in,
+        data<T>(v),
+        has_logits ? reinterpret_cast<const T*>(memory + sizes.norms) : nullptr,
+        lse,
+        grad,
+        total,
+        wanted(grad_weight),
+        wanted(grad_bias),
+        wanted(grad_scale),
+        wanted(grad_shift),
+        wanted(partial)};
     problem.run(args, problem.kernels.backward, plan.backward_scratch);
     if (!hidden_gradient) return;
     constexpr double addition_ns = .2;

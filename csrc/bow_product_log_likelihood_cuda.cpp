@@ -91,11 +91,10 @@ std::tuple<Tensor, Tensor, Tensor, Tensor, Tensor> forward(
     if (keep && !order) found = sorted_by_word(batch.indices());
     if (documents == 0) return;
     if (keep) kept = torch::stable::new_empty(a.hidden, {kept_bytes<T>(a)}, ScalarType::Byte);
-    const BowProductCudaForward<T> args{inputs<T>(a, batch, precision),
-                                        mutable_data<T>(log_likelihood),
-                                        statistics ? mutable_data<T>(batch_mean) : nullptr,
-                                        statistics ? mutable_data<T>(batch_var) : nullptr,
-                                        keep ? mutable_data<T>(kept) : nullptr};
+    const BowProductCudaForward<T> args{
+        inputs<T>(a, batch, precision), mutable_data<T>(log_likelihood),
+        statistics ? mutable_data<T>(batch_mean) : nullptr,
+        statistics ? mutable_data<T>(batch_var) : nullptr, keep ? mutable_data<T>(kept) : nullptr};
     const Tensor memory = workspace<T>(a, bow_product_workspace(args));
     void* const there = mutable_data<T>(memory);
     check_launch(op, bow_product_parts_cuda(args, there, cuda.stream()));

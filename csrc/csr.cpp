@@ -91,7 +91,8 @@ Tensor word_order(const Tensor& indices) {
       contiguous(indices.scalar_type() == type ? indices : torch::stable::to(indices, type));
   const int32_t* const words = data<int32_t>(narrow);
   const int64_t n = indices.size(0);
-  check(n <= std::numeric_limits<int32_t>::max(), op, ": ", n, " nonzeros, expected less than 2^31");
+  check(n <= std::numeric_limits<int32_t>::max(), op, ": ", n,
+        " nonzeros, expected less than 2^31");
   int32_t bits = 0;  // of all words together; ops refuse those that are no words
   for (int64_t i = 0; i < n; ++i) bits |= words[i];
   return sorted_by_word(indices, words, n, int64_t{std::max(bits, 0)} + 1);

@@ -109,7 +109,7 @@ def _warn(op: str, new: tuple[str, ...]) -> None:
     others = ", ".join(name for name in new[: new.index("indptr")])
     warnings.warn(
         f"{op}: indptr, indices, counts now come after {others}, as in the other ops: call"
-        f" {op}({others}, indptr, indices, counts) or {op}({others}, Bags(indptr, indices, counts))",
+        f" {op}({others}, indptr, indices, counts), or {op}({others}, bags) with a Bags of them",
         DeprecationWarning,
         stacklevel=3,
     )
@@ -118,9 +118,7 @@ def _warn(op: str, new: tuple[str, ...]) -> None:
 def is_vector_of_integers(value: Any) -> bool:
     """Whether it is a 1-D tensor of int32 or int64."""
     return (
-        isinstance(value, Tensor)
-        and value.dim() == 1
-        and value.dtype in (torch.int32, torch.int64)
+        isinstance(value, Tensor) and value.dim() == 1 and value.dtype in (torch.int32, torch.int64)
     )
 
 

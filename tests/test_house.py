@@ -37,7 +37,7 @@ ALLOWED = {
     "gradients": {"models", "data", "ops", "reference"},
     "compare": {"estimator", "training", "metrics", "data"},
     "estimator": {"record", "training", "models", "metrics", "data", "ops"},
-    "training": {"models", "data", "ops", "_build_info"},
+    "training": {"bags", "models", "data", "ops", "_build_info"},
     "models": {"record", "ops", "reference", "data"},
     "metrics": {"data", "ops"},
     "report": {"record", "data"},

@@ -170,11 +170,11 @@ int bow_product_backward_cuda(const BowProductCudaBackward<T>& args, void* works
   return backward(args, memory, true, stream);
 }
 
-#define INSTANTIATE(T)                                                                  \
-  template int64_t bow_product_workspace(const BowProductCudaForward<T>&);              \
-  template int64_t bow_product_workspace(const BowProductCudaBackward<T>&);             \
-  template int bow_product_parts_cuda(const BowProductCudaForward<T>&, void*, void*);   \
-  template int bow_product_merge_cuda(const BowProductCudaForward<T>&, void*, void*);   \
+#define INSTANTIATE(T)                                                                \
+  template int64_t bow_product_workspace(const BowProductCudaForward<T>&);            \
+  template int64_t bow_product_workspace(const BowProductCudaBackward<T>&);           \
+  template int bow_product_parts_cuda(const BowProductCudaForward<T>&, void*, void*); \
+  template int bow_product_merge_cuda(const BowProductCudaForward<T>&, void*, void*); \
   template int bow_product_backward_cuda(const BowProductCudaBackward<T>&, void*, void*);
 INSTANTIATE(float)
 INSTANTIATE(double)

@@ -15,8 +15,7 @@ from ntm_fast.bags import Bags
 from ntm_fast.data.corpus import Corpus
 from ntm_fast.data.part import Part
 
-
-Batch = Bags  # indptr int64, indices int32 and counts float32, where they are of a corpus
+Batch = Bags  # of a corpus: indptr int64, indices int32, counts float32
 
 
 class CorpusTensors:

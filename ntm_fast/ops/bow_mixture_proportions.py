@@ -101,8 +101,6 @@ def bow_mixture_proportions(
     name = "bow_mixture_proportions"
     indptr, indices, counts, _ = tensors_of(name, indptr, indices, counts)
     if torch.is_grad_enabled():
-        check_no_gradient(
-            name, theta=theta, topics=topics, prior=prior, counts=counts
-        )
+        check_no_gradient(name, theta=theta, topics=topics, prior=prior, counts=counts)
     result: Tensor = _call(widen(theta), widen(topics), prior, indptr, indices, counts, steps)
     return result

@@ -35,10 +35,11 @@ def _fake(hidden: Tensor, weight: Tensor, *others: Any) -> tuple[Tensor, ...]:
 
 def _kept_bytes(hidden: Tensor, weight: Tensor) -> Any:
     """Size of what the kernels keep for the backward: theirs to say, once the sizes are numbers."""
-    sizes = *hidden.shape, weight.shape[0]
-    if not all(isinstance(size, int) for size in sizes):
+    documents, topics, words = *hidden.shape, weight.shape[0]
+    if not all(isinstance(size, int) for size in (documents, topics, words)):
         return torch.library.get_ctx().new_dynamic_size()
-    return _C.bow_product_kept_bytes(hidden.device.type == "cpu", *sizes, hidden.element_size())
+    on_cpu, element = hidden.device.type == "cpu", hidden.element_size()
+    return _C.bow_product_kept_bytes(on_cpu, documents, topics, words, element)
 
 
 def _fake_backward(

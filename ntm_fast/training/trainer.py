@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ntm_fast.bags import Bags
 from ntm_fast.data import Batch, Corpus, Part
 from ntm_fast.data.files import path_of
 from ntm_fast.models import Loss, TopicModel
@@ -199,7 +200,7 @@ class Trainer:
             overlap = overlap_is_due(settings, state.epoch, step, len(parts))
             set_learning_rate(self.optimiser, settings, epochs)
             self._enter(state.epoch, step)
-            if isinstance(batch, Batch):
+            if isinstance(batch, Bags):
                 self._deferral.catch_up(batch)
                 try:
                     loss = self.loss(batch, seeds[step], weight, overlap)

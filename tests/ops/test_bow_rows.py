@@ -98,7 +98,9 @@ def test_the_former_order_of_arguments(backend: Any, counts: torch.Tensor) -> No
         lambda: backend.bow_rows(*csr, rows, 9),
         lambda: backend.bow_rows(*csr, rows=rows),
     ):
-        with pytest.warns(DeprecationWarning, match=r"call bow_rows\(rows, indptr, indices, counts"):
+        with pytest.warns(
+            DeprecationWarning, match=r"call bow_rows\(rows, indptr, indices, counts"
+        ):
             assert all(map(torch.equal, call(), expected))
 
 

@@ -52,9 +52,7 @@ class Product(Decoder):
     def forward(self, theta: Tensor, batch: Batch, matrix: Tensor | None = None) -> Tensor:
         weight = self.topic_matrix() if matrix is None else matrix
         if self.running is None:
-            return self.ops.bow_product_log_likelihood(
-                theta, weight, self.shift, batch
-            )[0]
+            return self.ops.bow_product_log_likelihood(theta, weight, self.shift, batch)[0]
         from_batch = self.training and theta.shape[0] > 1
         mean, variance = (None, None) if from_batch else self.running.corrected()
         log_likelihood, mean, variance = self.ops.bow_product_log_likelihood(
