@@ -14,12 +14,6 @@ namespace {
 
 using namespace bow_product;
 
-// Whether an environment variable is 1.
-bool is_asked_for(const char* variable) {
-  const char* const value = std::getenv(variable);
-  return value && std::string(value) == "1";
-}
-
 // Precisions are 0, 1 and 2 for torch's "highest", "high" and "medium": products in T, three
 // products of bfloat16 (one of tf32 if NTM_FAST_TF32=1 asks for it), one of bfloat16. What the
 // tensor cores have no kernel for is more precise than asked.
@@ -154,8 +148,6 @@ std::tuple<Tensor, Tensor, Tensor, Tensor, Tensor> backward(
 }
 
 }  // namespace
-
-bool wgmma_is_asked_for() { return is_asked_for("NTM_FAST_WGMMA"); }
 
 STABLE_TORCH_LIBRARY_IMPL(ntm_fast, NTM_FAST_CUDA_KEY, m) {
   m.impl("bow_product_log_likelihood", TORCH_BOX(&forward));

@@ -51,23 +51,6 @@ class WordOrdered {
   WordOrder<T> view_;
 };
 
-// Runs f(begin, end) over [0, n) in blocks of a fixed size, neighbouring blocks on different
-// threads: the frequent words, which cost most, often stand together. ``work`` as in
-// parallel_blocks.
-template <class F>
-void parallel_scattered_blocks(int64_t n, int64_t block, double work, const F& f) {
-  const int64_t blocks = (n + block - 1) / block;
-  const int64_t threads = work < worth_waking ? 1 : torch::stable::get_num_threads();
-  const int64_t stripes = std::min(blocks, threads);
-  const auto stripe = [&](int64_t first, int64_t last) {
-    for (int64_t s = first; s < last; ++s) {
-      for (int64_t i = s; i < blocks; i += stripes) f(i * block, std::min(n, (i + 1) * block));
-    }
-  };
-  if (stripes <= 1) stripe(0, stripes);
-  else torch::stable::parallel_for(0, stripes, 1, stripe);
-}
-
 extern template class CsrBatch<float>;
 extern template class CsrBatch<double>;
 extern template class WordOrdered<float>;

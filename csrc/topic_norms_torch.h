@@ -1,44 +1,12 @@
 #pragma once
-// The norms of topics (TopicNorms) on the CPU, for every op that takes topics' logits.
-
-#include <algorithm>
-#include <memory>
-#include <vector>
-
-#include "bow_mixture_log_likelihood.h"
-#include "tensors.h"
+// For the ops that have not moved to csrc/ops yet.
+#include "ops/topic_norms.h"
 
 namespace ntm_fast {
 
-constexpr int64_t topics_padding = 16;  // row_padding of cpu/vector_rows.h
-
-inline int64_t padded_topics(int64_t topics) {
-  return (topics + topics_padding - 1) / topics_padding * topics_padding;
-}
-
 template <class T>
-std::vector<T> padded_rows(const T* from, int64_t rows, int64_t columns, int64_t stride,
-                           T padding = 0) {
-  std::vector<T> result(size_t(rows * stride), padding);
-  for (int64_t row = 0; row < rows; ++row) {
-    std::copy_n(from + row * columns, columns, result.begin() + row * stride);
-  }
-  return result;
-}
-
-// logsumexp over the words of each topic's logits, and its rest (TopicNorms), [2, K]
-template <class T>
-void topic_norms(const Tensor& topic_logits, T* result) {
-  constexpr double element_ns = .3;
-  const int64_t words = topic_logits.size(0), topics = topic_logits.size(1);
-  const int64_t blocks = (words + mixture_words_per_block - 1) / mixture_words_per_block;
-  const std::unique_ptr<T[]> partials(new T[size_t(2 * blocks * topics)]);
-  const MixtureNorms<T> args{data<T>(topic_logits), partials.get(),
-                             partials.get() + blocks * topics, words, topics};
-  const auto kernel = NTM_FAST_CPU_CALL(mixture_norms<T>);
-  parallel_blocks(blocks, 1, element_ns * double(words * topics),
-                  [&](int64_t first, int64_t last) { kernel(args, first, last); });
-  NTM_FAST_CPU_CALL(mixture_merge_norms<T>)(args, result, result + topics);
+void topic_norms(const Tensor& logits, T* result) {
+  std::copy_n(data<T>(topic_norms<T>(Cpu("", logits), logits)), 2 * logits.size(1), result);
 }
 
 }  // namespace ntm_fast

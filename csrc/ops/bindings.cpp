@@ -1,5 +1,5 @@
-// The Python module ntm_fast._C: what was compiled in and what is in use. The ops themselves are
-// registered with torch's dispatcher when this library is loaded (csrc/<op>.cpp).
+// The Python module ntm_fast._C: what was compiled in and what is in use; and torch's library of
+// ops, to which each csrc/ops/<op>.cpp adds its own when the module is loaded.
 #include <pybind11/pybind11.h>
 #include <pybind11/stl.h>
 
@@ -7,15 +7,12 @@
 #include <string>
 #include <vector>
 
-#include "bow_product_cuda.h"
-#include "bow_product_log_likelihood.h"
-#include "cpu_level.h"
-#include "matmul_path.h"
+#include "../bow_product_log_likelihood.h"
+#include "../cpu_level.h"
+#include "../cuda_device.h"
+#include "device.h"
 
-#ifdef NTM_FAST_CUDA_ARCHITECTURES
-#include "cuda_info.h"
-#include "device_errors.h"
-#endif
+STABLE_TORCH_LIBRARY(ntm_fast, m) {}
 
 namespace py = pybind11;
 
@@ -29,26 +26,21 @@ std::vector<std::string> compiled_cpu_levels() {
 #endif
 }
 
-#define NTM_FAST_TEXT(x) #x
-#define NTM_FAST_TEXT_OF(x) NTM_FAST_TEXT(x)
-
 std::vector<std::string> cuda_architectures() {
   std::vector<std::string> result;
-#ifdef NTM_FAST_CUDA_ARCHITECTURES
-  std::istringstream text(NTM_FAST_TEXT_OF(NTM_FAST_CUDA_ARCHITECTURES));  // such as 80_90a
+  std::istringstream text(ntm_fast::cuda_architectures);
   for (std::string name; std::getline(text, name, '_');) result.push_back(name);
-#endif
   return result;
 }
 
 py::dict cuda_info() {
   py::dict result;
-#ifdef NTM_FAST_CUDA_ARCHITECTURES
-  const ntm_fast::CudaInfo info = ntm_fast::cuda_info();
-  result["runtime_version"] = info.runtime_version;
-  result["driver_version"] = info.driver_version;
-  result["devices"] = info.devices;
-#endif
+  if constexpr (ntm_fast::has_cuda) {
+    const ntm_fast::CudaInfo info = ntm_fast::cuda_info();
+    result["runtime_version"] = info.runtime_version;
+    result["driver_version"] = info.driver_version;
+    result["devices"] = info.devices;
+  }
   return result;
 }
 
@@ -58,12 +50,6 @@ int64_t bow_product_kept_bytes(bool cpu, int64_t documents, int64_t topics, int6
   if (!cpu) return bow_product_kept_numbers(documents, topics) * element_bytes;
   return element_bytes == 4 ? BowProductKept<float>(documents, words).bytes()
                             : BowProductKept<double>(documents, words).bytes();
-}
-
-void raise_device_errors() {
-#ifdef NTM_FAST_CUDA_ARCHITECTURES
-  ntm_fast::raise_device_errors();
-#endif
 }
 
 }  // namespace
@@ -91,6 +77,6 @@ PYBIND11_MODULE(_C, m) {
         "CUDA runtime and driver versions and device count; empty without CUDA.");
   m.def("bow_product_kept_bytes", &bow_product_kept_bytes,
         "Bytes that the forward of bow_product_log_likelihood keeps for its backward.");
-  m.def("raise_device_errors", &raise_device_errors,
+  m.def("raise_device_errors", &ntm_fast::raise_device_errors,
         "Raises ValueError if CUDA kernels have found a bad value since the last call.");
 }

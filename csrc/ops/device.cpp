@@ -1,8 +1,22 @@
-#include "device_errors.h"
+#include "device.h"
 
-#include "tensors.h"
+#include <cstdlib>
+
+#include "../cuda_device.h"
 
 namespace ntm_fast {
+
+void launch_failed(const char* op, int error) {
+  CudaInfo info{};
+  if constexpr (has_cuda && !emulates_cuda) info = cuda_info();
+  std::ostringstream message;
+  message << op << ": the CUDA launch failed with error " << error << " (driver "
+          << info.driver_version << ", runtime " << info.runtime_version
+          << "); a driver older than the runtime needs an update, another GPU a rebuild:"
+             " NTM_FAST_CUDA=1 NTM_FAST_CUDA_ARCHS=<its number> pip install"
+             " --no-build-isolation -e .";
+  throw std::runtime_error(message.str());
+}
 
 void raise_device_errors() {
   constexpr const char* ops[] = {"bow_linear", "bow_mixture_log_likelihood",
@@ -17,8 +31,9 @@ void raise_device_errors() {
                                       "0 <= row < D",
                                       "at least as many as the rows have",
                                       "indices.argsort(stable=True)"};
-  for (int op = 0; op < int(NotingOp::count); ++op) {
-    volatile uint64_t* const place = device_notes_if_any(NotingOp(op));
+  for (int op = 0; op < (has_cuda ? int(NotingOp::count) : 0); ++op) {
+    volatile uint64_t* place = nullptr;
+    if constexpr (has_cuda) place = device_notes_if_any(NotingOp(op));
     const uint64_t note = place ? *place : 0;
     if (note == 0) continue;
     *place = 0;
@@ -34,5 +49,12 @@ void raise_device_errors() {
           " (in an earlier call; it was left out there)");
   }
 }
+
+bool is_asked_for(const char* variable) {
+  const char* const value = std::getenv(variable);
+  return value && std::string(value) == "1";
+}
+
+bool wgmma_is_asked_for() { return is_asked_for("NTM_FAST_WGMMA"); }
 
 }  // namespace ntm_fast

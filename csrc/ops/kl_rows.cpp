@@ -1,17 +1,15 @@
-#pragma once
-// Torch's side of the KL divergences of kl_rows.h on any device: device.run(args, rows, x) is a
-// kernel, x the tensors of its arguments.
+#include "../kl_rows.h"
 
 #include <algorithm>
 #include <array>
 #include <tuple>
 #include <utility>
 
-#include "kl_rows.h"
-#include "tensors.h"
+#include "device.h"
 
 namespace ntm_fast {
-namespace kl_rows_torch {
+
+namespace {
 
 template <class Kl>
 using Arguments = std::array<Tensor, arguments_of<Kl>>;
@@ -32,6 +30,26 @@ Arguments<Kl> checked(Arguments<Kl> x) {
     x[j] = Kl::positive ? contiguous(x[j]) : with_contiguous_rows(x[j]);
   }
   return x;
+}
+
+template <class Kl, class Kernel, class Args>
+void run_in_blocks(const Kernel& kernel, const Args& args, int64_t rows) {
+  constexpr int64_t rows_per_block = 64;
+  parallel_blocks(rows, rows_per_block, Kl::element_ns * double(rows * args.topics),
+                  [&](int64_t first, int64_t last) { kernel(args, first, last); });
+}
+
+template <class Kl, class T>
+void run(const Cpu&, const KlRows<Kl, T>& args, int64_t rows, const Arguments<Kl>& x) {
+  for (int j = 0; Kl::positive && j < arguments_of<Kl>; ++j) {
+    check_positive(Kl::op, Kl::names[j], x[j], args.arguments[j].data);
+  }
+  run_in_blocks<Kl>(NTM_FAST_CPU_CALL(kl_rows<Kl, T>), args, rows);
+}
+
+template <class Kl, class T>
+void run(const Cpu&, const KlRowsBackward<Kl, T>& args, int64_t rows, const Arguments<Kl>&) {
+  run_in_blocks<Kl>(NTM_FAST_CPU_CALL(kl_rows_backward<Kl, T>), args, rows);
 }
 
 // An op as torch calls it: with as many tensors as Kl has arguments, one by one. A Device is made
@@ -58,7 +76,7 @@ struct Op<Kl, Device, std::index_sequence<j...>> {
     const Tensor kl = torch::stable::new_empty(x[0], {rows});
     dispatch_floating(Kl::op, Kl::names[0], x[0], [&](auto zero) {
       using T = decltype(zero);
-      device.run(KlRows<Kl, T>{{rows_of<T>(x[j])...}, mutable_data<T>(kl), topics}, rows, x);
+      run(device, KlRows<Kl, T>{{rows_of<T>(x[j])...}, mutable_data<T>(kl), topics}, rows, x);
     });
     return kl;
   }
@@ -81,29 +99,53 @@ struct Op<Kl, Device, std::index_sequence<j...>> {
     const Arguments<Kl> gradients{torch::stable::new_empty(x[0], {want ? rows : 0, topics})...};
     dispatch_floating(Kl::op, Kl::names[0], x[0], [&](auto zero) {
       using T = decltype(zero);
-      device.run(KlRowsBackward<Kl, T>{{rows_of<T>(x[j])...},
-                                       data<T>(g),
-                                       {want ? mutable_data<T>(gradients[j]) : nullptr...},
-                                       of_prior,
-                                       topics},
-                 rows, x);
+      run(device,
+          KlRowsBackward<Kl, T>{{rows_of<T>(x[j])...},
+                                data<T>(g),
+                                {want ? mutable_data<T>(gradients[j]) : nullptr...},
+                                of_prior,
+                                topics},
+          rows, x);
     });
     return {gradients[j]...};
   }
 
-  template <class Library>
   static void implement(Library& m) {
     m.impl(Kl::op, TORCH_BOX(&forward));
     m.impl((std::string(Kl::op) + "_backward").c_str(), TORCH_BOX(&backward));
   }
 };
 
-// Registers the kernels of all divergences on a device.
-template <class Device, class Library>
-void implement(Library& m) {
+// "before name, before name, ..." of all arguments
+template <class Kl>
+std::string listed(const char* before) {
+  std::string list;
+  for (const char* name : Kl::names)
+    list += (list.empty() ? "" : ", ") + (before + std::string(name));
+  return list;
+}
+
+template <class Kl>
+void define(Library& m) {
+  const std::string op = Kl::op, tensors = listed<Kl>("Tensor ");
+  std::string gradients;
+  for (int j = 0; j < arguments_of<Kl>; ++j) gradients += j ? ", Tensor" : "Tensor";
+  m.def((op + "(" + tensors + ") -> Tensor").c_str());
+  m.def((op + "_backward(Tensor grad_kl, " + tensors + ", " + listed<Kl>("bool want_") + ") -> (" +
+         gradients + ")")
+            .c_str());
+}
+
+}  // namespace
+
+NTM_FAST_SCHEMAS(m) {
+#define NTM_FAST_DEFINE(Kl) define<Kl>(m);
+  NTM_FAST_EACH_KL(NTM_FAST_DEFINE)
+}
+
+NTM_FAST_KERNELS(m) {
 #define NTM_FAST_IMPLEMENT(Kl) Op<Kl, Device>::implement(m);
   NTM_FAST_EACH_KL(NTM_FAST_IMPLEMENT)
 }
 
-}  // namespace kl_rows_torch
 }  // namespace ntm_fast

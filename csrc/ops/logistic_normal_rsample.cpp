@@ -1,16 +1,31 @@
-#pragma once
-// Torch's side of logistic_normal_rsample on any device: device.run(args, rows) is the kernel.
+#include "../logistic_normal_rsample.h"
 
 #include <tuple>
 #include <utility>
 
-#include "gamma_checks.h"
-#include "logistic_normal_rsample.h"
+#include "draws.h"
 
 namespace ntm_fast {
-namespace logistic_normal_rsample_torch {
+
+namespace {
 
 constexpr char op[] = "logistic_normal_rsample";
+constexpr int64_t rows_per_block = 32;
+constexpr double element_ns = 5, backward_element_ns = 1;
+
+template <class T>
+void run(const Cpu&, const LogisticNormalRsample<T>& args, int64_t rows) {
+  const auto kernel = NTM_FAST_CPU_CALL(logistic_normal_rsample<T>);
+  parallel_blocks(rows, rows_per_block, element_ns * double(rows * args.topics),
+                  [&](int64_t first, int64_t last) { kernel(args, first, last); });
+}
+
+template <class T>
+void run(const Cpu&, const LogisticNormalRsampleBackward<T>& args, int64_t rows) {
+  const auto kernel = NTM_FAST_CPU_CALL(logistic_normal_rsample_backward<T>);
+  parallel_blocks(rows, rows_per_block, backward_element_ns * double(rows * args.topics),
+                  [&](int64_t first, int64_t last) { kernel(args, first, last); });
+}
 
 // (mean [B, K], log_variance [B, K], seed []) -> theta [B, K], and for the backward half of the
 // deviation from the mean [B, K]
@@ -21,17 +36,18 @@ std::tuple<Tensor, Tensor> forward(const Tensor& mean, const Tensor& log_varianc
         ", expected [B, K] with K > 0");
   check_same_shape(op, "log_variance", log_variance, "mean", mean);
   check_same_dtype(op, "log_variance", log_variance, "mean", mean);
-  const Seed key = seed_beside(op, seed, mean);
+  const Seed key = seed_beside(op, seed, "mean", mean);
   const Device device(op, mean);
   const Tensor m = with_contiguous_rows(mean), v = with_contiguous_rows(log_variance);
   const Tensor theta = torch::stable::new_empty(mean, mean.sizes()),
                half_deviation = torch::stable::new_empty(mean, mean.sizes());
   dispatch_floating(op, "mean", mean, [&](auto zero) {
     using T = decltype(zero);
-    device.run(LogisticNormalRsample<T>{data<T>(m), data<T>(v), mutable_data<T>(theta),
-                                        mutable_data<T>(half_deviation), key.number, key.place,
-                                        mean.size(1), m.stride(0), v.stride(0)},
-               mean.size(0));
+    run(device,
+        LogisticNormalRsample<T>{data<T>(m), data<T>(v), mutable_data<T>(theta),
+                                 mutable_data<T>(half_deviation), key.number, key.place,
+                                 mean.size(1), m.stride(0), v.stride(0)},
+        mean.size(0));
   });
   return {theta, half_deviation};
 }
@@ -52,13 +68,29 @@ std::tuple<Tensor, Tensor> backward(const Tensor& grad_theta, const Tensor& thet
                grad_log_variance = torch::stable::empty_like(t);
   dispatch_floating(op, "theta", theta, [&](auto zero) {
     using T = decltype(zero);
-    device.run(LogisticNormalRsampleBackward<T>{data<T>(g), data<T>(t), data<T>(h),
-                                                mutable_data<T>(grad_mean),
-                                                mutable_data<T>(grad_log_variance), theta.size(1)},
-               theta.size(0));
+    run(device,
+        LogisticNormalRsampleBackward<T>{data<T>(g), data<T>(t), data<T>(h),
+                                         mutable_data<T>(grad_mean),
+                                         mutable_data<T>(grad_log_variance), theta.size(1)},
+        theta.size(0));
   });
   return {grad_mean, grad_log_variance};
 }
 
-}  // namespace logistic_normal_rsample_torch
+}  // namespace
+
+NTM_FAST_SCHEMAS(m) {
+  m.def(
+      "logistic_normal_rsample(Tensor mean, Tensor log_variance, Tensor seed)"
+      " -> (Tensor, Tensor)");
+  m.def(
+      "logistic_normal_rsample_backward(Tensor grad_theta, Tensor theta, Tensor half_deviation)"
+      " -> (Tensor, Tensor)");
+}
+
+NTM_FAST_KERNELS(m) {
+  m.impl("logistic_normal_rsample", TORCH_BOX(&forward<Device>));
+  m.impl("logistic_normal_rsample_backward", TORCH_BOX(&backward<Device>));
+}
+
 }  // namespace ntm_fast

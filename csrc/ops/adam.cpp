@@ -1,4 +1,4 @@
-#include "adam_rows.h"
+#include "../adam.h"
 
 #include <algorithm>
 #include <cmath>
@@ -6,14 +6,115 @@
 #include <optional>
 #include <vector>
 
-#include "adam_rates.h"
-#include "csr.h"
+#include "device.h"
 
 namespace ntm_fast {
 
 namespace {
 
-constexpr char op[] = "adam_rows";
+template <class T>
+AdamRates<T> rounded(const AdamRates<double>& rates) {
+  return {T(rates.beta1), T(rates.rest1), T(rates.beta2),
+          T(rates.rest2), T(rates.eps),   T(rates.weight_decay)};
+}
+
+AdamRates<double> adam_rates(const char* op, double beta1, double beta2, double eps,
+                             double weight_decay) {
+  check(beta1 >= 0 && beta1 < 1, op, ": beta1 is ", beta1, ", expected 0 <= beta1 < 1");
+  check(beta2 >= 0 && beta2 < 1, op, ": beta2 is ", beta2, ", expected 0 <= beta2 < 1");
+  check(eps >= 0, op, ": eps is ", eps, ", expected a number >= 0");
+  check(weight_decay >= 0, op, ": weight_decay is ", weight_decay, ", expected a number >= 0");
+  return {beta1, 1 - beta1, beta2, 1 - beta2, eps, weight_decay};
+}
+
+// adam: one step on each parameter of a list.
+
+constexpr char adam_op[] = "adam";
+constexpr int64_t elements_per_block = 1 << 14;
+constexpr double step_ns = .5;  // of reading four arrays and writing three, by element
+
+// A parameter of the list, of either dtype.
+struct Part {
+  Adam<float> single;
+  Adam<double> wide;
+  bool is_single;
+  int64_t elements, first_block;
+};
+
+template <class T>
+Adam<T> arguments(const Tensor& parameter, const Tensor& gradient, const Tensor& average,
+                  const Tensor& square, AdamStep<double> step, const AdamRates<double>& rates) {
+  return {mutable_data<T>(parameter),
+          data<T>(gradient),
+          mutable_data<T>(average),
+          mutable_data<T>(square),
+          {T(step.step_size), T(step.root_scale)},
+          rounded<T>(rates)};
+}
+
+void check_part(const Tensor& parameter, const char* name, const Tensor& other) {
+  check_same_shape(adam_op, name, other, "its parameter", parameter);
+  check_same_dtype(adam_op, name, other, "its parameter", parameter);
+}
+
+// In place on parameters, averages and squares; step_sizes and root_scales as in AdamStep, one for
+// each parameter.
+void adam(std::vector<Tensor> parameters, std::vector<Tensor> gradients,
+          std::vector<Tensor> averages, std::vector<Tensor> squares, std::vector<double> step_sizes,
+          std::vector<double> root_scales, double beta1, double beta2, double eps,
+          double weight_decay) {
+  const size_t n = parameters.size();
+  check(gradients.size() == n && averages.size() == n && squares.size() == n &&
+            step_sizes.size() == n && root_scales.size() == n,
+        adam_op, ": the lists have ", n, " parameters, ", gradients.size(), " gradients, ",
+        averages.size(), " averages, ", squares.size(), " squares, ", step_sizes.size(),
+        " step_sizes and ", root_scales.size(), " root_scales, expected as many of each");
+  const auto rates = adam_rates(adam_op, beta1, beta2, eps, weight_decay);
+  std::vector<Part> parts(n);
+  int64_t blocks = 0, elements = 0;
+  for (size_t i = 0; i < n; ++i) {
+    const Tensor &parameter = parameters[i], &average = averages[i], &square = squares[i];
+    check_part(parameter, "gradient", gradients[i]);
+    check_part(parameter, "average", average);
+    check_part(parameter, "square", square);
+    check(parameter.is_contiguous() && average.is_contiguous() && square.is_contiguous(), adam_op,
+          ": parameter ", i, " or its average or square is not contiguous");
+    if (!gradients[i].is_contiguous()) gradients[i] = contiguous(gradients[i]);
+    Part& part = parts[i];
+    const AdamStep<double> step{step_sizes[i], root_scales[i]};
+    dispatch_floating(adam_op, "parameter", parameter, [&](auto zero) {
+      using T = decltype(zero);
+      part.is_single = sizeof(T) == 4;
+      if constexpr (sizeof(T) == 4) {
+        part.single = arguments<T>(parameter, gradients[i], average, square, step, rates);
+      } else {
+        part.wide = arguments<T>(parameter, gradients[i], average, square, step, rates);
+      }
+    });
+    part.elements = parameter.numel();
+    part.first_block = blocks;
+    blocks += (part.elements + elements_per_block - 1) / elements_per_block;
+    elements += part.elements;
+  }
+  const auto single = NTM_FAST_CPU_CALL(adam<float>);
+  const auto wide = NTM_FAST_CPU_CALL(adam<double>);
+  const auto run = [&](int64_t first, int64_t last) {
+    size_t i = 0;
+    for (int64_t block = first; block < last; ++block) {
+      while (i + 1 < n && parts[i + 1].first_block <= block) ++i;
+      const Part& part = parts[i];
+      const int64_t begin = (block - part.first_block) * elements_per_block;
+      const int64_t end = std::min(begin + elements_per_block, part.elements);
+      if (part.is_single) single(part.single, begin, end);
+      else wide(part.wide, begin, end);
+    }
+  };
+  parallel_blocks(blocks, 1, step_ns * double(elements), run);
+}
+
+// adam_rows: the steps that rows of a parameter have waited with.
+
+constexpr char rows_op[] = "adam_rows";
 constexpr int64_t rows_per_block = 32;
 constexpr double element_ns = 1, element_step_ns = .4;  // of an element moved, and of a step on it
 
@@ -33,7 +134,7 @@ struct Pending {
 // What a row has done indexes the schedule and what is made of it.
 void check_done(const int32_t* done, int64_t row, int64_t steps) {
   if (done[row] >= 0 && done[row] <= steps) return;
-  check(false, op, ": done[", row, "] is ", done[row], ", expected 0 <= done <= ", steps,
+  check(false, rows_op, ": done[", row, "] is ", done[row], ", expected 0 <= done <= ", steps,
         ", the number of steps");
 }
 
@@ -41,7 +142,7 @@ template <class Index>
 void collect(Pending& pending, const Index* rows, int64_t n, int64_t height, int32_t* done,
              int64_t steps, bool distinct) {
   for (int64_t i = 0; i < n; ++i) {
-    check(rows[i] >= 0 && int64_t(rows[i]) < height, op, ": rows[", i, "] is ", rows[i],
+    check(rows[i] >= 0 && int64_t(rows[i]) < height, rows_op, ": rows[", i, "] is ", rows[i],
           ", expected 0 <= row < ", height);
     check_done(done, rows[i], steps);
   }
@@ -52,7 +153,7 @@ void collect(Pending& pending, const Index* rows, int64_t n, int64_t height, int
       pending.take(rows[i], done, steps);
     } else if (distinct) {
       for (size_t j = 0; j < pending.rows.size(); ++j) done[pending.rows[j]] = pending.done[j];
-      check(false, op, ": row ", rows[i],
+      check(false, rows_op, ": row ", rows[i],
             " of the gradient occurs twice, or has taken the last of ", steps, " steps already");
     }
   }
@@ -133,45 +234,48 @@ void adam_rows(const Tensor& parameter, const Tensor& average, const Tensor& squ
                std::optional<Tensor> done, std::optional<Tensor> rows,
                std::optional<Tensor> gradient, const Tensor& schedule, int64_t steps, double beta1,
                double beta2, double eps, double weight_decay) {
-  check(parameter.dim() == 2, op, ": parameter has shape ", shape(parameter), ", expected [V, H]");
+  check(parameter.dim() == 2, rows_op, ": parameter has shape ", shape(parameter),
+        ", expected [V, H]");
   const int64_t height = parameter.size(0), features = parameter.size(1);
-  check_same_shape(op, "average", average, "parameter", parameter);
-  check_same_shape(op, "square", square, "parameter", parameter);
-  check_same_dtype(op, "average", average, "parameter", parameter);
-  check_same_dtype(op, "square", square, "parameter", parameter);
-  check(parameter.is_contiguous() && average.is_contiguous() && square.is_contiguous(), op,
+  check_same_shape(rows_op, "average", average, "parameter", parameter);
+  check_same_shape(rows_op, "square", square, "parameter", parameter);
+  check_same_dtype(rows_op, "average", average, "parameter", parameter);
+  check_same_dtype(rows_op, "square", square, "parameter", parameter);
+  check(parameter.is_contiguous() && average.is_contiguous() && square.is_contiguous(), rows_op,
         ": parameter, average or square is not contiguous");
-  check(height <= std::numeric_limits<int32_t>::max(), op, ": parameter has ", height, " rows");
+  check(height <= std::numeric_limits<int32_t>::max(), rows_op, ": parameter has ", height,
+        " rows");
   if (done) {
-    check_same_device(op, "done", *done, "parameter", parameter);
+    check_same_device(rows_op, "done", *done, "parameter", parameter);
     check(done->dim() == 1 && done->size(0) == height && done->scalar_type() == ScalarType::Int &&
               done->is_contiguous(),
-          op, ": done has shape ", shape(*done), " and dtype ", dtype(*done),
+          rows_op, ": done has shape ", shape(*done), " and dtype ", dtype(*done),
           ", expected a contiguous int32 [", height, "]");
   }
-  check_same_device(op, "schedule", schedule, "parameter", parameter);
+  check_same_device(rows_op, "schedule", schedule, "parameter", parameter);
   check(schedule.dim() == 2 && schedule.size(1) == 2 && schedule.is_contiguous() &&
             schedule.scalar_type() == ScalarType::Double,
-        op, ": schedule has shape ", shape(schedule), " and dtype ", dtype(schedule),
+        rows_op, ": schedule has shape ", shape(schedule), " and dtype ", dtype(schedule),
         ", expected a contiguous float64 [S, 2]");
-  check(0 < steps && steps <= schedule.size(0) && steps <= std::numeric_limits<int32_t>::max(), op,
-        ": steps is ", steps, ", expected 0 < steps <= ", schedule.size(0), ", the schedule's");
-  check(rows || !gradient, op, ": a gradient needs rows");
+  check(0 < steps && steps <= schedule.size(0) && steps <= std::numeric_limits<int32_t>::max(),
+        rows_op, ": steps is ", steps, ", expected 0 < steps <= ", schedule.size(0),
+        ", the schedule's");
+  check(rows || !gradient, rows_op, ": a gradient needs rows");
   if (rows) {
-    check_same_device(op, "rows", *rows, "parameter", parameter);
+    check_same_device(rows_op, "rows", *rows, "parameter", parameter);
     check(rows->dim() == 1 &&
               (rows->scalar_type() == ScalarType::Long || rows->scalar_type() == ScalarType::Int),
-          op, ": rows has shape ", shape(*rows), " and dtype ", dtype(*rows),
+          rows_op, ": rows has shape ", shape(*rows), " and dtype ", dtype(*rows),
           ", expected a 1-D int32 or int64");
   }
   if (gradient) {
-    check_same_dtype(op, "gradient", *gradient, "parameter", parameter);
+    check_same_dtype(rows_op, "gradient", *gradient, "parameter", parameter);
     check(
         gradient->dim() == 2 && gradient->size(0) == rows->size(0) && gradient->size(1) == features,
-        op, ": gradient has shape ", shape(*gradient), ", expected [", rows->size(0), ", ",
+        rows_op, ": gradient has shape ", shape(*gradient), ", expected [", rows->size(0), ", ",
         features, "]");
   }
-  const auto rates = adam_rates(op, beta1, beta2, eps, weight_decay);
+  const auto rates = adam_rates(rows_op, beta1, beta2, eps, weight_decay);
 
   std::vector<int32_t> all_but_last;
   if (!done) all_but_last.assign(size_t(height), int32_t(steps - 1));
@@ -189,7 +293,7 @@ void adam_rows(const Tensor& parameter, const Tensor& average, const Tensor& squ
       if (of_all[row] < steps) pending.take(row, of_all, steps);
     }
   }
-  dispatch_floating(op, "parameter", parameter, [&](auto zero) {
+  dispatch_floating(rows_op, "parameter", parameter, [&](auto zero) {
     using T = decltype(zero);
     const double* constants = data<double>(schedule);
     const std::vector<double> growth = growths(constants, steps, rates);
@@ -223,13 +327,22 @@ void adam_rows(const Tensor& parameter, const Tensor& average, const Tensor& squ
 
 }  // namespace
 
-STABLE_TORCH_LIBRARY_FRAGMENT(ntm_fast, m) {
+NTM_FAST_SCHEMAS(m) {
+  m.def(
+      "adam(Tensor(a!)[] parameters, Tensor[] gradients, Tensor(b!)[] averages, Tensor(c!)[] "
+      "squares, float[] step_sizes, float[] root_scales, float beta1, float beta2, float eps,"
+      " float weight_decay) -> ()");
   m.def(
       "adam_rows(Tensor(a!) parameter, Tensor(b!) average, Tensor(c!) square, Tensor(d!)? done,"
       " Tensor? rows, Tensor? gradient, Tensor schedule, int steps, float beta1, float beta2,"
       " float eps, float weight_decay) -> ()");
 }
 
-STABLE_TORCH_LIBRARY_IMPL(ntm_fast, CPU, m) { m.impl("adam_rows", TORCH_BOX(&adam_rows)); }
+NTM_FAST_KERNELS(m) {
+  if constexpr (std::is_same_v<Device, Cpu>) {
+    m.impl("adam", TORCH_BOX(&adam));
+    m.impl("adam_rows", TORCH_BOX(&adam_rows));
+  }
+}
 
 }  // namespace ntm_fast

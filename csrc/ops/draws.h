@@ -1,11 +1,10 @@
 #pragma once
-// What the torch side of the gamma samplers shares: checks of alpha and seed.
+// What the ops that draw random numbers share: seeds, and the gammas' timings and check of alpha.
 
-#include <algorithm>
 #include <atomic>
 #include <limits>
 
-#include "tensors.h"
+#include "device.h"
 
 namespace ntm_fast {
 
@@ -33,14 +32,7 @@ class FirstInvalid {
   void check_none(const char* op, const Tensor& alpha) const {
     const int64_t position = position_.load();
     if (position == std::numeric_limits<int64_t>::max()) return;
-    std::string index;
-    int64_t rest = position;
-    for (int64_t axis = alpha.dim() - 1; axis >= 0; --axis) {
-      const std::string number = std::to_string(rest % alpha.size(axis));
-      index = number + (index.empty() ? "" : ", " + index);
-      rest /= alpha.size(axis);
-    }
-    check(false, op, ": alpha[", index, "] is ", data<T>(alpha)[position],
+    check(false, op, ": alpha[", index_of(alpha, position), "] is ", data<T>(alpha)[position],
           ", expected positive and finite");
   }
 
@@ -55,23 +47,18 @@ inline void check_seed(const char* op, const Tensor& seed) {
         shape(seed), " and dtype ", dtype(seed), ", ", expected);
 }
 
-inline uint64_t read_seed(const char* op, const Tensor& seed) {
-  check_seed(op, seed);
-  return uint64_t(*data<int64_t>(seed));
-}
-
 // A seed as a number, or where its device holds it: a kernel can read it there without a wait.
 struct Seed {
   uint64_t number;
   const uint64_t* place;
 };
 
-inline Seed seed_beside(const char* op, const Tensor& seed, const Tensor& alpha) {
+// For draws on the device of another argument, which may be a CUDA device where the seed is not.
+inline Seed seed_beside(const char* op, const Tensor& seed, const char* other_name,
+                        const Tensor& other) {
   check_seed(op, seed);
-#ifndef NTM_FAST_CUDA_EMULATED
-  if (seed.is_cpu()) return {read_seed(op, seed), nullptr};
-#endif
-  check_same_device(op, "seed", seed, "alpha", alpha);
+  if (!Cuda::holds(seed)) return {uint64_t(*data<int64_t>(seed)), nullptr};
+  check_same_device(op, "seed", seed, other_name, other);
   return {0, data<uint64_t>(seed)};
 }
 
