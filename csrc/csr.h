@@ -1,5 +1,6 @@
 #pragma once
-// A batch of bags of words as the kernels see it: raw pointers, canonical types, checked.
+// A batch of bags of words as the kernels see it, and its nonzeros in the order of their words: raw
+// pointers, on the CPU with canonical types and checked, on a CUDA device as they are given.
 
 #include <stdint.h>
 
@@ -26,5 +27,48 @@ struct WordOrder {
   const T* counts;           // [nonzeros]
   int64_t n_distinct, nonzeros;
 };
+
+// A batch of bags of words on a CUDA device, with values that nobody has checked (cuda/csr.cuh
+// does).
+template <class T>
+struct DeviceCsr {
+  const void *indptr, *indices;  // [documents + 1], [nonzeros]; int64 where wide, else int32
+  const T* counts;               // [nonzeros]
+  int64_t documents, words, nonzeros;
+  bool wide_indptr, wide_indices;
+  uint64_t* notes;  // cuda_device.h; null to say nothing
+};
+
+// Its nonzeros in the order of their words, and within a word as they stand in the batch. Words out
+// of range are among them.
+struct DeviceWordOrder {
+  const int32_t* words;      // [nonzeros], increasing
+  const int32_t* positions;  // [nonzeros], where each stands in the batch
+  const int32_t* documents;  // [nonzeros], the document of each position (not place); below 0: none
+  int64_t nonzeros;
+};
+
+// Fills words, positions and documents [nonzeros each] of an order that is given by the positions
+// alone and that nobody has checked: a position out of range becomes 0.
+template <class T>
+int word_order_cuda(const DeviceCsr<T>&, const int64_t* order, int32_t* words, int32_t* positions,
+                    int32_t* documents, void* stream);
+
+constexpr int64_t places_per_chunk = 64;
+
+// sums[v] = sum over the nonzeros of word v of coefficient * rows[document], [words, width], in the
+// order of the batch; zeros where there are none. On a CUDA device.
+template <class T>
+struct WordSums {
+  DeviceWordOrder order;
+  const T* coefficients;  // [nonzeros], as they stand in the batch
+  bool are_counts;        // take coefficients that are negative or not finite for 0
+  const T* rows;          // [documents, width]
+  T *sums, *partials;     // partials [ceil(nonzeros / places_per_chunk), 2, width]
+  int64_t words, width;
+};
+
+template <class T>
+int word_sums_cuda(const WordSums<T>&, void* stream);
 
 }  // namespace ntm_fast

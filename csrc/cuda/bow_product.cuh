@@ -4,7 +4,7 @@
 
 #include <stdint.h>
 
-#include "../bow_product_cuda.h"
+#include "../bow_product_log_likelihood.h"
 #include "../math/host_device.h"
 
 namespace ntm_fast {

@@ -1,15 +1,17 @@
-#include "csr.h"
+#include "ops/csr_batch.h"
 
 #include <algorithm>
 #include <limits>
-#include <utility>
-
-#include "check_values.h"
-#include "csr_checks.h"
 
 namespace ntm_fast {
 
 namespace {
+
+void check_vector(const char* op, const char* name, const Tensor& tensor, bool type_ok,
+                  const char* types) {
+  check(type_ok, op, ": ", name, " must be ", types, ", got ", dtype(tensor));
+  check(tensor.dim() == 1, op, ": ", name, " has shape ", shape(tensor), ", expected 1-D");
+}
 
 template <class Index>
 void check_indptr(const char* op, const Index* indptr, int64_t size, int64_t nonzeros) {
@@ -30,10 +32,51 @@ void check_indices(const char* op, const Index* indices, int64_t n, int64_t word
 
 }  // namespace
 
+bool is_real(const Tensor& tensor) {
+  switch (tensor.scalar_type()) {
+    case ScalarType::Byte:
+    case ScalarType::Char:
+    case ScalarType::Short:
+    case ScalarType::Int:
+    case ScalarType::Long:
+    case ScalarType::Half:
+    case ScalarType::BFloat16:
+    case ScalarType::Float:
+    case ScalarType::Double: return true;
+    default: return false;
+  }
+}
+
+void check_csr(const char* op, const Tensor& indptr, const Tensor& indices, const Tensor& counts,
+               int64_t words) {
+  constexpr int64_t index_limit = std::numeric_limits<int32_t>::max();
+  check_same_device(op, "indices", indices, "indptr", indptr);
+  check_same_device(op, "counts", counts, "indptr", indptr);
+  check_vector(op, "indptr", indptr, is_integer(indptr), "int32 or int64");
+  check_vector(op, "indices", indices, is_integer(indices), "int32 or int64");
+  check_vector(op, "counts", counts, is_real(counts), "of a real dtype");
+  const int64_t size = indptr.size(0), n = indices.size(0);
+  check(size > 0, op, ": indptr is empty, expected [B + 1] elements");
+  check(counts.size(0) == n, op, ": counts has ", counts.size(0), " elements, expected ", n,
+        ", as many as indices");
+  check(n <= index_limit && words <= index_limit && size <= index_limit, op, ": ", n, " nonzeros, ",
+        words, " words and ", size - 1, " documents, expected less than 2^31 each");
+}
+
+void check_order(const char* op, const Order& order, const Tensor& indices) {
+  if (!order) return;
+  check_same_device(op, "order", *order, "indices", indices);
+  check(order->scalar_type() == ScalarType::Long, op, ": order must be int64, got ", dtype(*order));
+  check(order->dim() == 1 && order->size(0) == indices.size(0), op, ": order has shape ",
+        shape(*order), ", expected that of indices, ", shape(indices));
+}
+
 template <class T>
-CsrBatch<T>::CsrBatch(const char* op, const Tensor& indptr, const Tensor& indices,
-                      const Tensor& counts, int64_t words) {
+Batch<Cpu, T>::Batch(const char* op, NotingOp, const Tensor& indptr, const Tensor& indices,
+                     const Tensor& counts, int64_t words, const char* other_name,
+                     const Tensor& other) {
   check_csr(op, indptr, indices, counts, words);
+  check_same_device(op, "indptr", indptr, other_name, other);
   const int64_t size = indptr.size(0), n = indices.size(0);
   indptr_ = contiguous(indptr);
   if (indptr.scalar_type() == ScalarType::Int) {
@@ -82,24 +125,6 @@ void sort_by_digit(const int32_t* indices, int64_t n, int shift, int32_t mask, i
   }
 }
 
-// (indices [N]) -> indices.argsort(stable=True)
-Tensor word_order(const Tensor& indices) {
-  constexpr char op[] = "word_order";
-  check_vector(op, "indices", indices, is_integer(indices), "int32 or int64");
-  const ScalarType type = ScalarType::Int;
-  const Tensor narrow =
-      contiguous(indices.scalar_type() == type ? indices : torch::stable::to(indices, type));
-  const int32_t* const words = data<int32_t>(narrow);
-  const int64_t n = indices.size(0);
-  check(n <= std::numeric_limits<int32_t>::max(), op, ": ", n,
-        " nonzeros, expected less than 2^31");
-  int32_t bits = 0;  // of all words together; ops refuse those that are no words
-  for (int64_t i = 0; i < n; ++i) bits |= words[i];
-  return sorted_by_word(indices, words, n, int64_t{std::max(bits, 0)} + 1);
-}
-
-}  // namespace
-
 Tensor sorted_by_word(const Tensor& like, const int32_t* indices, int64_t nonzeros, int64_t words) {
   const Tensor order = torch::stable::new_empty(like, {nonzeros}, ScalarType::Long);
   int bits = 0;
@@ -119,20 +144,42 @@ Tensor sorted_by_word(const Tensor& like, const int32_t* indices, int64_t nonzer
   return order;
 }
 
+// (indices [N]) -> indices.argsort(stable=True)
+Tensor word_order(const Tensor& indices) {
+  constexpr char op[] = "word_order";
+  check_vector(op, "indices", indices, is_integer(indices), "int32 or int64");
+  const ScalarType type = ScalarType::Int;
+  const Tensor narrow =
+      contiguous(indices.scalar_type() == type ? indices : torch::stable::to(indices, type));
+  const int32_t* const words = data<int32_t>(narrow);
+  const int64_t n = indices.size(0);
+  check(n <= std::numeric_limits<int32_t>::max(), op, ": ", n,
+        " nonzeros, expected less than 2^31");
+  int32_t bits = 0;  // of all words together; ops refuse those that are no words
+  for (int64_t i = 0; i < n; ++i) bits |= words[i];
+  return sorted_by_word(indices, words, n, int64_t{std::max(bits, 0)} + 1);
+}
+
+}  // namespace
+
 template <class T>
-WordOrdered<T>::WordOrdered(const char* op, const CsrBatch<T>& from, const Order& order)
-    : order_(order ? contiguous(*order)
-                   : sorted_by_word(from.indices(), from.view().indices, from.view().nonzeros,
-                                    from.view().words)),
-      words_(new int32_t[from.view().nonzeros]),
+Tensor sorted_by_word(const Batch<Cpu, T>& batch) {
+  const Csr<T>& view = batch.view();
+  return sorted_by_word(batch.indices(), view.indices, view.nonzeros, view.words);
+}
+
+template <class T>
+ByWord<Cpu, T>::ByWord(const char* op, const Cpu&, const Batch<Cpu, T>& from, const Order& order)
+    : words_(new int32_t[from.view().nonzeros]),
       documents_(new int32_t[from.view().nonzeros]),
       distinct_(new int32_t[from.view().nonzeros + 1]),
       positions_(new int32_t[from.view().nonzeros]),
       starts_(new int64_t[from.view().nonzeros + 1]),
       counts_(new T[from.view().nonzeros]) {
+  const Tensor by_word = order ? contiguous(*order) : sorted_by_word(from);
   const Csr<T>& batch = from.view();
   const int64_t n = batch.nonzeros;
-  const int64_t* const given = data<int64_t>(order_);
+  const int64_t* const given = data<int64_t>(by_word);
   int64_t n_distinct = 0;
   int32_t last_word = -1, last_position = -1;
   for (int64_t i = 0; i < n; ++i) {
@@ -165,13 +212,17 @@ WordOrdered<T>::WordOrdered(const char* op, const CsrBatch<T>& from, const Order
            positions_.get(), counts_.get(), n_distinct,   n};
 }
 
-STABLE_TORCH_LIBRARY_FRAGMENT(ntm_fast, m) { m.def("word_order(Tensor indices) -> Tensor"); }
+template class Batch<Cpu, float>;
+template class Batch<Cpu, double>;
+template class ByWord<Cpu, float>;
+template class ByWord<Cpu, double>;
+template Tensor sorted_by_word(const Batch<Cpu, float>&);
+template Tensor sorted_by_word(const Batch<Cpu, double>&);
 
-STABLE_TORCH_LIBRARY_IMPL(ntm_fast, CPU, m) { m.impl("word_order", TORCH_BOX(&word_order)); }
+NTM_FAST_SCHEMAS(m) { m.def("word_order(Tensor indices) -> Tensor"); }
 
-template class CsrBatch<float>;
-template class CsrBatch<double>;
-template class WordOrdered<float>;
-template class WordOrdered<double>;
+NTM_FAST_KERNELS(m) {
+  if constexpr (std::is_same_v<Device, Cpu>) m.impl("word_order", TORCH_BOX(&word_order));
+}
 
 }  // namespace ntm_fast

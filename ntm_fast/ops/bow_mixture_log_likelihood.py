@@ -37,7 +37,7 @@ def _fake_backward(
 def _setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None:
     _, *for_backward = output
     ctx.mark_non_differentiable(*for_backward)
-    ctx.save_for_backward(*inputs[:5], *for_backward, inputs[5])
+    ctx.save_for_backward(*inputs, *for_backward)
 
 
 def _backward(ctx: Any, grad: Tensor, *_: Any) -> tuple[Tensor | None, ...]:

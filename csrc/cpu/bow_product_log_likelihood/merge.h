@@ -5,7 +5,7 @@
 #include <cmath>
 #include <limits>
 
-#include "../bow_product_log_likelihood.h"
+#include "bow_product_log_likelihood.h"
 
 namespace ntm_fast {
 
