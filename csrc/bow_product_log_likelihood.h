@@ -90,9 +90,10 @@ struct BowProductBackward {
 // A forward is three steps, between the first two of which ranks that hold some of the words each
 // can merge what they have:
 //   BowProductKernels::forward  of each group of words: every document's largest logit and total
-//   bow_product_merge           every document's norm from those of its groups
-//   bow_product_terms           log likelihoods from the norms and the logits of the nonzeros
-// (the last two in cpu/bow_product_log_likelihood/merge.h).
+//   merge_groups                every document's norm from those of its groups
+//   finish_documents            log likelihoods from the norms and the logits of the nonzeros
+// (the last two in ops/bow_product_log_likelihood.cpp: they take little time, and their sums in
+// double are not to depend on the instruction set).
 
 // The largest logit of a document, and what its logsumexp adds to it: added up they would lose one
 // another.

@@ -1,6 +1,7 @@
 """What was built: symbols of the kernels, build_info, and life without the extension."""
 
 import ast
+import importlib
 import os
 import re
 import shutil
@@ -86,6 +87,16 @@ def test_a_shared_symbol_is_found(tmp_path: Path) -> None:
     subprocess.run([os.environ.get("CXX", "c++"), "-O2", "-c", source, "-o", built], check=True)
     assert mergeable_symbols(built, "avx2") == ["float twice<float>(float)"]
     assert len(mergeable_symbols(built, "avx512")) == 2
+
+
+@pytest.mark.skipif(shutil.which("nm") is None, reason="no nm")
+def test_extension_has_all_of_its_own_symbols() -> None:
+    """A build without CUDA, whose torch side is the same, refers to no kernel of CUDA's."""
+    extension = importlib.import_module("ntm_fast._C").__file__
+    command = ["nm", "-DCu", str(extension)]
+    lines = subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
+    assert lines
+    assert not [line for line in lines if "ntm_fast::" in line]
 
 
 def test_build_info() -> None:

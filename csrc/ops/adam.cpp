@@ -1,4 +1,4 @@
-#include "../adam.h"
+#include "adam.h"
 
 #include <algorithm>
 #include <cmath>
@@ -6,7 +6,7 @@
 #include <optional>
 #include <vector>
 
-#include "device.h"
+#include "ops/device.h"
 
 namespace ntm_fast {
 
@@ -112,7 +112,7 @@ void adam(std::vector<Tensor> parameters, std::vector<Tensor> gradients,
   parallel_blocks(blocks, 1, step_ns * double(elements), run);
 }
 
-// adam_rows: the steps that rows of a parameter have waited with.
+// adam_rows: the postponed steps of some rows of a parameter.
 
 constexpr char rows_op[] = "adam_rows";
 constexpr int64_t rows_per_block = 32;

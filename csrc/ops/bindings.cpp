@@ -7,10 +7,10 @@
 #include <string>
 #include <vector>
 
-#include "../bow_product_log_likelihood.h"
-#include "../cpu_level.h"
-#include "../cuda_device.h"
-#include "device.h"
+#include "bow_product_log_likelihood.h"
+#include "cpu_level.h"
+#include "cuda_device.h"
+#include "ops/device.h"
 
 STABLE_TORCH_LIBRARY(ntm_fast, m) {}
 

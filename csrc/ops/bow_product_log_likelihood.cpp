@@ -3,12 +3,12 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <limits>
 #include <tuple>
 #include <type_traits>
 #include <utility>
 #include <vector>
 
-#include "cpu/bow_product_log_likelihood/merge.h"
 #include "ops/csr_batch.h"
 #include "ops/huge_pages.h"
 
@@ -197,6 +197,68 @@ struct Problem {
   }
 };
 
+// The norm of each document from its groups' maxima and totals.
+template <class T>
+void merge_groups(const BowProductForward<T>& args, DocumentNorm* norms) {
+  const BowProductPlan& plan = args.in.plan;
+  for (int64_t d = 0; d < args.in.documents; ++d) {
+    T max = args.group_max[d];
+    for (int64_t g = 1; g < plan.groups; ++g) {
+      const T other = args.group_max[g * plan.row + d];
+      max = other > max ? other : max;
+    }
+    double sum = 0;
+    for (int64_t g = 0; g < plan.groups; ++g) {
+      const int64_t i = g * plan.row + d;
+      sum += double(args.group_sum[i]) * std::exp(double(args.group_max[i]) - double(max));
+    }
+    norms[d] = {double(max), std::log(sum)};
+  }
+}
+
+// log_likelihood [documents], and what is kept of the norms unless kept is null: log sum exp of the
+// logits and its rounding error, [2, documents].
+template <class T>
+void finish_documents(const BowProductForward<T>& args, const Csr<T>& batch,
+                      const DocumentNorm* norms, T* log_likelihood, T* kept) {
+  for (int64_t d = 0; d < batch.documents; ++d) {
+    const auto [max, log_sum] = norms[d];
+    double sum = 0;
+    for (int64_t n = batch.indptr[d]; n < batch.indptr[d + 1]; ++n) {
+      const double x = double(batch.counts[n]);
+      if (x != 0) sum += x * ((double(args.nonzero_logits[n]) - max) - log_sum);
+    }
+    log_likelihood[d] = T(sum);
+    if (!kept) continue;
+    const T rounded = T(max + log_sum);
+    const double rest = (max - double(rounded)) + log_sum;
+    kept[d] = rounded;
+    kept[batch.documents + d] = std::isfinite(rest) ? T(rest) : T(0);
+  }
+}
+
+// Rows of the backward, padded: lse, grad and total (BowProductBackward) from the gradient
+// [documents] and the norms that were kept.
+template <class T>
+void padded_rows_of(const Csr<T>& batch, const T* gradient, const T* kept, int64_t row, T* lse,
+                    T* grad, T* total) {
+  const int64_t documents = batch.documents;
+  for (int64_t d = 0; d < row; ++d) {
+    if (d >= documents) {
+      lse[d] = std::numeric_limits<T>::infinity();  // exp(z - inf) = 0
+      grad[d] = total[d] = T(0);
+      continue;
+    }
+    double count = 0;
+    for (int64_t n = batch.indptr[d]; n < batch.indptr[d + 1]; ++n) count += batch.counts[n];
+    lse[d] = kept[d];
+    grad[d] = gradient[d];
+    // With the factor by which exp(z - lse) errs since lse was rounded: for all words the same, it
+    // would be the largest error of all.
+    total[d] = T(double(grad[d]) * count * std::exp(-double(kept[documents + d])));
+  }
+}
+
 template <class T>
 void take_likelihood(const Cpu& cpu, const Arguments& a, const Batch<Cpu, T>& batch,
                      const Order& order, int64_t precision, const Outputs& out) {
@@ -221,9 +283,9 @@ void take_likelihood(const Cpu& cpu, const Arguments& a, const Batch<Cpu, T>& ba
       kept && sizes.logits ? reinterpret_cast<T*>(kept + sizes.norms) : nullptr};
   problem.run(args, problem.kernels.forward, plan.forward_scratch);
   std::vector<DocumentNorm> norms(static_cast<size_t>(documents));
-  bow_product_merge(args, norms.data());
-  bow_product_terms(args, batch.view(), norms.data(), mutable_data<T>(out.log_likelihood),
-                    reinterpret_cast<T*>(kept));
+  merge_groups(args, norms.data());
+  finish_documents(args, batch.view(), norms.data(), mutable_data<T>(out.log_likelihood),
+                   reinterpret_cast<T*>(kept));
 }
 
 template <class T>
@@ -240,8 +302,8 @@ void take_gradients(const Cpu& cpu, const Arguments& a, const Batch<Cpu, T>& bat
   const Tensor padded = torch::stable::new_empty(a.hidden, {3, plan.row});
   T *const lse = mutable_data<T>(padded), *const grad = lse + plan.row,
            *const total = grad + plan.row;
-  bow_product_rows(batch.view(), data<T>(grads.log_likelihood), reinterpret_cast<const T*>(kept),
-                   plan.row, lse, grad, total);
+  padded_rows_of(batch.view(), data<T>(grads.log_likelihood), reinterpret_cast<const T*>(kept),
+                 plan.row, lse, grad, total);
   const bool hidden_gradient = grads.hidden.numel() > 0;
   const Tensor partial =
       torch::stable::new_empty(a.hidden, {hidden_gradient ? plan.groups : 0, topics * plan.row});

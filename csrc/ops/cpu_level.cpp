@@ -1,4 +1,4 @@
-#include "../cpu_level.h"
+#include "cpu_level.h"
 
 #if defined(__x86_64__)
 #include <cpuid.h>

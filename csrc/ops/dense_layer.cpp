@@ -1,9 +1,9 @@
-#include "../dense_layer.h"
+#include "dense_layer.h"
 
 #include <tuple>
 #include <utility>
 
-#include "device.h"
+#include "ops/device.h"
 
 namespace ntm_fast {
 
@@ -28,7 +28,7 @@ struct RightSide {
   }
 };
 
-inline double product_work(int64_t rows, int64_t depth, int64_t columns) {
+double product_work(int64_t rows, int64_t depth, int64_t columns) {
   return product_ns * double(rows * columns) * double(depth);
 }
 

@@ -1,8 +1,8 @@
-#include "device.h"
+#include "ops/device.h"
 
 #include <cstdlib>
 
-#include "../cuda_device.h"
+#include "cuda_device.h"
 
 namespace ntm_fast {
 

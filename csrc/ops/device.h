@@ -29,8 +29,8 @@
 #include <array>
 #include <type_traits>
 
-#include "tensors.h"
-#include "threads.h"
+#include "ops/tensors.h"
+#include "ops/threads.h"
 
 // NTM_FAST_SCHEMAS(m) { ... } declares ops; NTM_FAST_KERNELS(m) { ... } registers their kernels for
 // a Device. Each stands once in an op's file. The emulator's library is loaded beside the

@@ -4,7 +4,7 @@
 #include <atomic>
 #include <limits>
 
-#include "device.h"
+#include "ops/device.h"
 
 namespace ntm_fast {
 

@@ -1,6 +1,6 @@
-#include "../dropout.h"
+#include "dropout.h"
 
-#include "draws.h"
+#include "ops/draws.h"
 
 namespace ntm_fast {
 

@@ -1,6 +1,6 @@
-#include "../gamma_implicit_gradient.h"
+#include "gamma_implicit_gradient.h"
 
-#include "draws.h"
+#include "ops/draws.h"
 
 namespace ntm_fast {
 

@@ -1,11 +1,11 @@
-#include "../kl_rows.h"
+#include "kl_rows.h"
 
 #include <algorithm>
 #include <array>
 #include <tuple>
 #include <utility>
 
-#include "device.h"
+#include "ops/device.h"
 
 namespace ntm_fast {
 

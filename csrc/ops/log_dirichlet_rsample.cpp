@@ -1,15 +1,16 @@
-#include "../log_dirichlet_rsample.h"
+#include "log_dirichlet_rsample.h"
 
 #include <tuple>
 #include <utility>
 
-#include "draws.h"
+#include "ops/draws.h"
 
 namespace ntm_fast {
 
 namespace {
 
 constexpr char op[] = "log_dirichlet_rsample";
+
 int64_t rows_per_block(int64_t topics) { return std::max<int64_t>(1, gamma_block / topics); }
 
 template <class T>
@@ -28,7 +29,7 @@ void run(const Cpu&, const LogDirichletRsampleBackward<T>& args, int64_t rows) {
                   [&](int64_t first, int64_t last) { kernel(args, first, last); });
 }
 
-inline void check_alpha(const Tensor& alpha) {
+void check_alpha(const Tensor& alpha) {
   check(alpha.dim() == 2 && alpha.size(1) > 0, op, ": alpha has shape ", shape(alpha),
         ", expected [B, K] with K > 0");
 }

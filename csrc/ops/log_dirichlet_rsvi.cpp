@@ -1,15 +1,16 @@
-#include "../log_dirichlet_rsvi.h"
+#include "log_dirichlet_rsvi.h"
 
 #include <tuple>
 #include <utility>
 
-#include "draws.h"
+#include "ops/draws.h"
 
 namespace ntm_fast {
 
 namespace {
 
 constexpr char op[] = "log_dirichlet_rsvi";
+
 int64_t rows_per_block(int64_t topics) { return std::max<int64_t>(1, gamma_block / topics); }
 
 template <class T>

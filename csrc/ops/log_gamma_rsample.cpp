@@ -1,9 +1,9 @@
-#include "../log_gamma_rsample.h"
+#include "log_gamma_rsample.h"
 
 #include <utility>
 
-#include "../gamma_implicit_gradient.h"
-#include "draws.h"
+#include "gamma_implicit_gradient.h"
+#include "ops/draws.h"
 
 namespace ntm_fast {
 

@@ -1,9 +1,9 @@
-#include "../logistic_normal_rsample.h"
+#include "logistic_normal_rsample.h"
 
 #include <tuple>
 #include <utility>
 
-#include "draws.h"
+#include "ops/draws.h"
 
 namespace ntm_fast {
 

@@ -6,7 +6,7 @@
 
 #include <algorithm>
 
-#include "tensors.h"
+#include "ops/tensors.h"
 
 namespace ntm_fast {
 

@@ -5,8 +5,8 @@
 #include <memory>
 #include <vector>
 
-#include "../bow_mixture_log_likelihood.h"
-#include "device.h"
+#include "bow_mixture_log_likelihood.h"
+#include "ops/device.h"
 
 namespace ntm_fast {
 

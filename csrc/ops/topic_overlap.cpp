@@ -1,18 +1,21 @@
-#include "../topic_overlap.h"
+#include "topic_overlap.h"
 
 #include <cmath>
 #include <limits>
 #include <tuple>
 
-#include "device.h"
-#include "huge_pages.h"
-#include "topic_norms.h"
+#include "ops/device.h"
+#include "ops/huge_pages.h"
+#include "ops/topic_norms.h"
 
 namespace ntm_fast {
 
 namespace {
 
 constexpr char op[] = "topic_overlap";
+constexpr double exponential_ns = .4, product_ns = .02;  // of an element, and of a multiplication
+constexpr int64_t words_per_block = 64;                  // of the last pass
+
 void check_logits(const Tensor& topic_logits) {
   check(topic_logits.dim() == 2 && topic_logits.size(0) > 0 && topic_logits.size(1) > 0, op,
         ": topic_logits has shape ", shape(topic_logits), ", expected [V, K], V > 0, K > 0");
@@ -38,16 +41,13 @@ void check_backward(const Tensor& grad_overlap, const Tensor& topic_logits, cons
   check_same_dtype(op, "gram_gradient", gram_gradient, "topic_logits", topic_logits);
 }
 
-// What the forward writes.
+// The results of the forward.
 struct Outputs {
   Tensor overlap;   // []
   Tensor norms;     // [2, K], of the topics
   Tensor scales;    // [V], of the words' lifts
   Tensor gradient;  // [K, K], to the lifts' Gram matrix, times 2
 };
-
-constexpr double exponential_ns = .4, product_ns = .02;  // of an element, and of a multiplication
-constexpr int64_t words_per_block = 64;                  // of the last pass
 
 // Words are cut into chunks that have sums of their own: as many as threads may want, and no more
 // than take a fourth of the logits' memory.
