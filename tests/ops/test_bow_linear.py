@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from ntm_fast import ops, reference
+from ntm_fast.ops import Bags
 from tests.levels import machine_levels, run_at_level
 from tests.ops import checks
 from tests.ops.csr_checks import (
@@ -80,6 +81,31 @@ def test_contracts() -> None:
         op = torch.ops.ntm_fast.bow_linear.default
         torch.library.opcheck(op, (*inputs(batch, 5, grad_counts=True), None))
         torch.library.opcheck(op, (*inputs(batch, 5), None))
+
+
+@pytest.mark.cpu
+@pytest.mark.parametrize("dtype", [torch.int32, torch.int64])
+def test_the_order_of_words(dtype: torch.dtype) -> None:
+    op = torch.ops.ntm_fast.word_order.default
+    for n_words in (1, 2, 300, 2049, 5_000_000):
+        indices = torch.randint(n_words, (700,), dtype=dtype)
+        assert torch.equal(op(indices), indices.argsort(stable=True))
+    torch.library.opcheck(op, (indices,))
+    assert op(indices[:0]).shape == (0,)
+    op(-indices)  # ops refuse these words: nothing is read out of bounds until then
+    with pytest.raises(ValueError, match="indices must be int32 or int64, got float32"):
+        op(indices.float())
+
+
+@pytest.mark.cpu
+def test_bags_compile() -> None:
+    def loss(weight: Tensor, bags: Bags) -> Tensor:
+        return ops.bow_linear(weight, bags.ordered()).square().sum()
+
+    weight, *csr = inputs(large(), 5)
+    compiled = torch.compile(loss, fullgraph=True, backend="aot_eager")
+    gradients = [torch.autograd.grad(f(weight, Bags(*csr)), weight)[0] for f in (loss, compiled)]
+    assert torch.equal(*gradients)
 
 
 def test_compile_with_changing_nonzeros() -> None:
