@@ -1,7 +1,7 @@
 #pragma once
 // Reading a DeviceCsr: what is out of range is skipped, and noted (device_errors.h).
 
-#include "../csr_device.h"
+#include "../csr.h"
 #include "../cuda_device.h"
 #include "rows.cuh"
 

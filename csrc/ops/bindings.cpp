@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "bow_product_log_likelihood.h"
 #include "cpu_level.h"
 #include "cuda_device.h"
 #include "ops/device.h"
@@ -43,6 +44,14 @@ py::dict cuda_info() {
   return result;
 }
 
+int64_t bow_product_kept_bytes(bool cpu, int64_t documents, int64_t topics, int64_t words,
+                               int64_t element_bytes) {
+  using namespace ntm_fast;
+  if (!cpu) return bow_product_kept_numbers(documents, topics) * element_bytes;
+  return element_bytes == 4 ? BowProductKept<float>(documents, words).bytes()
+                            : BowProductKept<double>(documents, words).bytes();
+}
+
 }  // namespace
 
 PYBIND11_MODULE(_C, m) {
@@ -66,6 +75,8 @@ PYBIND11_MODULE(_C, m) {
         "CUDA architectures that were compiled in; empty without CUDA.");
   m.def("cuda_info", &cuda_info,
         "CUDA runtime and driver versions and device count; empty without CUDA.");
+  m.def("bow_product_kept_bytes", &bow_product_kept_bytes,
+        "Bytes that the forward of bow_product_log_likelihood keeps for its backward.");
   m.def("raise_device_errors", &ntm_fast::raise_device_errors,
         "Raises ValueError if CUDA kernels have found a bad value since the last call.");
 }

@@ -5,7 +5,6 @@
 #include <memory>
 #include <vector>
 
-#include "bow_mixture_device.h"
 #include "bow_mixture_log_likelihood.h"
 #include "ops/device.h"
 
@@ -59,6 +58,7 @@ Tensor topic_norms(const Cuda& cuda, const Tensor& logits) {
                                    words,
                                    topics};
   cuda.check_launch(mixture_norms_cuda(args, cuda.stream()));
+  cuda.check_launch(mixture_merge_norms_cuda(args, cuda.stream()));
   return norms;
 }
 

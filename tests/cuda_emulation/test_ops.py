@@ -38,7 +38,8 @@ WGMMA = {"NTM_FAST_WGMMA": "1", "CUDA_EMULATION_SHARED_KIB": "227"}
 
 
 def library_of(group: str) -> Path:
-    sources = [CSRC / "ops" / "device.cpp", *(CSRC / "cuda" / name for name in SHARED)]
+    sources = [CSRC / "ops" / "device.cpp", CSRC / "ops" / "csr_batch.cpp"]
+    sources += [CSRC / "cuda" / name for name in SHARED]
     for kernel in sorted(set(map(kernel_of, GROUPS.get(group, REST)))):
         moved = CSRC / "ops" / f"{kernel}.cpp"
         sources.append(moved if moved.exists() else CSRC / f"{kernel}_cuda.cpp")

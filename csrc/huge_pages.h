@@ -1,3 +1,0 @@
-#pragma once
-// For the ops that have not moved to csrc/ops yet.
-#include "ops/huge_pages.h"

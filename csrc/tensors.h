@@ -1,6 +1,0 @@
-#pragma once
-// For the ops that have not moved to csrc/ops yet.
-#include "cpu_level.h"
-#include "ops/device.h"
-#include "ops/tensors.h"
-#include "ops/threads.h"
