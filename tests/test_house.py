@@ -100,9 +100,12 @@ def test_an_op_has_its_files(op: str) -> None:
     expected += [f"tests/ops/test_{op}.py", f"benchmarks/ops/bench_{op}.py"]
     if is_compiled(op):
         kernel = kernel_of(op)
-        expected += [f"csrc/{kernel}.h", f"csrc/{kernel}.cpp", f"csrc/cpu/{kernel}.cpp"]
-        expected += [f"csrc/{kernel}_cuda.cpp", f"csrc/cuda/{kernel}.cu"]
+        expected += [f"csrc/{kernel}.h", f"csrc/{kernel}.cpp", f"csrc/{kernel}_cuda.cpp"]
         expected += [f"csrc/math/{op}.h"] if kernel != op else []
+        for folder, suffix in (("cpu", "cpp"), ("cuda", "cu")):
+            # One file, or where there are more than three, a folder.
+            one, several = (ROOT / "csrc" / folder / f"{kernel}{end}" for end in (f".{suffix}", ""))
+            assert one.is_file() != several.is_dir(), f"csrc/{folder} has not one {kernel}"
     assert not [name for name in expected if not (ROOT / name).is_file()]
 
 
@@ -167,7 +170,7 @@ def included(source: Path, seen: set[Path]) -> Iterator[tuple[Path, str]]:
 
 @pytest.mark.parametrize("folder", ["cpu", "math", "cuda"])
 def test_kernels_include_neither_torch_nor_containers(folder: str) -> None:
-    for source in (ROOT / "csrc" / folder).iterdir():
+    for source in filter(Path.is_file, (ROOT / "csrc" / folder).rglob("*")):
         for where, header in included(source.resolve(), set()):
             assert header in SYSTEM_HEADERS, f"{where} includes {header} (through {source.name})"
 

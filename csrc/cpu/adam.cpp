@@ -1,6 +1,6 @@
-#include "../adam.h"
+#include "adam.h"
 
-#include "adam_step.h"
+#include "cpu/adam_step.h"
 
 NTM_FAST_ISA_BEGIN
 

@@ -2,8 +2,8 @@
 // Adam on one vector of elements: the only place where its formula stands, so that a step gives the
 // same bits whether it is taken at once or replayed later.
 
-#include "../adam.h"
-#include "vector_rows.h"
+#include "adam.h"
+#include "cpu/simd/vector_rows.h"
 
 NTM_FAST_ISA_BEGIN
 

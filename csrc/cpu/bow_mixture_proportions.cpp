@@ -1,8 +1,8 @@
-#include "../bow_mixture_proportions.h"
+#include "bow_mixture_proportions.h"
 
-#include "../math/special.h"
-#include "pieces.h"
-#include "vector_rows.h"
+#include "cpu/simd/row_pieces.h"
+#include "cpu/simd/vector_rows.h"
+#include "math/special.h"
 
 NTM_FAST_ISA_BEGIN
 

@@ -1,8 +1,8 @@
 #pragma once
 // What the samplers of Dirichlet draws do with their rows of gammas.
 
-#include "../math/exp_log.h"
-#include "gamma_sampler_block.h"
+#include "cpu/gamma_sampler_block.h"
+#include "math/exp_log.h"
 
 NTM_FAST_ISA_BEGIN
 

@@ -8,8 +8,8 @@
 
 #include <stdint.h>
 
-#include "../math/gamma_sampler.h"
-#include "../math/philox.h"
+#include "math/gamma_sampler.h"
+#include "math/philox.h"
 
 NTM_FAST_ISA_BEGIN
 

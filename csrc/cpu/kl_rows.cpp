@@ -1,10 +1,10 @@
-#include "../kl_rows.h"
+#include "kl_rows.h"
 
-#include "../math/kl_dirichlet.h"
-#include "../math/kl_gamma.h"
-#include "../math/kl_normal.h"
-#include "../math/kl_weibull_gamma.h"
-#include "pieces.h"
+#include "cpu/simd/row_pieces.h"
+#include "math/kl_dirichlet.h"
+#include "math/kl_gamma.h"
+#include "math/kl_normal.h"
+#include "math/kl_weibull_gamma.h"
 
 NTM_FAST_ISA_BEGIN
 

@@ -1,6 +1,6 @@
-#include "../bow_linear_device.h"
+#include "bow_linear_device.h"
 
-#include "csr.cuh"
+#include "cuda/csr.cuh"
 
 namespace ntm_fast {
 

@@ -1,7 +1,7 @@
-#include "../bow_mixture_proportions.h"
+#include "bow_mixture_proportions.h"
 
-#include "../math/special.h"
-#include "csr.cuh"
+#include "cuda/csr.cuh"
+#include "math/special.h"
 
 namespace ntm_fast {
 

@@ -1,6 +1,6 @@
-#include "../bow_rows.h"
+#include "bow_rows.h"
 
-#include "csr.cuh"
+#include "cuda/csr.cuh"
 
 namespace ntm_fast {
 

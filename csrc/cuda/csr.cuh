@@ -1,9 +1,9 @@
 #pragma once
 // Reading a DeviceCsr: what is out of range is skipped, and noted (device_errors.h).
 
-#include "../csr_device.h"
-#include "../device_errors.h"
-#include "rows.cuh"
+#include "csr_device.h"
+#include "cuda/rows.cuh"
+#include "device_errors.h"
 
 namespace ntm_fast {
 namespace cuda {

@@ -1,10 +1,10 @@
 // What dense_layer does beside its products. Sums over documents are taken by a block for a few
 // columns, in double and always in the same order.
 
-#include "../dense_layer.h"
+#include "dense_layer.h"
 
-#include "../math/softplus.h"
-#include "rows.cuh"
+#include "cuda/rows.cuh"
+#include "math/softplus.h"
 
 namespace ntm_fast {
 

@@ -4,8 +4,8 @@
 
 #include <stdint.h>
 
-#include "../math/gamma_sampler.h"
-#include "../math/philox.h"
+#include "math/gamma_sampler.h"
+#include "math/philox.h"
 
 namespace ntm_fast {
 namespace cuda {

@@ -7,7 +7,7 @@
 // rows of 16 bytes one after the other, without a swizzle. Such a row is a row of the matrix where
 // what is summed over (k) lies along rows, and else 8 columns of one k.
 
-#include "ptx.cuh"
+#include "cuda/ptx.cuh"
 
 #ifdef NTM_FAST_CUDA_EMULATED
 #define NTM_FAST_SM90A

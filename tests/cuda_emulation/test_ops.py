@@ -9,7 +9,7 @@ import pytest
 
 from ntm_fast import ops
 from tests.cuda_emulation.build import ROOT, build, sanitizer_environment
-from tests.kernels import kernel_of
+from tests.kernels import cuda_sources, kernel_of
 
 CSRC = ROOT / "csrc"
 # Ops whose kernels are tested in one process, since starting it costs as much as most tests do;
@@ -40,7 +40,7 @@ WGMMA = {"NTM_FAST_WGMMA": "1", "CUDA_EMULATION_SHARED_KIB": "227"}
 def library_of(group: str) -> Path:
     sources = [CSRC / "device_errors_cuda.cpp", *(CSRC / "cuda" / name for name in SHARED)]
     for kernel in sorted(set(map(kernel_of, GROUPS.get(group, REST)))):
-        sources += [CSRC / f"{kernel}_cuda.cpp", *sorted((CSRC / "cuda").glob(f"{kernel}*.cu"))]
+        sources += [CSRC / f"{kernel}_cuda.cpp", *cuda_sources(kernel)]
     return build(group, sources)
 
 

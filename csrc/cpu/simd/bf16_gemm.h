@@ -2,10 +2,10 @@
 // Matrix products C (+)= A B of bfloat16 pairs (bf16_pairs.h), accumulated in float32. With two
 // parts: high high + high low + low high, what is left out being of the order 2^-16.
 
-#include "bf16_pairs.h"
-#include "vector_rows.h"
+#include "cpu/simd/bf16_pairs.h"
+#include "cpu/simd/vector_rows.h"
 #if defined(__AMX_BF16__)
-#include "bf16_tiles.h"
+#include "cpu/simd/bf16_tiles.h"
 #endif
 
 NTM_FAST_ISA_BEGIN

@@ -3,7 +3,7 @@
 // reduction, so matrices are stored as pairs: two bfloat16 in a uint32_t, the first one low. With
 // two parts, x = high + low + O(2^-17 x), a matrix of the high parts is followed by one of the low.
 
-#include "vector.h"
+#include "cpu/simd/vector.h"
 
 NTM_FAST_ISA_BEGIN
 

@@ -3,7 +3,7 @@
 // nothing of these registers, and its intrinsics nothing of the memory they read, hence the
 // barriers.
 
-#include "bf16_pairs.h"
+#include "cpu/simd/bf16_pairs.h"
 
 NTM_FAST_ISA_BEGIN
 

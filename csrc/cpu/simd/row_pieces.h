@@ -4,7 +4,7 @@
 
 #include <stdint.h>
 
-#include "../math/host_device.h"
+#include "math/host_device.h"
 
 NTM_FAST_ISA_BEGIN
 

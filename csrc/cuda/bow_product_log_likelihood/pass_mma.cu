@@ -4,9 +4,9 @@
 // A warp holds 16 or 32 rows; tiles of columns come in by cp.async while the last one is used, and
 // serve twice, as in attention whose keys are its values. Everything is in units of log 2.
 
-#include "bow_product.cuh"
-#include "bow_product_mma_rows.cuh"
-#include "launch.cuh"
+#include "cuda/bow_product_log_likelihood/pieces.cuh"
+#include "cuda/bow_product_log_likelihood/tensor_cores.cuh"
+#include "cuda/launch.cuh"
 
 namespace ntm_fast {
 namespace bow_product {

@@ -2,11 +2,11 @@
 // warpgroup fetches tiles of columns, each piece in one bulk copy; the others hold 64 rows each and
 // multiply them with tiles in shared memory: one does while another takes exponentials.
 
-#include "../wgmma_switch.h"
-#include "bow_product.cuh"
-#include "bow_product_mma_rows.cuh"
-#include "launch.cuh"
-#include "ptx_sm90a.cuh"
+#include "cuda/bow_product_log_likelihood/pieces.cuh"
+#include "cuda/bow_product_log_likelihood/tensor_cores.cuh"
+#include "cuda/launch.cuh"
+#include "cuda/ptx_sm90a.cuh"
+#include "wgmma_switch.h"
 
 namespace ntm_fast {
 namespace bow_product {

@@ -4,8 +4,8 @@
 
 #include <stdint.h>
 
-#include "../bow_product_cuda.h"
-#include "../math/host_device.h"
+#include "bow_product_cuda.h"
+#include "math/host_device.h"
 
 namespace ntm_fast {
 namespace bow_product {
