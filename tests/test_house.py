@@ -105,7 +105,7 @@ def test_an_op_has_its_files(op: str) -> None:
         for folder, suffix in (("cpu", "cpp"), ("cuda", "cu")):
             # One file, or where there are more than three, a folder.
             one, several = (ROOT / "csrc" / folder / f"{kernel}{end}" for end in (f".{suffix}", ""))
-            assert one.is_file() != several.is_dir(), f"csrc/{folder} has not one {kernel}"
+            assert one.is_file() != several.is_dir(), f"expected either {one} or {several}/"
     assert not [name for name in expected if not (ROOT / name).is_file()]
 
 

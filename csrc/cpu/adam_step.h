@@ -13,7 +13,7 @@ NTM_FAST_INLINE void adam_moments(V gradient, V& average, V& square, const AdamR
   square = rates.beta2 * square + rates.rest2 * gradient * gradient;
 }
 
-// What the step takes off the parameter, before the step size; average and square move on.
+// The direction to subtract from the parameter, before the step size; updates average and square.
 template <class T, bool DECAY, class V>
 NTM_FAST_INLINE V adam_direction(V parameter, V gradient, V& average, V& square, T root_scale,
                                  const AdamRates<T>& rates) {

@@ -40,7 +40,7 @@ struct Underflown {
   NTM_FAST_INLINE T over_shift(int64_t k) const { return exp(exponent(k) - shift); }
 };
 
-// Below this the terms that exp2_bounded leaves out may matter, or count / p may overflow.
+// For a smaller p, the terms that exp2_bounded drops may matter, or count / p may overflow.
 template <class T>
 constexpr T smallest_p = sizeof(T) == 4 ? T(1e-28) : T(1e-280);
 
@@ -54,8 +54,8 @@ void underflown_document(const Mixture<T>& args, const T* theta, int64_t n, doub
   for (int64_t k = 0; k < args.topics; ++k) grad_theta[k] += count / p.sum * p.over_shift(k);
 }
 
-// What is left to do for a document when p stands in its ratios: log p, and p -> count / p.
-// Underflown nonzeros are marked -1.
+// Finishes a document whose ratios hold p: returns its sum of count log p, and turns each p into
+// count / p. Underflown nonzeros are marked -1.
 template <class T>
 NTM_FAST_INLINE double finish_document(const Csr<T>& batch, int64_t document, T* ratios) {
   constexpr int sums = 8;
@@ -84,7 +84,8 @@ NTM_FAST_INLINE void prefetch_logits(const Mixture<T>& args, int64_t n, int64_t 
   for (int64_t k = 0; k < args.topics; k += line) __builtin_prefetch(next + k);
 }
 
-// What becomes of a nonzero when p is known: true if count / p is to weigh beta.
+// Stores a nonzero's p. True if count / p is to weigh beta; where p underflows, its terms are added
+// here.
 template <class T>
 NTM_FAST_INLINE bool settle(const Mixture<T>& args, int64_t n, T p, const T* theta,
                             double& log_likelihood, T* underflown_gradient) {

@@ -1,6 +1,6 @@
 // The forward: norms of the topics, then one pass over the nonzeros of each document. The backward:
-// what the documents weigh, then beta * (sums by word - totals) in one stream over the logits, then
-// what underflowed.
+// the nonzeros' coefficients, then beta * (sums by word - totals) in one stream over the logits,
+// then the nonzeros whose p underflowed.
 
 #include "bow_mixture_device.h"
 #include "cuda/beta.cuh"
@@ -14,7 +14,7 @@ namespace {
 
 using namespace cuda;
 
-// Below this terms that were lost may matter, or count / p may overflow.
+// For a smaller p, terms that underflowed may matter, or count / p may overflow.
 template <class T>
 constexpr T smallest_p = sizeof(T) == 4 ? T(1e-28) : T(1e-280);
 
@@ -119,8 +119,8 @@ __global__ void __launch_bounds__(merge_parts* warp_size)
   args.norms[args.topics + topic] = T(norm.rest * log2_e<double>);
 }
 
-// A block for each document, a warp for each of its nonzeros in turn; beta and the gradient of up
-// to 32 COLUMNS topics stay in the warp's registers, more are taken by the panel, twice.
+// A block takes a document, its warps the nonzeros one after the other. Up to 32 COLUMNS topics'
+// beta and gradient stay in the warp's registers; with more topics beta is computed twice.
 template <class T, int COLUMNS>
 __global__ void __launch_bounds__(row_threads) document_pass(const DeviceMixture<T> args) {
   T* const gradients = dynamic_shared<T>();  // [warps, topics]

@@ -1,5 +1,5 @@
 #pragma once
-// Reading a DeviceCsr: what is out of range is skipped, and noted (device_errors.h).
+// Reading a DeviceCsr: entries out of range are skipped and noted (device_errors.h).
 
 #include "csr_device.h"
 #include "cuda/rows.cuh"

@@ -1,5 +1,5 @@
 #pragma once
-// What the samplers of Dirichlet draws do with a row of gammas: as cpu/dirichlet_rows.h. Each lane
+// A row of gammas into a Dirichlet draw, as in cpu/dirichlet_rows.h. Each lane
 // reads back what it wrote itself, so that rows may have any length.
 
 #include "cuda/rows.cuh"

@@ -11,7 +11,7 @@ struct Exactly {
   using type = T;
 };
 
-// Queues kernel(args...) on a stream, with so many bytes of dynamic shared memory; returns a
+// Queues kernel(args...) on a stream, with `shared` bytes of dynamic shared memory; returns a
 // cudaError_t. A grid without blocks is no launch and no error.
 template <class... Parameters>
 int launch(void (*kernel)(Parameters...), dim3 grid, dim3 block, size_t shared, void* stream,
@@ -30,7 +30,7 @@ int launch(void (*kernel)(Parameters...), dim3 grid, dim3 block, size_t shared, 
   void* pointers[] = {const_cast<void*>(static_cast<const void*>(&args))...};
   const cudaError_t error =
       cudaLaunchKernel(function, grid, block, pointers, shared, static_cast<cudaStream_t>(stream));
-  if (error != cudaSuccess) cudaGetLastError();  // said here, not by whoever asks next
+  if (error != cudaSuccess) cudaGetLastError();  // returned here, so the next call must not find it
   return error;
 #endif
 }

@@ -1,4 +1,4 @@
-// What topic_overlap does beside its products: lifts, cosines, and the gradient from the slopes.
+// topic_overlap except for its products: lifts, cosines, and the gradient from the slopes.
 
 #include "topic_overlap_device.h"
 

@@ -110,7 +110,7 @@ class Bf16Engine {
   }
   static Pair* aligned(const float* memory) { return (Pair*)((uintptr_t(memory) + 63) & ~63); }
 
-  // Of the packed hidden: everything is padded to 16.
+  // Sizes of the packed hidden; everything is padded to 16.
   struct Sizes {
     int64_t documents, topics, topic_pairs, document_pairs;
 
@@ -128,7 +128,7 @@ class Bf16Engine {
     }
   };
 
-  // Of a matrix [pairs, columns] cut into panels, the one that begins at a column.
+  // The panel that begins at a column of a matrix [pairs, columns].
   static Pairs panel(Pairs matrix, int64_t pairs, int64_t columns, int64_t first) {
     return {matrix.data + first * pairs, least(width, columns - first), matrix.part};
   }

@@ -31,9 +31,9 @@ NTM_FAST_INLINE void for_words(int64_t words, const F& f) {
   for (; t < words; ++t) f(Count<1>{}, t);
 }
 
-// Mean and biased variance of the block's raw logits over the documents. They come from centered
-// hidden: what is left is a sum of squares, and the mean is that of hidden times the weight. The
-// padding is 0 and adds nothing.
+// Mean and biased variance of the block's raw logits over the documents. These come from centered
+// hidden, so that the variance is a sum of squares; the mean is that of hidden times the weight.
+// The padding is 0 and adds nothing.
 template <class T>
 void block_statistics(const BowProductInputs<T>& in, int64_t first, int64_t words, const T* raw,
                       T* mean, T* var) {
@@ -65,7 +65,7 @@ struct Affine {
   NTM_FAST_INLINE Affine(T* memory, int64_t n)
       : center(memory), inverse_std(memory + n), slope(memory + 2 * n), shift(memory + 3 * n) {}
 
-  // From the batch's own variance, or from what was given.
+  // From the batch's own variance, or from the given statistics.
   void set(const BowProductInputs<T>& in, int64_t first, int64_t words, const T* batch_var) const {
     const T* const var = in.batch_statistics ? batch_var : in.mean ? in.var : nullptr;
     const T* const mean = in.batch_statistics ? nullptr : in.mean;
@@ -170,7 +170,7 @@ BowProductPlan plan_for(int64_t documents, int64_t topics, int64_t words) {
   int64_t groups = partial_bytes / (topics * plan.row * size);
   groups = groups < 8 ? 8 : least(groups, most_groups);
   groups = least(groups, (words + group_words - 1) / group_words);
-  if (groups > 8) groups = groups / 8 * 8;  // as many for each of 2, 4 or 8 threads
+  if (groups > 8) groups = groups / 8 * 8;  // equal shares for 2, 4 or 8 threads
   plan.groups = groups;
   // Gradients of a tile's logits stay in the second-level cache.
   constexpr int64_t tile_bytes = 192 * 1024;

@@ -1,6 +1,6 @@
 #pragma once
-// Rows taken in pieces of a fixed number of lanes: the loops over lanes vectorise, and sums have
-// the same order whatever the width of the vectors.
+// Rows in pieces of a fixed number of lanes: the loops over lanes vectorise, and sums have the same
+// order for every width of the vectors.
 
 #include <stdint.h>
 

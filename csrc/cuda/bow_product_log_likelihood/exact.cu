@@ -330,7 +330,7 @@ int64_t parts_of(int64_t rows, int64_t columns, int64_t topics, Operands operand
 #ifdef NTM_FAST_CUDA_EMULATED
   constexpr int64_t filled = 2;  // so that a part of little data has several tiles
 #else
-  constexpr int64_t filled = 264;  // about as many blocks as an H100 holds at a time
+  constexpr int64_t filled = 264;  // about the number of blocks that an H100 holds at a time
 #endif
   // A block of the exact pass is a quarter as big.
   const bool exact = operands == Operands::exact;

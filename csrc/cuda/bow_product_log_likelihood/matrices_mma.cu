@@ -1,6 +1,6 @@
-// Matrices for the tensor cores: they are packed, and multiplied with the K x K matrices of batch
-// normalisation. The latter is always done by three products of bfloat16, close to float32:
-// variances are differences of large numbers.
+// Packing for the tensor cores, and products there with the K x K matrices of batch normalisation.
+// These products are always three of bfloat16, close to float32: variances are differences of large
+// numbers.
 
 #include "cuda/bow_product_log_likelihood/pieces.cuh"
 #include "cuda/bow_product_log_likelihood/tensor_cores.cuh"
@@ -64,7 +64,7 @@ __global__ void __launch_bounds__(gram_threads)
         values[1][i][e] = row < n && kj < topics ? x[row * topics + kj] : 0.f;
       }
     }
-    __syncthreads();  // nobody reads the last tiles any more
+    __syncthreads();  // all warps are done with the last tiles
 #pragma unroll
     for (int i = 0; i < pairs; ++i) {
       const int at = i * gram_threads + threadIdx.x, k = at % (gram_tile / 2) * 2;
@@ -214,7 +214,7 @@ __global__ void __launch_bounds__(32 * product_warps)
   });
 }
 
-// What the words need of the batch's statistics, and the scaled words, packed.
+// The words' mean, variance and scale under the batch's statistics, and the scaled words, packed.
 template <class Format, int K>
 __global__ void __launch_bounds__(32 * product_warps)
     prepare_kernel(const BowProductCuda<float> in, const uint16_t* covariance, const float* means,

@@ -1,6 +1,5 @@
-// The small kernels, most with one warp a document or a word: what documents get from the forward
-// pass and from their nonzeros, how a word's weights are scaled, and what its nonzeros add to its
-// gradients.
+// The kernels beside the passes, most with one warp a document or a word: they center hidden, scale
+// the words, and finish documents and words by merging the parts of a pass with the nonzeros.
 
 #include "cuda/bow_product_log_likelihood/pieces.cuh"
 #include "cuda/bow_product_log_likelihood/word_affine.cuh"

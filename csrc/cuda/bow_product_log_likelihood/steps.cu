@@ -11,7 +11,7 @@
 // of attention. It gives lse_d and E_d = Σ_v p_dv W'_v, hence with u_d = Σ_v x_dv W'_v
 //     LL_d = h_d · u_d + Σ_v x_dv o_v - N_d lse_d,   residual_d = u_d - N_d E_d.
 // Backward: words are rows, documents are streamed. With G_dv = g_d (x_dv - N_d p_dv), of which the
-// dense half is computed anew from lse and the sparse half comes from the nonzeros in word order,
+// dense half is recomputed from lse and the sparse half comes from the nonzeros in word order,
 //     M_v = Σ_d G_dv h_d,   a_v = Σ_d G_dv,   b_v = Σ_d G_dv (z_dv - shift_v) / scale_v
 //                                                 = (W_v · M_v - c_v a_v) / σ_v,
 // grad_shift = a, grad_scale = b, grad_bias = s a, grad_weight_v = s_v M_v, and
@@ -20,8 +20,8 @@
 // n_dv = h_d · W_v / σ_v, the gradient of the plain logit is s_v (G_dv - a_v / B - n_dv b_v / B),
 // so
 //     grad_weight_v = s_v M_v - t_v C W_v,   t_v = s_v b_v / σ_v   (a_v drops out: Σ_d h_d = 0)
-//     grad_hidden_d = y_d - mean_e y_e - Q h_d / B,   Q = Σ_v t_v W_v W_vᵀ   (Σ_v a_v W'_v = Σ_e
-//     y_e)
+//     grad_hidden_d = y_d - mean_e y_e - Q h_d / B,   Q = Σ_v t_v W_v W_vᵀ
+//                                                        (Σ_v a_v W'_v = Σ_e y_e)
 // and grad_bias = 0. tests/ops/test_bow_product_closed_form.py holds this to automatic
 // differentiation.
 //
@@ -70,7 +70,7 @@ bool scales(const BowProductCuda<T>& in) {
   return in.batch_statistics || in.mean;
 }
 
-// What forward and backward share: centered hidden and scaled words.
+// Shared by forward and backward: centered hidden and scaled words.
 template <class T>
 struct Common {
   const BowProductCuda<T>& in;
@@ -170,7 +170,7 @@ struct Common {
   }
 };
 
-// The pass over documents, and what becomes of it.
+// The pass over documents, and each document's results from it.
 template <class T>
 struct Documents {
   int64_t parts;
@@ -233,7 +233,7 @@ int backward(const BowProductCudaBackward<T>& args, Workspace& memory, bool run,
   const bool moments = args.grad_weight || args.grad_scale || through_batch;
   const bool per_word = moments || args.grad_bias || args.grad_shift;
   const Common<T> common(in, through_batch, memory);
-  // Without what the forward keeps, its pass is run again.
+  // If the forward kept nothing, its pass is run again.
   const bool anew = !args.kept && (args.grad_hidden || per_word);
   const Documents<T> documents(in, anew, args.grad_hidden, nullptr, memory);
   const T* const residual = args.kept ? args.kept : documents.kept;

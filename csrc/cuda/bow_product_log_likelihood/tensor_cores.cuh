@@ -1,12 +1,12 @@
 #pragma once
-// What the products on the tensor cores share: formats of numbers, and tiles of them in shared
-// memory.
+// Shared by the products on the tensor cores: formats of numbers, tiles of them in shared memory,
+// and the state of a warp's rows during a pass.
 //
-// Operands are multiplied in slices of 16 elements of what is summed over, a slice in the format's
-// `parts`: pieces of bfloat16, each the rounded rest of those before, or two times 8 tf32. Either
-// way a fragment's 8 rows of 16 bytes are what ldmatrix reads. There is none that transposes 32
-// bits: where a tile's rows are summed over, the lanes read tf32 themselves, in an order of the
-// summands that suits what they have of the other matrix.
+// Operands are multiplied in slices of 16 elements along the dimension that is summed over. A slice
+// consists of the format's `parts`: pieces of bfloat16, each the rounded rest of those before, or
+// two times 8 tf32. In both cases ldmatrix reads a fragment's 8 rows of 16 bytes. It cannot
+// transpose 32-bit elements: where a tile's rows are summed over, the lanes read tf32 themselves,
+// in an order of the summands that matches their part of the other matrix.
 
 #include <type_traits>
 
@@ -144,7 +144,7 @@ template <class Format, int K, int ROWS, int THREADS>
 __device__ __forceinline__ void copy_rows(const typename Format::Element* from, int64_t n,
                                           int64_t first, typename Format::Element* to) {
   constexpr int size = Format::chunk, chunks = ROWS * K / size;  // in the packed matrix' order
-  static_assert(Format::pieces * chunks % THREADS == 0, "as many for each thread");
+  static_assert(Format::pieces * chunks % THREADS == 0, "an equal share for each thread");
   const int thread = threadIdx.x % THREADS;
 #pragma unroll
   for (int i = 0; i < Format::pieces * chunks / THREADS; ++i) {
@@ -156,8 +156,8 @@ __device__ __forceinline__ void copy_rows(const typename Format::Element* from, 
   }
 }
 
-// What a lane reads of a tile lies in rows that are multiples of 8 apart, all swizzled alike: an
-// address of the lane, found once, with some of its bits turned and constants added.
+// A lane reads rows of a tile that are multiples of 8 apart, all with the same swizzle. Their
+// addresses are one address of the lane, found once, with some bits flipped and constants added.
 template <class Format, int K>
 constexpr int row_bytes = K * int(sizeof(typename Format::Element));
 
@@ -168,8 +168,8 @@ __device__ __forceinline__ uint32_t lane_address(const typename Format::Element*
   static_assert(row_bytes<Format, K> % 128 == 0, "bits 4 to 6 are the chunk's");
   return cuda::shared_address(tile) + row * row_bytes<Format, K> + (chunk ^ (row & 7)) * 16;
 }
-// The same `more_rows` further, a multiple of 8 (and of what turns bits), and with its chunk's bits
-// turned where `chunk` has ones.
+// That address `more_rows` rows further, with its chunk's bits flipped where `chunk` has ones. The
+// swizzle depends on row % 8: if more_rows is no multiple of 8, `chunk` must flip those bits too.
 template <class Format, int K>
 __device__ __forceinline__ uint32_t further(uint32_t lane, int more_rows, int chunk) {
   return (lane ^ chunk % 8 * 16) + chunk / 8 * 128 + more_rows * row_bytes<Format, K>;
@@ -215,8 +215,8 @@ __device__ __forceinline__ void load_columns(uint32_t columns_lane, int first_ro
   }
 }
 
-// The same where 16 of the tile's rows are summed over, in the order of as_left, and elements k ...
-// + 15 are the columns.
+// Fragments b where 16 of the tile's rows are summed over, in the order of as_left, and elements k
+// ... + 15 are the columns.
 template <class Format, int K>
 __device__ __forceinline__ uint32_t rows_lane(const typename Format::Element* tile) {
   const int lane = threadIdx.x % 32;
@@ -245,15 +245,16 @@ __device__ __forceinline__ void load_rows(uint32_t rows_lane, int first_row, int
   }
 }
 
-// What a warp keeps of its rows during a pass on the tensor cores, and what it makes of tiles of
-// their logits. Whoever multiplies, mma.sync or wgmma, has the same fragments: of 16 rows a lane
-// 4 g + m has rows g and g + 8, and of every 8 columns (of a tile, or topics of the sums) 2 m and
-// 2 m + 1. Everything is in units of log 2.
+// The state of a warp's rows during a pass: maxima, totals and sums, and how tiles of logits update
+// them. mma.sync and wgmma have the same fragments: lane 4 g + m has rows g and g + 8 of 16, and
+// columns 2 m and 2 m + 1 of every 8 (of a tile, or topics of the sums). Everything is in units of
+// log 2.
 
 constexpr float ln_2 = 0.69314718f;
 constexpr float lowest = -0x1.fffffep127f;  // finite, so that logits of -inf give no NaN
 
-// What comes with column c of a tile. Forward: offset. Backward: max, log of the total, scale.
+// The numbers that belong to column c of a tile. Forward: offset. Backward: max, log of the total,
+// scale.
 template <bool FORWARD>
 struct ColumnVector {
   float values[FORWARD ? 1 : 3];
@@ -305,7 +306,7 @@ struct PassRows {
     }
   }
 
-  // What the products are added to.
+  // The initial values of the logits, to which the products are added.
   __device__ __forceinline__ void begin(const float* vectors, Logits& z) const {
 #pragma unroll
     for (int j = 0; j < column_tiles; ++j) {
