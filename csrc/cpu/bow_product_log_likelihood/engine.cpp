@@ -1,5 +1,6 @@
-// The matrix products of the product decoder in the arithmetic of T. The loops over words take them
-// from an engine, so that another arithmetic is another class with these members.
+// The matrix products of the product decoder in the arithmetic of T. The loops over words (loops.h)
+// take them from an engine: another arithmetic is another class with these members
+// (engine_bf16.cpp).
 
 #include "cpu/bow_product_log_likelihood/loops.h"
 #include "cpu/simd/panel_gemm.h"

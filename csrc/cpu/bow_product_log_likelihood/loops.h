@@ -1,6 +1,7 @@
 #pragma once
 // The product decoder's loops over words, for any engine of matrix products (engine.cpp,
-// engine_bf16.cpp). A block of words is a tile of rows of logits [words, row] of all documents.
+// engine_bf16.cpp). They take a block of words at a time: rows of logits [words, row], a row for
+// each word with the logits of all documents.
 
 #include "bow_product_log_likelihood.h"
 #include "cpu/simd/vector_rows.h"
