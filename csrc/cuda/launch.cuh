@@ -1,10 +1,16 @@
 #pragma once
-// How kernels are launched, by nvcc's runtime or by tests/cuda_emulation.
+// How kernels are launched, by CUDA's runtime or by tests/cuda_emulation.
 
 #include <cuda_runtime_api.h>
 #include <stdint.h>
 
 namespace ntm_fast {
+
+#ifdef NTM_FAST_CUDA_EMULATED
+constexpr bool emulated = true;
+#else
+constexpr bool emulated = false;
+#endif
 
 template <class T>
 struct Exactly {

@@ -9,13 +9,8 @@
 
 #include "cuda/ptx.cuh"
 
-#ifdef NTM_FAST_CUDA_EMULATED
-#define NTM_FAST_SM90A
-#elif defined(__CUDA_ARCH_FEAT_SM90_ALL)
-#define NTM_FAST_SM90A
-#endif
-
-#if defined(NTM_FAST_SM90A) && !defined(NTM_FAST_CUDA_EMULATED)
+#ifdef __CUDA_ARCH_FEAT_SM90_ALL
+#define NTM_FAST_SM90A  // the emulator defines it, too
 
 namespace ntm_fast {
 namespace cuda {

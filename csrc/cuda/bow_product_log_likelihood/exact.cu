@@ -327,11 +327,9 @@ constexpr size_t stage_bytes = Tile<T>::stage * sizeof(T);
 }  // namespace
 
 int64_t parts_of(int64_t rows, int64_t columns, int64_t topics, Operands operands) {
-#ifdef NTM_FAST_CUDA_EMULATED
-  constexpr int64_t filled = 2;  // so that a part of little data has several tiles
-#else
-  constexpr int64_t filled = 264;  // about the number of blocks that an H100 holds at a time
-#endif
+  // About the number of blocks that an H100 holds at a time; in the emulator few, so that a part of
+  // its small inputs has several tiles.
+  constexpr int64_t filled = emulated ? 2 : 264;
   // A block of the exact pass is a quarter as big.
   const bool exact = operands == Operands::exact;
   const int64_t blocks = exact ? 2 * filled : filled, block_rows = exact ? tile : 128;

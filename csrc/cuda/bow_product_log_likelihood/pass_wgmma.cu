@@ -223,16 +223,12 @@ int launch_wgmma(const Pass<float>& pass, const void* rows, const void* columns,
 
 bool wgmma_is_wanted() {
   if (!wgmma_is_asked_for()) return false;
-#ifdef NTM_FAST_CUDA_EMULATED
-  return true;
-#else
   int device = 0, major = 0, minor = 0;
   const bool known =
       cudaGetDevice(&device) == cudaSuccess &&
       cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, device) == cudaSuccess &&
       cudaDeviceGetAttribute(&minor, cudaDevAttrComputeCapabilityMinor, device) == cudaSuccess;
   return known && major == 9 && minor == 0;
-#endif
 }
 
 int run_wgmma_pass(const Pass<float>& pass, Operands operands, const void* rows,
