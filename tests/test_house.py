@@ -21,7 +21,16 @@ PACKAGE = ROOT / "ntm_fast"
 ALLOWED: dict[str, set[str]] = {
     "_version": set(),
     "_build_info": {"_C", "_version"},
-    "__init__": {"_build_info", "_version", "estimator", "data", "ops", "reference", "metrics", "training"},
+    "__init__": {
+        "_build_info",
+        "_version",
+        "estimator",
+        "data",
+        "ops",
+        "reference",
+        "metrics",
+        "training",
+    },
     "__main__": {"cli"},
     "files": set(),
     "checks": set(),

@@ -124,7 +124,7 @@ def train(
         lowercase=lowercase,
         zero_based=zero_based,
     )
-    callbacks = [] if log is None else loggers(log)
+    callbacks = [] if log is None else loggers(log, output)
     documents = read_source(source, **options)
     print(documents, flush=True)
     if documents.origin is not None:

@@ -139,14 +139,20 @@ def epoch_printer(epochs: int) -> Callable[[Any], None]:
     return show
 
 
-def loggers(folder: Path) -> list[Any]:
-    """Callbacks that log a run to a folder: JSON lines, and TensorBoard's files if it is there."""
+def loggers(folder: Path, output: Path) -> list[Any]:
+    """Callbacks that log a run to a folder: JSON lines, and TensorBoard's files if it is there.
+
+    The folder is not the model's, which is written whole after the run.
+    """
     from ntm_fast.files import path_of
     from ntm_fast.training import JSONLines, TensorBoard
 
     folder = path_of(folder)
     if folder.exists() and not folder.is_dir():
         raise NotADirectoryError(f"--log is a file; expected a folder: {folder}")
+    model = path_of(output).resolve()
+    if model in (folder.resolve(), *folder.resolve().parents):
+        raise ValueError(f"--log is {folder}, in --output {output}; expected another folder")
     found: list[Any] = [JSONLines(folder / "log.jsonl")]
     try:
         found.append(TensorBoard(folder))

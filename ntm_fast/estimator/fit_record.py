@@ -31,7 +31,7 @@ NONE = "none"  # what a setting that is None is called where it has to be named
 
 @dataclass
 class FitRecorder:
-    """Notes a call of `fit` or `partial_fit` from its start; `earlier` is the record it continues."""
+    """Notes a call of `fit` or `partial_fit` from its start; it continues the record `earlier`."""
 
     call: str
     earlier: Record | None = None

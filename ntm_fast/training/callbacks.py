@@ -129,7 +129,11 @@ class Checkpoint(Callback):
 
     def on_start(self, run: Run) -> None:
         source = run.resumed_from
-        if run.saved is None and source is not None and source.path.resolve() == self.path.resolve():
+        if (
+            run.saved is None
+            and source is not None
+            and source.path.resolve() == self.path.resolve()
+        ):
             run.saved = Saved(self.path, run.state.epoch)
 
     def on_epoch(self, run: Run, epoch: Epoch) -> None:
@@ -177,7 +181,9 @@ def checked_callbacks(callbacks: Iterable[Callback]) -> list[Callback]:
     found = list(callbacks)
     for at, callback in enumerate(found):
         if not isinstance(callback, Callback):
-            raise TypeError(f"callbacks[{at}] is {callback!r:.80}; expected a Callback, not a class")
+            raise TypeError(
+                f"callbacks[{at}] is {callback!r:.80}; expected a Callback, not a class"
+            )
     return found
 
 

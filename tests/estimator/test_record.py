@@ -146,7 +146,10 @@ def test_partial_fit_goes_on_with_the_record(tmp_path: Path) -> None:
         ("partial_fit", 3),
         ("partial_fit", 1),
     ]
-    assert [run["digest"] for run in record.runs[1:]] == [hash_documents(half), hash_documents(CORPUS)]
+    assert [run["digest"] for run in record.runs[1:]] == [
+        hash_documents(half),
+        hash_documents(CORPUS),
+    ]
     assert record.runs[0] == model.record_.runs[0]
     assert record.seconds == pytest.approx(sum(run["seconds"] for run in record.runs))
     assert record.corpus["documents"] == 300

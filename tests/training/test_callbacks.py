@@ -1,4 +1,4 @@
-"""Callbacks: the order of their hooks, what they see, how they stop a run, and what they survive."""
+"""Callbacks: the order of their hooks, what they see, how they stop a run, and errors in them."""
 
 import os
 import signal
@@ -254,7 +254,14 @@ def test_pending_losses_are_read_when_a_run_is_interrupted(
     run.run.optimiser.step = interrupting  # type: ignore[method-assign, assignment]
     with pytest.raises(TrainingInterrupted):
         run.fit(CORPUS)
-    assert diary.entries == ["start", "step 4", "epoch 1", "step 6", "interrupt", "end: interrupted"]
+    assert diary.entries == [
+        "start",
+        "step 4",
+        "epoch 1",
+        "step 6",
+        "interrupt",
+        "end: interrupted",
+    ]
     straight, resumed = trainer(), trainer()
     resumed.resume(file)
     resumed.fit(CORPUS)

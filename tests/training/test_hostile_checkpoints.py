@@ -12,8 +12,8 @@ import safetensors.torch
 import torch
 from torch import Tensor
 
-from ntm_fast.training import NotFiniteError, checkpoint, saved_run
 from ntm_fast.optim import CAPACITY, Adam
+from ntm_fast.training import NotFiniteError, checkpoint, saved_run
 from tests.training.runs import CORPUS, assert_equal, trainer, weights
 
 Change = Callable[[dict[str, Any], dict[str, Tensor]], None]
@@ -188,7 +188,12 @@ def test_what_cannot_be_is_refused_and_changes_nothing(
     assert str(bad) in str(error.value)
     assert_equal(weights(run), before[0])
     assert run.run.generator.get_state().equal(before[1])
-    assert (run.run.seed, run.state.epoch, run.history, run.run.best_weights) == (before[2], 0, [], None)
+    assert (run.run.seed, run.state.epoch, run.history, run.run.best_weights) == (
+        before[2],
+        0,
+        [],
+        None,
+    )
     assert not run.run.optimiser.state
     assert run.run.resumed_from is None
 
