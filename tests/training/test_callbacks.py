@@ -286,7 +286,8 @@ def test_what_is_no_callback_is_named(callbacks: object) -> None:
 
 def test_estimators_hand_them_on() -> None:
     diary = Diary()
-    model = ProdLDA(4, epochs=2, batch_size=30, hidden=(8,), validation=0.0, random_state=0)
+    settings = {"epochs": 2, "batch_size": 30, "hidden": (8,), "validation_fraction": 0.0}
+    model = ProdLDA(4, random_state=0, **settings)
     model.fit(CORPUS, callbacks=[diary])
     assert diary.entries.count("end: finished") == 1
     assert "epoch 2" in diary.entries
