@@ -646,7 +646,7 @@ def stopped(text: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("stopped")
     corpus = read(text)
     ProdLDA(
-        3, epochs=2, batch_size=16, options={}, random_state=7, checkpoint=folder / "m.checkpoint"
+        3, epochs=2, batch_size=16, random_state=7, checkpoint=folder / "m.checkpoint"
     ).fit(corpus)
     return folder
 
