@@ -645,9 +645,9 @@ def stopped(text: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder in which a run of two epochs was stopped: its model is not there yet."""
     folder = tmp_path_factory.mktemp("stopped")
     corpus = read(text)
-    ProdLDA(
-        3, epochs=2, batch_size=16, random_state=7, checkpoint=folder / "m.checkpoint"
-    ).fit(corpus)
+    ProdLDA(3, epochs=2, batch_size=16, random_state=7, checkpoint=folder / "m.checkpoint").fit(
+        corpus
+    )
     return folder
 
 
