@@ -260,16 +260,15 @@ def evaluate(
     tokenizer: Tokenizer = None,
     lowercase: Lowercase = None,
     zero_based: ZeroBased = None,
+    c_v: Annotated[
+        bool, typer.Option("--c-v", help="Compute C_v too: needs gensim, and takes longer.")
+    ] = False,
     seed: Seed = 0,
     threads: Threads = None,
     as_json: AsJson = False,
 ) -> None:
     """Measure a model on documents: coherence, diversity, perplexities, collapse."""
-    from typing import get_args
-
     from ntm_fast import metrics
-    from ntm_fast.data import known_share
-    from ntm_fast.metrics.perplexity import PerplexityKind
 
     use_threads(threads)
     fitted = load_model(model)
@@ -282,20 +281,9 @@ def evaluate(
         zero_based=zero_based,
     )
     documents = read_for(fitted, source, **options)
-    words = fitted.top_word_ids(min(25, documents.n_words))
-    ten, many = min(10, words.shape[1]), words.shape[1]
-    facts: dict[str, Any] = {"documents": documents.n_documents}
-    if documents.words_read is not None:
-        facts["share of known words"] = known_share(documents)
-    if ten > 1:
-        facts[f"NPMI of the top {ten} words"] = float(metrics.npmi(words, documents, n=ten).mean())
-    facts[f"topic diversity, top {many}"] = metrics.topic_diversity(words, many)
-    facts[f"topic uniqueness, top {many}"] = float(metrics.topic_uniqueness(words, many).mean())
-    facts[f"topic redundancy, top {ten}"] = float(metrics.redundancy(words, ten).mean())
-    for kind in get_args(PerplexityKind):
-        name = "ELBO per document" if kind == "elbo" else f"perplexity, {kind.replace('_', ' ')}"
-        facts[name] = fitted.perplexity(documents, kind=kind, seed=seed)
-    report = metrics.collapse(fitted, documents, n=ten)
+    found = metrics.evaluate(fitted, documents, c_v=c_v, seed=seed)
+    facts, report = found.facts(), found.collapse
+    assert report is not None  # an estimator has a posterior
     if as_json:
         facts["collapse"] = report.verdict
         facts["distinct topics"] = report.distinct_topics
@@ -303,7 +291,11 @@ def evaluate(
         facts["near-duplicate topics"] = [list(pair[:2]) for pair in report.duplicates]
         facts["effective topics"] = report.effective_topics
         facts["mean KL per topic"] = report.mean_kl
+        if found.notes:
+            facts["notes"] = found.notes
         print(json.dumps(facts, indent=1))
     else:
         print(facts_as_text(facts))
         print(report)
+        for name, why in found.notes.items():
+            print(f"{name.replace('_', ' ')}: {why}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, Protocol, get_args, runtime_checkable
+from typing import Any, Literal, NamedTuple, Protocol, get_args, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -36,6 +36,14 @@ class EvaluableModel(PredictiveModel, Protocol):
     def elbo(self, corpus: Corpus, seed: int) -> torch.Tensor:
         """One-draw ELBO of each document [D], in nats, with running batch statistics."""
         ...
+
+
+class Bounds(NamedTuple):
+    """What follows from the ELBO, by the names of `PerplexityKind`."""
+
+    per_word: float | None
+    per_document: float | None
+    elbo: float | None
 
 
 def perplexity(
@@ -83,22 +91,28 @@ def perplexity(
     seed = integer("seed", seed, low=0)
     inner = trained_model(model, "topic_proportions", "log_likelihood")
     model, corpus = inner, documents_for(model, corpus)
-    with torch.no_grad():
-        if kind == "held_out_words":
+    if kind == "held_out_words":
+        with torch.no_grad():
             return _held_out_words(model, corpus, seed)
-        if not isinstance(model, EvaluableModel):
-            raise ValueError(
-                f"kind is {kind!r}, but {type(model).__name__} has no ELBO;"
-                " expected 'held_out_words'"
-            )
-        tokens = corpus.document_lengths
-        corpus, tokens = _keep(corpus, tokens, tokens > 0, "every document is empty")
+    if not isinstance(model, EvaluableModel):
+        raise ValueError(
+            f"kind is {kind!r}, but {type(model).__name__} has no ELBO; expected 'held_out_words'"
+        )
+    found: float = getattr(bounds(model, corpus, seed), kind)
+    return found
+
+
+def bounds(model: EvaluableModel, corpus: Corpus, seed: int = 0) -> Bounds:
+    """The three figures that follow from one pass of the ELBO; see `perplexity`."""
+    tokens = corpus.document_lengths
+    corpus, tokens = _keep(corpus, tokens, tokens > 0, "every document is empty")
+    with torch.no_grad():
         bound = _per_document("elbo", model.elbo(corpus, seed), len(tokens))
-    if kind == "elbo":
-        return float(bound.mean())
-    if kind == "per_word":
-        return _exp(-bound.sum() / tokens.sum())
-    return _exp(-np.mean(bound / tokens))
+    return Bounds(
+        per_word=_exp(-bound.sum() / tokens.sum()),
+        per_document=_exp(-np.mean(bound / tokens)),
+        elbo=float(bound.mean()),
+    )
 
 
 def _held_out_words(model: PredictiveModel, corpus: Corpus, seed: int) -> float:

@@ -11,7 +11,6 @@ import tempfile
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from importlib.util import find_spec
 from pathlib import Path
 from statistics import harmonic_mean
 from typing import TYPE_CHECKING, Any
@@ -24,7 +23,6 @@ if TYPE_CHECKING:
     from ntm_fast.training import Epoch
 
 Row = dict[str, Any]
-REMARKS = frozenset({"diversity"})  # figures that stand, with a note
 HELD_OUT = 0.1  # share of the documents that perplexity is measured on
 COLUMNS = {  # of the printed table: name of the figure, its heading, its format
     "model": ("model", ""),
@@ -112,6 +110,7 @@ def _measure(
     import torch
 
     from ntm_fast import estimator as estimators
+    from ntm_fast import metrics
     from ntm_fast.training import NotFiniteError
 
     if threads is not None:
@@ -136,56 +135,9 @@ def _measure(
         "peak_megabytes": peak_megabytes(),
     }
     try:
-        return {**row, **_figures(name, model, train, test)}
+        return {**row, **metrics.evaluate(model, train, test).as_dict(comparable=True)}
     except ValueError as error:  # such as NaN of weights that have all but diverged
         return {"model": name, "failed": f"trained, but not to be measured: {error}"}
-
-
-def _figures(name: str, model: Any, train: Corpus, test: Corpus) -> Row:
-    """What a fitted estimator is worth."""
-    from ntm_fast import metrics
-
-    row: Row = {}
-    words = model.top_word_ids(min(25, train.n_words))
-    many, ten = words.shape[1], min(10, words.shape[1])
-    notes = _notes(name, model.model_, train.n_words, many)
-    row["npmi"] = float(metrics.npmi(words, train, n=ten).mean()) if "npmi" not in notes else None
-    row["c_v"] = float(metrics.c_v(words, train, n=ten).mean()) if "c_v" not in notes else None
-    row["diversity"] = float(metrics.topic_diversity(words, many))
-    row["uniqueness"] = float(metrics.topic_uniqueness(words, many).mean())
-    row["redundancy"] = float(metrics.redundancy(words, ten).mean())
-    row["perplexity"] = model.perplexity(test, kind="held_out_words")
-    row["perplexity_per_word"] = model.perplexity(test, kind="per_word")
-    row["perplexity_per_document"] = model.perplexity(test, kind="per_document")
-    signs = metrics.collapse(model, train, n=ten)
-    row["leading_topics"] = signs.n_topics - len(signs.never_dominant)
-    row["effective_topics"] = signs.effective_topics
-    row["duplicates"] = len(signs.duplicates)
-    for figure in notes.keys() - REMARKS:
-        row[figure] = None
-    return {**row, "notes": notes} if notes else row
-
-
-def _notes(name: str, model: Any, n_words: int, many: int) -> dict[str, str]:
-    """Figures of a model that cannot be had or compared, and the reason; what `REMARKS` are of."""
-    notes: dict[str, str] = {}
-    if model.settings.decoder == "poisson":
-        why = (
-            f"{name}'s bound is that of Poisson counts, the documents' lengths included, the"
-            " others' that of words given the lengths; perplexity of held-out words compares"
-        )
-        notes |= {"perplexity_per_word": why, "perplexity_per_document": why}
-    if model.posterior.kind == "reals":
-        why = f"{name}'s θ is any reals, not shares of topics"
-        notes |= {"leading_topics": why, "effective_topics": why}
-    if many < 2:
-        notes |= dict.fromkeys(("npmi", "c_v"), "needs two words")
-    elif find_spec("gensim") is None:
-        notes["c_v"] = 'needs gensim, which is not installed: pip install "ntm_fast[interop]"'
-    possible = n_words / (model.settings.n_topics * many)
-    if possible < 1:
-        notes["diversity"] = f"at most {possible:.2f} with {n_words} words for the top {many}"
-    return notes
 
 
 def trained_per_second(history: Sequence[Epoch]) -> float:

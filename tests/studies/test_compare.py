@@ -81,7 +81,7 @@ def test_a_model_that_diverges_has_its_row(monkeypatch: pytest.MonkeyPatch, tmp_
     def nan(*_: object, **__: object) -> float:
         raise ValueError("model returned NaN")
 
-    monkeypatch.setattr("ntm_fast.LDAVAE.perplexity", nan)
+    monkeypatch.setattr("ntm_fast.metrics.evaluation.perplexity", nan)
     row = compare._measure("LDAVAE", *folders, 4, 1, None, 0, 1)
     assert row["failed"] == "trained, but not to be measured: model returned NaN"
 
