@@ -34,11 +34,13 @@ FLOORS: dict[str, set[str]] = {
     "models": {"files", "checks", "settings", "record", "_version", "data", "ops", "reference"},
     "report": {"record", "data"},
     "metrics": {"checks", "data", "ops", "report"},
+    "optim": {"checks", "ops"},
     "training": {
         "files",
         "checks",
         "settings",
         "recipes",
+        "optim",
         "_build_info",
         "_version",
         "data",
@@ -72,7 +74,7 @@ FLOORS: dict[str, set[str]] = {
         "metrics",
         "estimator",
     },
-    "__init__": {"_build_info", "_version", "data", "estimator"},
+    "__init__": {"_build_info", "_version", "data", "estimator", "training"},
     "cli": {
         "files",
         "record",

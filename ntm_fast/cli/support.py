@@ -2,35 +2,27 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from ntm_fast.recipes import RECIPES, RENAMED_MODELS
+from ntm_fast.settings import RENAMED, SETTINGS
 
 if TYPE_CHECKING:
     from ntm_fast.data import Corpus
 
-MODELS = (  # those of ntm_fast.training.RECIPES, which takes seconds to import
-    "ProdLDA",
-    "NVLDA",
-    "DirichletVAE",
-    "LDAVAE",
-    "DirichletVAERSVI",
-    "InverseCDF",
-    "PublishedProdLDA",
-    "PublishedNVLDA",
-    "PublishedDirichletVAE",
-    "WHAI",
-    "NVDM",
-    "GSM",
-    "ETM",
-    "DirichletETM",
-    "FigurnovLDA",
-)
+MODELS = tuple(RECIPES)
+OPTIONS = {  # what has an option of its own
+    **{n: f"--{n.replace('_', '-')}" for n in ("batch_size", "learning_rate", "prior", "epochs")},
+    **{"background": "--background", "n_topics": "--topics", "random_state": "--seed"},
+    **dict.fromkeys(("estimator", "posterior", "decoder"), "--model"),
+}
 MODEL_NAMES = ", ".join(MODELS).lower()
 SECONDS_BETWEEN_LINES = 10  # of progress, where there is no terminal
 
@@ -40,18 +32,32 @@ def given(**options: Any) -> dict[str, Any]:
     return {name: value for name, value in options.items() if value is not None}
 
 
-def settings(options: Sequence[str]) -> dict[str, Any]:
-    """What `--option NAME=VALUE` asks for: values as in JSON, words without quotes."""
-    asked: dict[str, Any] = {}
+def checked_settings(options: Sequence[str], **others: Any) -> dict[str, Any]:
+    """The settings of `--option NAME=VALUE` and of those with an option of their own, checked.
+
+    Errors name the option. A setting that is None in `others` is not given.
+    """
+    asked = {n: SETTINGS[n].check(option_of(n), value) for n, value in given(**others).items()}
     for option in options:
-        name, equals, value = option.partition("=")
+        name, equals, text = option.partition("=")
         if not equals:
             raise ValueError(f"--option is {option!r}; expected NAME=VALUE")
-        try:
-            asked[name] = json.loads(value)
-        except (ValueError, RecursionError):
-            asked[name] = value
+        name = RENAMED.get(name, name)
+        if name in ("n_topics", "posterior", "decoder"):
+            raise ValueError(f"--option has {name!r}; expected {option_of(name)} for that")
+        if name not in SETTINGS:
+            close = get_close_matches(name, SETTINGS, 1)
+            hint = f"did you mean {close[0]!r}?" if close else "`ntm-fast settings` lists them"
+            raise ValueError(f"--option has {name!r}, which is no setting: {hint}")
+        if name in asked:
+            raise ValueError(f"--option has {name!r}, which is given already")
+        asked[name] = SETTINGS[name].parse(f"--option {name}", text)
     return asked
+
+
+def option_of(name: str) -> str:
+    """What the command line calls a setting, or a parameter of an estimator."""
+    return OPTIONS.get(name, f"--option {name}")
 
 
 def reading(**options: Any) -> dict[str, Any]:
@@ -70,9 +76,10 @@ def reading(**options: Any) -> dict[str, Any]:
 def model_named(name: str, option: str) -> str:
     """The class of a model that `option` names, in any case and with hyphens or without."""
     plain = name.strip().lower().replace("-", "")
-    for model in MODELS:
-        if model.lower() == plain:
-            return model
+    known = {model.lower(): model for model in MODELS}
+    known |= {old.lower(): new for old, new in RENAMED_MODELS.items()}
+    if plain in known:
+        return known[plain]
     raise ValueError(f"{option} has {name!r}; expected {MODEL_NAMES}")
 
 
