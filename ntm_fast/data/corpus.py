@@ -11,6 +11,7 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import ArrayLike, NDArray
 
+from ntm_fast.checks import number
 from ntm_fast.data import saved_corpus, validation
 from ntm_fast.data.origin import Origin
 from ntm_fast.data.text.tokenisation import in_nfc
@@ -510,8 +511,7 @@ def split_rows(
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
     """Row numbers of (train, validation, test), each in rising order; see `Corpus.split`."""
     for name, fraction in (("validation", validation), ("test", test)):
-        if not 0 <= fraction < 1:
-            raise ValueError(f"{name} must be a fraction in [0, 1), got {fraction}")
+        number(name, fraction, low=0, high=1, open_ends="high")
     if validation + test >= 1:
         raise ValueError(
             f"validation + test must be below 1, got {validation} + {test}: no training documents"

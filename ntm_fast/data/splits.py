@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from ntm_fast.checks import number
 from ntm_fast.data.corpus import Corpus
 
 _BLOCK = 1 << 22  # tokens shuffled together
@@ -23,8 +24,7 @@ def split_tokens(corpus: Corpus, fraction: float = 0.5, seed: int = 0) -> tuple[
 
     Raises ValueError unless 0 < fraction < 1, and for a count of 2^53 or more.
     """
-    if not 0 < fraction < 1:
-        raise ValueError(f"fraction must lie between 0 and 1, got {fraction}")
+    number("fraction", fraction, low=0, high=1, open_ends="low high")
     if corpus.counts.size and corpus.counts.max() >= 2**53:
         raise ValueError(f"counts must be below 2^53 to be split, got {corpus.counts.max()}")
     rng = np.random.default_rng(seed)

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ntm_fast.checks import integer
 from ntm_fast.data.corpus import Corpus
 from ntm_fast.data.text.stop_words import stop_words_of
 from ntm_fast.data.validation import require_words
@@ -99,12 +100,8 @@ def check_limits(min_df: Any, max_df: Any, max_features: Any) -> None:
     """Raise as `select_words` for limits out of range, whatever the documents."""
     _documents("min_df", min_df, 1)
     _documents("max_df", max_df, 1)
-    if max_features is None:
-        return
-    if isinstance(max_features, bool) or not isinstance(max_features, Integral):
-        raise TypeError(f"max_features is {max_features!r}; expected an int or None")
-    if max_features < 1:
-        raise ValueError(f"max_features is {max_features}; expected >= 1")
+    if max_features is not None:
+        integer("max_features", max_features, low=1)
 
 
 def _documents(name: str, limit: int | float, n_documents: int) -> float:

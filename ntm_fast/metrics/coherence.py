@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ntm_fast.checks import integer
+from ntm_fast.checks import integer, number
 from ntm_fast.data import Corpus
 from ntm_fast.metrics.cooccurrence import (
     Cooccurrence,
@@ -80,8 +80,8 @@ def npmi(
     words = check_top_words(top_words, n, low=2)
     if window is not None:
         window = integer("window", window, low=1)
-    if missing is not None and not -1 <= missing <= 1:
-        raise ValueError(f"missing is {missing!r}; expected None or a number in [-1, 1]")
+    if missing is not None:
+        number("missing", missing, low=-1, high=1)
     if isinstance(corpus, Corpus):
         if window is not None:
             raise TypeError(

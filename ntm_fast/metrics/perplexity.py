@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from ntm_fast.checks import integer
+from ntm_fast.checks import choice, integer
 from ntm_fast.data import Corpus, split_tokens
 from ntm_fast.metrics.topics import documents_for, trained_model
 
@@ -86,8 +86,7 @@ def perplexity(
     TypeError
         If model or corpus is something else.
     """
-    if kind not in get_args(PerplexityKind):
-        raise ValueError(f"kind is {kind!r}; expected one of {', '.join(get_args(PerplexityKind))}")
+    choice("kind", kind, get_args(PerplexityKind))
     seed = integer("seed", seed, low=0)
     inner = trained_model(model, "topic_proportions", "log_likelihood")
     model, corpus = inner, documents_for(model, corpus)

@@ -13,7 +13,7 @@ import torch
 from scipy.sparse.csgraph import connected_components
 from scipy.special import entr
 
-from ntm_fast.checks import as_array, integer
+from ntm_fast.checks import as_array, integer, number
 from ntm_fast.data import Corpus
 from ntm_fast.metrics import topics
 from ntm_fast.metrics.topics import check_top_words, documents_for, trained_model
@@ -302,8 +302,7 @@ def collapse_report(
     if proportions.min() < 0 or abs(proportions.sum(axis=1) - 1).max() > 1e-3:
         raise ValueError("theta holds rows that are not proportions; expected >= 0, summing to 1")
     for name, value in (("correlation", correlation), ("overlap", overlap)):
-        if not 0 < value <= 1:
-            raise ValueError(f"{name} is {value!r}; expected a number in (0, 1]")
+        number(name, value, low=0, high=1, open_ends="low")
     own = None
     if top_words is None:
         n = integer("n", n, low=1)

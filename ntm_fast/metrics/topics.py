@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from numbers import Real
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from ntm_fast.checks import as_array, integer
+from ntm_fast.checks import as_array, integer, number
 from ntm_fast.data import Corpus
 
 __all__ = ["relevance_of_words", "top_words"]
@@ -94,10 +93,7 @@ def relevance_of_words(components: npt.ArrayLike, weight: float) -> npt.NDArray[
     ValueError, TypeError
         If weight is out of range or no number, or components holds a negative number.
     """
-    if isinstance(weight, bool) or not isinstance(weight, Real):
-        raise TypeError(f"relevance is {weight!r}; expected a number")
-    if not 0 <= weight <= 1:
-        raise ValueError(f"relevance is {weight!r}; expected a number >= 0 and <= 1")
+    number("relevance", weight, low=0, high=1)
     beta = as_array("components", components).astype(np.float64)
     if (beta < 0).any():
         raise ValueError(f"components holds {beta.min()}; expected >= 0 where words are set apart")

@@ -11,6 +11,7 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from ntm_fast.checks import choice
 from ntm_fast.data.corpus import Corpus
 from ntm_fast.data.origin import Origin
 from ntm_fast.data.text.tokens import Document
@@ -53,8 +54,8 @@ def read_table(
     that is not a string, or a quote that is not closed, with the line that opens it; ImportError
     for Parquet without pyarrow. Warns of a row that seems to have swallowed the rows after it.
     """
-    if quoting not in (None, *QUOTING):
-        raise ValueError(f"quoting is {quoting!r}; expected one of {', '.join(map(repr, QUOTING))}")
+    if quoting is not None:
+        choice("quoting", quoting, QUOTING)
     file = existing(path)
     columns = [name for name in (column, label_column, id_column) if name is not None]
 
