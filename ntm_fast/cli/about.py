@@ -73,11 +73,11 @@ def info(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Say how a model was made, what a recipe consists of, or what was compiled in.
+    """Show how a model was made, the settings of a recipe, or how ntm_fast was built.
 
     With MODEL, a folder: a paragraph for a methods section, and the facts of which it is made.
     With --model NAME: the recipe of that model, each setting with its meaning. Without either:
-    what was compiled in and what is in use on this machine.
+    how ntm_fast was built and what it uses on this machine.
     """
     if model is not None and named is not None:
         raise ValueError(f"MODEL is {model!r} and --model is {named!r}; expected one of them")

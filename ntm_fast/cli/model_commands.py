@@ -74,7 +74,9 @@ def train(
     ] = None,
     seed: Annotated[
         int | None,
-        typer.Option(min=0, help="Of every random number of the run: 0 unless given, or resumed."),
+        typer.Option(
+            min=0, help="Seed of all random numbers of the run; 0 unless given, or resumed."
+        ),
     ] = None,
     threads: Threads = None,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
@@ -101,7 +103,7 @@ def train(
     checkpoint = output.with_name(f"{output.name}.checkpoint")
     if output.exists() and not overwrite:
         raise FileExistsError(f"{output} exists; --overwrite replaces a model in it")
-    free_place(output, overwrite)  # told before the work
+    free_place(output, overwrite)  # before the work
     saved.check_replaceable(checkpoint)
     if checkpoint.exists() and not (resume or overwrite):
         raise FileExistsError(f"{checkpoint} exists: {_what_next(checkpoint)}")
@@ -210,7 +212,7 @@ def infer(
     """Write the topic proportions of documents, one row each.
 
     Documents are counted in the same way as the training corpus, unless options say otherwise.
-    The last column, known_words, is the share of a document's words that the model knows: a row
+    The last column, known_words, is the share of a document's words that the model knows; a row
     with 0 says nothing about its document.
     """
     if output.suffix not in (".npz", ".csv"):
@@ -220,7 +222,7 @@ def infer(
     from ntm_fast.files import replacing_file
 
     use_threads(threads)
-    with replacing_file(output) as partial:  # told before the work that it cannot be written
+    with replacing_file(output) as partial:  # an error comes before the work
         fitted = load_model(model)
         options = reading(
             column=column,

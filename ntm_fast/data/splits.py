@@ -15,8 +15,8 @@ _WHOLE_SORT = 100  # tokens a document up to which all documents are sorted toge
 def split_tokens(corpus: Corpus, fraction: float = 0.5, seed: int = 0) -> tuple[Corpus, Corpus]:
     """Split every document's tokens at random, for document completion.
 
-    Of a document of n tokens, floor(n·fraction + ½) go to the first corpus, drawn without
-    replacement (multivariate hypergeometric), the rest to the second. Both hold the same
+    A document of n tokens gives floor(n·fraction + ½) to the first corpus, drawn without
+    replacement (multivariate hypergeometric), and the rest to the second. Both hold the same
     documents in the same order, and their counts add up to the given ones (exactly below 2^24,
     float32's whole numbers). A fractional weight c counts as floor(c) tokens; its remainder goes
     whole to the first corpus with probability `fraction`, else to the second (so weights below

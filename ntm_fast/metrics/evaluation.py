@@ -163,7 +163,7 @@ def evaluate(
         Documents of the perplexities and the ELBO; by default those of `corpus`.
     texts, c_v : see `evaluate_topics`
     seed : int
-        Of the split into halves, and of the ELBO's draw.
+        Seed of the split into halves and of the ELBO's draw.
 
     Returns
     -------
@@ -222,7 +222,7 @@ def evaluate_topics(
         Documents whose words coherence is taken of.
     texts : iterable of tokenised texts, optional
         The same documents with the order of their words, which C_v needs: see
-        :func:`ntm_fast.metrics.c_v` on what it is without them.
+        :func:`ntm_fast.metrics.c_v` for C_v without them.
     c_v : bool
         Whether C_v is computed. gensim, which does it, takes far longer than the rest.
 
@@ -273,7 +273,7 @@ def _top_words(model: Any, n_words: int) -> npt.NDArray[Any]:
 
 
 def _notes(name: str, model: Any) -> tuple[dict[str, str], frozenset[str]]:
-    """What has to be said of the figures of one of our models, and those not to be compared."""
+    """Notes on the figures of a model of ours, and the figures that must not be compared."""
     notes: dict[str, str] = {}
     if getattr(getattr(model, "settings", None), "decoder", None) == "poisson":
         why = (

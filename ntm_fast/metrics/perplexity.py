@@ -18,7 +18,7 @@ PerplexityKind = Literal["held_out_words", "per_word", "per_document", "elbo"]
 
 
 class PredictiveModel(Protocol):
-    """What any trained topic model offers: enough for `held_out_words`."""
+    """The methods of any trained topic model: enough for `held_out_words`."""
 
     def topic_proportions(self, corpus: Corpus) -> torch.Tensor:
         """Posterior mean θ [D, K] of each document, without randomness."""
@@ -31,7 +31,7 @@ class PredictiveModel(Protocol):
 
 @runtime_checkable
 class EvaluableModel(PredictiveModel, Protocol):
-    """What a variational topic model offers beside, all in evaluation mode."""
+    """The further method of a variational topic model, in evaluation mode."""
 
     def elbo(self, corpus: Corpus, seed: int) -> torch.Tensor:
         """One-draw ELBO of each document [D], in nats, with running batch statistics."""
@@ -39,7 +39,7 @@ class EvaluableModel(PredictiveModel, Protocol):
 
 
 class Bounds(NamedTuple):
-    """What follows from the ELBO, by the names of `PerplexityKind`."""
+    """The figures that follow from the ELBO, by the names of `PerplexityKind`."""
 
     per_word: float | None
     per_document: float | None
@@ -58,15 +58,15 @@ def perplexity(
 
     ================ ===================================================================
     `held_out_words` exp(-Σ_d log p(half two_d | θ_d) / Σ_d tokens of half two_d), θ_d from
-                     half one of the document's tokens, split at random. The honest one,
-                     and the default: words are predicted that the model has not seen.
+                     half one of the document's tokens, split at random. The default: it
+                     predicts words that the model has not seen.
     `per_word`       exp(-Σ_d L_d / Σ_d N_d)
     `per_document`   exp(-mean_d(L_d / N_d)); short documents weigh as much as long ones
     `elbo`           mean_d L_d, nats per document: the bound itself, higher is better
     ================ ===================================================================
 
-    Documents without words are left out; so are, for `held_out_words`, those of which either
-    half is empty (certain for a single token): there is nothing to infer θ from or to predict.
+    Documents without words are left out. `held_out_words` also leaves out those with an empty
+    half (always so for a single token): there is nothing to infer θ from or to predict.
     Sums are taken in float64. A word of probability 0 makes the perplexity infinite.
 
     Parameters
@@ -76,7 +76,7 @@ def perplexity(
         Documents not seen in training, over the model's vocabulary.
     kind : {"held_out_words", "per_word", "per_document", "elbo"}
     seed : int
-        Of the split into halves, or of the ELBO's draw.
+        Seed of the split into halves, or of the ELBO's draw.
 
     Raises
     ------

@@ -12,9 +12,9 @@ from ntm_fast.data import Corpus
 
 __all__ = ["relevance_of_words", "top_words"]
 
-# By which the estimators' topics are read; see `relevance_of_words`. Sievert & Shirley's readers
-# did best with 0.6. On validation splits LDAVAE's topics were as coherent with this as with more,
-# at 2,000 and at 54,000 words, and more diverse; with less, rare words take over at 54,000.
+# The estimators rank words by this; see `relevance_of_words`. Sievert & Shirley's readers did best
+# with 0.6. On validation splits LDAVAE's topics were as coherent with this as with larger values,
+# at 2,000 and at 54,000 words, and more diverse; with less, rare words dominate at 54,000.
 RELEVANCE = 0.25
 
 
@@ -73,7 +73,7 @@ def top_words(
 
 
 def relevance_of_words(components: npt.ArrayLike, weight: float) -> npt.NDArray[np.float64]:
-    """How much each word tells of each topic [K, V]: its probability set against all topics'.
+    """Relevance of each word to each topic [K, V]: its probability relative to all topics'.
 
     r_kv = λ log β_kv + (1 − λ) log(β_kv / mean_j β_jv); a word of probability 0 has −inf. With
     λ = 1 topics are ranked by probability, with 0 by lift, which favours rare words.

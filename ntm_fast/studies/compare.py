@@ -1,4 +1,4 @@
-"""Models side by side on one corpus: each trained in a process of its own, all measured alike."""
+"""Models compared on one corpus: each is trained in its own process, and all measured equally."""
 
 from __future__ import annotations
 
@@ -53,9 +53,9 @@ def compare(
 ) -> list[Row]:
     """Train each model on the same documents for the same budget, and measure it.
 
-    A tenth of the documents is held out, for the perplexities alone; coherence is that of the
-    training documents. A model that cannot be trained has its error in the row's "failed".
-    Each trains in a process of its own, so that a script has to call this under
+    A tenth of the documents is held out for the perplexities; coherence is measured on the
+    training documents. If a model cannot be trained, its row has the error as "failed".
+    Each trains in its own process, so a script must call this under
     ``if __name__ == "__main__":``.
 
     Parameters
@@ -63,11 +63,11 @@ def compare(
     corpus : Corpus
     models : names of estimators, such as "ProdLDA"
     n_topics : K
-    epochs : passes of each model, at most; None is its recipe's number
-    seconds : of training of each model, at most: it stops after the epoch in which they are over
-    seed : of the split and of all runs
-    threads : CPU threads, torch's choice for None
-    callback : called with each row as it is done
+    epochs : most passes of each model; None for its recipe's number
+    seconds : time limit for training each model, which stops at the end of the epoch
+    seed : seed of the split and of all runs
+    threads : CPU threads; None leaves the choice to torch
+    callback : called with each row once it is complete
 
     Returns
     -------
@@ -77,8 +77,8 @@ def compare(
         the top 10 words, "diversity" and "uniqueness" of the top 25, "redundancy" of the top 10,
         "perplexity" of held-out words, "perplexity_per_word" and "perplexity_per_document",
         "leading_topics" that are the largest of some document, "effective_topics", pairs of
-        near-"duplicates". A figure that cannot be compared with other models', or cannot be had,
-        is None; "notes" says why, by the figure's name, and what else has to be known of one.
+        near-"duplicates", and "elbo". A figure that is missing, or must not be compared with other
+        models', is None; "notes" has the reason by the figure's name, and other remarks.
     """
     train, _, test = split_rows(len(corpus), 0.0, HELD_OUT, seed)
     rows = []
@@ -106,7 +106,7 @@ def _measure(
     seed: int,
     threads: int | None,
 ) -> Row:
-    """One row: what the process of a model does."""
+    """One row; runs in the process of its model."""
     import torch
 
     from ntm_fast import estimator as estimators
@@ -146,7 +146,7 @@ def trained_per_second(history: Sequence[Epoch]) -> float:
 
 
 def peak_megabytes() -> float | None:
-    """Largest resident size of this process so far; None where the system does not tell."""
+    """Largest resident size of this process so far; None if the system does not report it."""
     status = Path("/proc/self/status")
     if not status.exists():
         return None
@@ -155,7 +155,7 @@ def peak_megabytes() -> float | None:
 
 
 def table(rows: Sequence[Row]) -> str:
-    """The rows as text, a line each, in columns, and what they note of their figures.
+    """The rows as a text table, a line each, followed by their notes.
 
     A figure that no row has gets no column.
     """
@@ -172,7 +172,7 @@ def table(rows: Sequence[Row]) -> str:
         rest = [cell.rjust(width) for cell, width in zip(line[1:], widths[1:], strict=True)]
         failed = f"  {row['failed']}" if "failed" in row else "  " + "  ".join(rest)
         lines.append((first + failed).rstrip())
-    said: dict[str, list[str]] = {}  # figures by what is noted of them
+    said: dict[str, list[str]] = {}  # figures by their note
     for row in rows:
         for name, why in row.get("notes", {}).items():
             heading = COLUMNS.get(name, (name,))[0]

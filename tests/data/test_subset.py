@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from ntm_fast.data import Corpus, CorpusTensors, Subset
 from ntm_fast.data import corpus as corpus_module
-from ntm_fast.training.checkpoint import digest
+from ntm_fast.training.saved_run import digest
 from tests.data.strategies import csr_matrices
 from tests.training.runs import CORPUS, assert_equal, trainer, weights
 
