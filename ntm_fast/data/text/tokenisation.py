@@ -130,8 +130,9 @@ class Tokenisation:
     def _all_stop_words(self) -> frozenset[str]:
         """The words left out.
 
-        Of a language's list also what its entries, such as par-devant, fall into; those of several
-        words never occur. A list of the user's own is taken word for word, with a warning.
+        Entries of a language's list that are split, such as par-devant, add their pieces; entries
+        of several words never occur. A list of the user's own is taken word for word, with a
+        warning if entries would be split.
         """
         listed = stop_words_of(self.stop_words)
         if self.stop_words in (None, "english"):
@@ -143,7 +144,7 @@ class Tokenisation:
         return listed
 
     def _warn_of_strange(self, listed: Iterable[str]) -> None:
-        """Of stop words that fall into other words; those too short to count do no harm."""
+        """Warn of stop words that are split into other words; too short ones do no harm."""
         strange = sorted(word for word in listed if self._split(word) not in ([], [word]))
         if strange:
             named = ", ".join(map(repr, strange[:3]))
