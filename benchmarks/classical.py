@@ -14,8 +14,6 @@ import statistics
 import time
 from typing import Any
 
-import numpy as np
-
 from benchmarks import corpora, quality
 from benchmarks.gibbs import GibbsLDA
 from benchmarks.timing import QUICK
@@ -42,13 +40,17 @@ def gibbs(seed: int, threads: int) -> dict[str, Any]:
     began = time.perf_counter()
     lda.fit(2 if QUICK else SWEEPS)
     seconds = time.perf_counter() - began
-    top = metrics.top_words(lda.beta, 25, relevance=metrics.RELEVANCE)
-    likely = metrics.top_words(lda.beta, 25)
+    top, likely = (
+        metrics.evaluate_topics(
+            metrics.top_words(lda.beta, 25, relevance=relevance), documents, c_v=False
+        )
+        for relevance in (metrics.RELEVANCE, 1.0)
+    )
     return {
-        "npmi_10": float(np.mean(metrics.npmi(top, documents, n=10))),
-        "diversity_25": float(metrics.topic_diversity(top, n=25)),
-        "npmi_10_by_probability": float(np.mean(metrics.npmi(likely, documents, n=10))),
-        "diversity_25_by_probability": float(metrics.topic_diversity(likely, n=25)),
+        "npmi_10": top.npmi,
+        "diversity_25": top.diversity,
+        "npmi_10_by_probability": likely.npmi,
+        "diversity_25_by_probability": likely.diversity,
         "perplexity": metrics.perplexity(lda, test),
         "train_seconds": seconds,
     }

@@ -109,7 +109,7 @@ def train(
         trainer.resume(checkpoint)
     trainer.fit(train)
     prior = model.posterior.prior_parameters()[0].detach().exp()
-    words = metrics.top_words(model.topic_weights().numpy(), min(25, train.n_words))
+    found = metrics.evaluate(model, train, test, c_v=False)
     return {
         "benchmark": "figurnov",
         "op": "LDAVAE by Figurnov's recipe",
@@ -119,11 +119,11 @@ def train(
         "steps": epochs * steps,
         "learning_rate": chosen.training.learning_rate,
         "burn_in_steps": chosen.training.prior_burn_in * steps,
-        "perplexity_per_document": perplexity(),
-        "perplexity_per_word": metrics.perplexity(model, test, "per_word"),
-        "perplexity_held_out_words": metrics.perplexity(model, test),
-        "npmi_10": float(metrics.npmi(words, train, n=10).mean()),
-        "diversity_25": float(metrics.topic_diversity(words, words.shape[1])),
+        "perplexity_per_document": found.perplexity_per_document,
+        "perplexity_per_word": found.perplexity_per_word,
+        "perplexity_held_out_words": found.perplexity,
+        "npmi_10": found.npmi,
+        "diversity_25": found.diversity,
         "prior_sum": float(prior.sum()),
         "threads": torch.get_num_threads(),
         "cpu_seconds": progress.cpu_seconds,

@@ -140,12 +140,11 @@ def train(
     }
     for suffix, relevance in (("", RELEVANCE), ("_by_probability", 1.0)):
         top = learned.top_word_ids(25, relevance=relevance)
-        row[f"npmi_10{suffix}"] = float(np.mean(metrics.npmi(top, documents, n=10)))
-        row[f"diversity_25{suffix}"] = float(metrics.topic_diversity(top, n=25))
-        if find_spec("gensim") is not None:
-            ordered = texts(name, documents)
-            scores = metrics.c_v(top, ordered, n=10, vocabulary=documents.vocabulary)
-            row[f"c_v{suffix}"] = float(np.mean(scores))
+        ordered = texts(name, documents) if find_spec("gensim") else None
+        found = metrics.evaluate_topics(top, documents, texts=ordered)
+        row[f"npmi_10{suffix}"], row[f"diversity_25{suffix}"] = found.npmi, found.diversity
+        if found.c_v is not None:
+            row[f"c_v{suffix}"] = found.c_v
     row["perplexity"] = learned.perplexity(test)
     if model != GIBBS:
         row["perplexity_per_document"] = learned.perplexity(test, kind="per_document")

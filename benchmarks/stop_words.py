@@ -77,6 +77,7 @@ def measure(treatment: Treatment, text: Corpus, epochs: int = EPOCHS) -> dict[st
     ).fit(corpus)
     likely = metrics.top_words(model.components_, 10)
     top = model.top_word_ids(min(25, corpus.n_words))
+    found = metrics.evaluate_topics(top, corpus, c_v=False)
     frequent = (corpus.to_scipy() > 0).sum(axis=0) > MAX_DF * len(corpus)
     listed = np.array([word in ENGLISH_STOP_WORDS for word in corpus.vocabulary])
     return {
@@ -87,8 +88,8 @@ def measure(treatment: Treatment, text: Corpus, epochs: int = EPOCHS) -> dict[st
         "stop words": f"{listed[likely].mean():.0%}",
         "frequent": f"{np.asarray(frequent).ravel()[likely].mean():.0%}",
         "as read": f"{listed[top[:, :10]].mean():.0%}",
-        "NPMI": f"{metrics.npmi(top, corpus, n=10).mean():.3f}",
-        "diversity": f"{metrics.topic_diversity(top, top.shape[1]):.2f}",
+        "NPMI": f"{found.npmi:.3f}",
+        "diversity": f"{found.diversity:.2f}",
         "topics": model.top_words(8)[:3],
     }
 

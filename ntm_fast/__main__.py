@@ -29,13 +29,13 @@ BAD_INPUT = (
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code.
 
-    0 on success; 2 for bad usage or bad input, with one line on standard error that says what was
-    wrong; 1 where something else failed; 130 after Ctrl-C. ``--debug`` shows the traceback.
+    0 on success; 2 for bad usage or bad input, with one line on standard error that gives the
+    reason; 1 for any other failure; 130 after Ctrl-C. ``--debug`` shows the traceback.
 
-    When the reader of standard output goes away (``ntm-fast train … | head -1``), the command goes
-    on without printing: 0 says that its files are written. Where standard output cannot be written
-    otherwise, as on a full disk, the command goes on too, but ends with 1; so does one that makes
-    nothing but what it prints if standard output is closed.
+    When the reader of standard output goes away (``ntm-fast train … | head -1``), the command
+    continues without printing, and 0 means that its files are written. If standard output cannot
+    be written for another reason, such as a full disk, the command continues too, but ends with 1;
+    so does a command that only prints if standard output is closed.
     """
     given = list(sys.argv[1:] if arguments is None else arguments)
     debug = "--debug" in given
@@ -80,7 +80,7 @@ def _run(given: list[str], debug: bool) -> int:
 
 
 def _reason(error: Exception) -> str:
-    """What an error says, without the number of the system's."""
+    """The message of an error, without the system's error number."""
     if isinstance(error, OSError) and error.strerror:
         return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
     return str(error)
@@ -91,7 +91,7 @@ def _say(message: str) -> None:
 
 
 def _shower_of_warnings() -> Callable[..., None]:
-    """Says each warning once, from wherever it comes."""
+    """Prints each warning once, wherever it comes from."""
     said: set[str] = set()
 
     def show(message: Warning | str, *details: Any, **more: Any) -> None:

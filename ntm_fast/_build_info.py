@@ -1,4 +1,4 @@
-"""What was compiled in and what is in use; works without the extension too."""
+"""How the package was built and what it uses; works without the extension too."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class BuildInfo:
-    """Answer of :func:`build_info`; ``extension_error`` tells why kernels are missing, if so.
+    """Result of :func:`build_info`; ``extension_error`` says why kernels are missing, if so.
 
     ``cpu_matmul_…`` say how the CPU kernels multiply float32 matrices at each precision of
     ``torch.set_float32_matmul_precision``.
@@ -36,6 +36,7 @@ class BuildInfo:
     threads: int
 
     def as_dict(self) -> dict[str, Any]:
+        """The fields by name."""
         return asdict(self)
 
 
@@ -57,7 +58,7 @@ def cpu_name() -> str:
 
 
 def build_info() -> BuildInfo:
-    """What the package was built with and what it uses on this machine.
+    """How the package was built and what it uses on this machine.
 
     Never raises: where the compiled extension cannot be loaded, ``extension`` is False and
     ``extension_error`` says why.

@@ -1,4 +1,4 @@
-"""What a fitted model keeps of how it was made; read without torch."""
+"""The record of how a fitted model was made; it is read without torch."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Record:
     Attributes
     ----------
     recipe : "name" of the recipe; "source", the paper, where the estimator names one; "changed",
-        the recipe's values of the settings that were others in this model
+        the recipe's values of the settings that differ in this model
     training : `TrainingSettings` in force; a setting that is None, such as patience, is left out
     corpus : of the documents last trained on: "documents", "documents_held_out" (beside them),
         "words", "tokens", "nonzeros" and "digest"; "description" and "origin", how the corpus was
@@ -34,7 +34,7 @@ class Record:
         "platform"
     runs : of each call of `fit` and `partial_fit`: "call", "began", "seconds", "epochs", "seed",
         "documents", "tokens", "digest", "environment"; for one that took up a checkpoint,
-        "resumed_after" so many epochs, which are not among its seconds
+        "resumed_after": the number of earlier epochs, whose time is not in its seconds
     best_epoch : the epoch whose weights were kept, where held-out documents chose it
     """
 

@@ -47,6 +47,14 @@ def imports(module: str) -> tuple[Import, ...]:
     return tuple(found)
 
 
+@cache
+def defined(module: str) -> frozenset[str]:
+    """The public classes and functions of a module."""
+    tree = ast.parse(modules()[module].read_text(encoding="utf-8"))
+    own = (node.name for node in tree.body if isinstance(node, ast.ClassDef | ast.FunctionDef))
+    return frozenset(name for name in own if not name.startswith("_"))
+
+
 def home(module: str, name: str | None) -> str:
     """The module that defines `name`, which `module` may only import from elsewhere."""
     known = modules()
@@ -56,6 +64,8 @@ def home(module: str, name: str | None) -> str:
         return COMPILED
     for source in imports(module):
         shown = source.alias or source.name
+        if shown == "*" and source.module in known and name in defined(source.module):
+            return source.module
         # A package that imports its own submodule defines nothing by that.
         if shown == name and source.module in known and source.module != module:
             return home(source.module, source.name)

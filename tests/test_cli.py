@@ -170,7 +170,7 @@ def test_topics(model: Path, capsys: pytest.CaptureFixture[str]) -> None:
     by_probability = [row["words"] for row in json.loads(capsys.readouterr().out)]
     assert by_probability == ProdLDA.load(model).top_words(4, relevance=1)
     assert main(["topics", str(model), "--relevance", "2"]) == 2
-    assert "relevance is 2.0; expected a number >= 0 and <= 1" in capsys.readouterr().err
+    assert "relevance is 2.0; expected a number in [0, 1]" in capsys.readouterr().err
 
 
 def test_infer(model: Path, text: Path, tmp_path: Path) -> None:

@@ -40,6 +40,8 @@ def demo(
     threads: Threads = None,
 ) -> None:
     """Learn topics from the docstrings of this Python installation and print them."""
+    import numpy as np
+
     from ntm_fast import ProdLDA, metrics
     from ntm_fast.data import datasets
 
@@ -51,13 +53,12 @@ def demo(
     model.fit(corpus, callback=epoch_printer(epochs))
     seconds = time.perf_counter() - began
     words = model.top_word_ids(min(25, corpus.n_words))
-    coherence = metrics.npmi(words, corpus, n=min(10, words.shape[1]))
-    order = coherence.argsort()[::-1]
+    found = metrics.evaluate_topics(words, corpus, c_v=False)
+    order = np.argsort(found.npmi_by_topic or ())[::-1]
     print(f"\n{topics} topics by ProdLDA in {seconds:.0f} s, the most coherent first:\n")
     named = model.top_words(min(10, corpus.n_words))
     print(topics_as_text([named[k] for k in order]))
-    diversity = metrics.topic_diversity(words, words.shape[1])
-    print(f"\nNPMI {coherence.mean():.3f}, share of distinct words in the top 25 {diversity:.2f}.")
+    print(f"\nNPMI {found.npmi:.3f}, share of distinct words in the top 25 {found.diversity:.2f}.")
     print("On your own text, one document a line: ntm-fast train documents.txt --output my-model")
 
 
@@ -72,11 +73,11 @@ def info(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Say how a model was made, what a recipe consists of, or what was compiled in.
+    """Show how a model was made, the settings of a recipe, or how ntm_fast was built.
 
     With MODEL, a folder: a paragraph for a methods section, and the facts of which it is made.
     With --model NAME: the recipe of that model, each setting with its meaning. Without either:
-    what was compiled in and what is in use on this machine.
+    how ntm_fast was built and what it uses on this machine.
     """
     if model is not None and named is not None:
         raise ValueError(f"MODEL is {model!r} and --model is {named!r}; expected one of them")

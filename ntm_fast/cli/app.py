@@ -13,7 +13,7 @@ import typer
 
 from ntm_fast.data.readers.formats import one_line
 
-PRINTED, WRITTEN = -1, -2  # what a command that ended well has made; no exit codes
+PRINTED, WRITTEN = -1, -2  # results of a successful command; not exit codes
 
 app = typer.Typer(
     add_completion=False,
@@ -23,9 +23,9 @@ app = typer.Typer(
 
 Source = Annotated[str, typer.Argument(help=one_line())]
 Column = Annotated[str | None, typer.Option(help="Column of a table that holds text.")]
-Encoding = Annotated[str | None, typer.Option(help="Of text files; UTF-8 unless given.")]
+Encoding = Annotated[str | None, typer.Option(help="Encoding of text files; by default UTF-8.")]
 StopWords = Annotated[
-    str | None, typer.Option(help="A language (english unless given), none, or a file of words.")
+    str | None, typer.Option(help="A language (default: english), none, or a file of words.")
 ]
 TokenPattern = Annotated[str | None, typer.Option(help="Regular expression of a word.")]
 Lowercase = Annotated[
@@ -34,7 +34,8 @@ Lowercase = Annotated[
 Tokenizer = Annotated[
     str | None,
     typer.Option(
-        metavar="MODULE:FUNCTION", help="Makes a list of words of a text, such as jieba:lcut."
+        metavar="MODULE:FUNCTION",
+        help="Function that splits a text into words, such as jieba:lcut.",
     ),
 ]
 ZeroBased = Annotated[
@@ -43,14 +44,14 @@ ZeroBased = Annotated[
 ]
 Saved = Annotated[Path, typer.Argument(metavar="MODEL", help="Folder that `train` wrote.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-Threads = Annotated[int | None, typer.Option(min=1, help="CPU threads; all cores unless given.")]
-Seed = Annotated[int, typer.Option(min=0, help="Of every random number of the run.")]
+Threads = Annotated[int | None, typer.Option(min=1, help="CPU threads; by default all cores.")]
+Seed = Annotated[int, typer.Option(min=0, help="Seed of all random numbers of the run.")]
 
 
 def command(*, example: str) -> Callable[[Callable[..., None]], Callable[..., int]]:
-    """Register a command whose help ends with an example, and that Ctrl-C ends in one line.
+    """Register a command whose help ends with an example; Ctrl-C ends it with one line.
 
-    What it returns is PRINTED or WRITTEN: whether what it printed was all that it made.
+    It returns WRITTEN if it made a file, otherwise PRINTED.
     """
 
     def register(function: Callable[..., None]) -> Callable[..., int]:

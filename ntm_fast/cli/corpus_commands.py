@@ -48,7 +48,7 @@ def corpus(
         str | None, typer.Option(help="Leave out words in more documents: 0.5, or 1000.")
     ] = None,
     max_features: Annotated[
-        int | None, typer.Option(min=1, help="Keep only so many words, the most frequent.")
+        int | None, typer.Option(min=1, help="Keep only this many words, the most frequent.")
     ] = None,
     stop_words: StopWords = None,
     token_pattern: TokenPattern = None,
@@ -60,19 +60,21 @@ def corpus(
     id_column: Annotated[str | None, typer.Option(help="Column of document ids.")] = None,
     quoting: Annotated[
         str | None,
-        typer.Option(help="Of CSV and TSV: minimal (CSV's own) or none (TSV's own)."),
+        typer.Option(
+            help="Quotes in CSV and TSV: minimal (default for CSV) or none (default for TSV)."
+        ),
     ] = None,
     encoding: Encoding = None,
     workers: Annotated[
         int | None,
-        typer.Option(min=1, help="Processes that read text; one a core, up to 8, unless given."),
+        typer.Option(min=1, help="Processes that read text; by default one a core, up to 8."),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Read a corpus, say what is in it, and save it for training.
+    """Read a corpus, print its size, and save it for training.
 
-    With --output text is counted in bounded memory, however much there is of it. SOURCE - is
-    standard input: zcat *.gz | ntm-fast corpus - --output reviews
+    With --output text of any length is counted in bounded memory. SOURCE - is standard input:
+    zcat *.gz | ntm-fast corpus - --output reviews
     """
     from ntm_fast.data.readers.read import read_named
 

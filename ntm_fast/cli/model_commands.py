@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -74,7 +74,9 @@ def train(
     ] = None,
     seed: Annotated[
         int | None,
-        typer.Option(min=0, help="Of every random number of the run: 0 unless given, or resumed."),
+        typer.Option(
+            min=0, help="Seed of all random numbers of the run; 0 unless given, or resumed."
+        ),
     ] = None,
     threads: Threads = None,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
@@ -109,7 +111,7 @@ def train(
     checkpoint = output.with_name(f"{output.name}.checkpoint")
     if output.exists() and not overwrite:
         raise FileExistsError(f"{output} exists; --overwrite replaces a model in it")
-    free_place(output, overwrite)  # told before the work
+    free_place(output, overwrite)  # before the work
     saved.check_replaceable(checkpoint)
     if checkpoint.exists() and not (resume or overwrite):
         raise FileExistsError(f"{checkpoint} exists: {_what_next(checkpoint)}")
@@ -224,7 +226,7 @@ def infer(
     """Write the topic proportions of documents, one row each.
 
     Documents are counted in the same way as the training corpus, unless options say otherwise.
-    The last column, known_words, is the share of a document's words that the model knows: a row
+    The last column, known_words, is the share of a document's words that the model knows; a row
     with 0 says nothing about its document.
     """
     if output.suffix not in (".npz", ".csv"):
@@ -234,7 +236,7 @@ def infer(
     from ntm_fast.files import replacing_file
 
     use_threads(threads)
-    with replacing_file(output) as partial:  # told before the work that it cannot be written
+    with replacing_file(output) as partial:  # an error comes before the work
         fitted = load_model(model)
         options = reading(
             column=column,
@@ -274,16 +276,15 @@ def evaluate(
     tokenizer: Tokenizer = None,
     lowercase: Lowercase = None,
     zero_based: ZeroBased = None,
+    c_v: Annotated[
+        bool, typer.Option("--c-v", help="Compute C_v too: needs gensim, and takes longer.")
+    ] = False,
     seed: Seed = 0,
     threads: Threads = None,
     as_json: AsJson = False,
 ) -> None:
     """Measure a model on documents: coherence, diversity, perplexities, collapse."""
-    from typing import get_args
-
     from ntm_fast import metrics
-    from ntm_fast.data import known_share
-    from ntm_fast.metrics.perplexity import PerplexityKind
 
     use_threads(threads)
     fitted = load_model(model)
@@ -296,20 +297,9 @@ def evaluate(
         zero_based=zero_based,
     )
     documents = read_for(fitted, source, **options)
-    words = fitted.top_word_ids(min(25, documents.n_words))
-    ten, many = min(10, words.shape[1]), words.shape[1]
-    facts: dict[str, Any] = {"documents": documents.n_documents}
-    if documents.words_read is not None:
-        facts["share of known words"] = known_share(documents)
-    if ten > 1:
-        facts[f"NPMI of the top {ten} words"] = float(metrics.npmi(words, documents, n=ten).mean())
-    facts[f"topic diversity, top {many}"] = metrics.topic_diversity(words, many)
-    facts[f"topic uniqueness, top {many}"] = float(metrics.topic_uniqueness(words, many).mean())
-    facts[f"topic redundancy, top {ten}"] = float(metrics.redundancy(words, ten).mean())
-    for kind in get_args(PerplexityKind):
-        name = "ELBO per document" if kind == "elbo" else f"perplexity, {kind.replace('_', ' ')}"
-        facts[name] = metrics.perplexity(fitted, documents, kind, seed)
-    report = metrics.collapse(fitted, documents, n=ten)
+    found = metrics.evaluate(fitted, documents, c_v=c_v, seed=seed)
+    facts, report = found.facts(), found.collapse
+    assert report is not None  # an estimator has a posterior
     if as_json:
         facts["collapse"] = report.verdict
         facts["distinct topics"] = report.distinct_topics
@@ -317,7 +307,11 @@ def evaluate(
         facts["near-duplicate topics"] = [list(pair[:2]) for pair in report.duplicates]
         facts["effective topics"] = report.effective_topics
         facts["mean KL per topic"] = report.mean_kl
+        if found.notes:
+            facts["notes"] = found.notes
         print(json.dumps(facts, indent=1))
     else:
         print(facts_as_text(facts))
         print(report)
+        for name, why in found.notes.items():
+            print(f"{name.replace('_', ' ')}: {why}")

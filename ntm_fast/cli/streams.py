@@ -1,4 +1,4 @@
-"""Standard output and standard error that a command outlives."""
+"""Standard output and standard error whose failure does not end a command."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any
 
 
 class Survivor(io.RawIOBase):
-    """What is written goes to a file descriptor, and to nowhere once that fails.
+    """A stream to a file descriptor that discards its output once writing fails.
 
     `error` is the failure: EPIPE where the reader has gone (`ntm-fast … | head -1`), EBADF where
     the stream was closed from the start (`>&-`), ENOSPC for a full disk.
@@ -60,10 +60,10 @@ class Survivor(io.RawIOBase):
 
 @contextmanager
 def surviving() -> Iterator[Survivor | None]:
-    """Within the block sys.stdout and sys.stderr outlive their readers.
+    """Within the block a command survives the loss of sys.stdout or sys.stderr.
 
-    Streams that are no files, as tests put there, stay as they are. Yields what is below standard
-    output, None if it stays.
+    Streams that are no files, such as those of tests, are left alone. Yields the stream below
+    standard output, or None if that was left alone.
     """
     before = sys.stdout, sys.stderr
     _occupy()

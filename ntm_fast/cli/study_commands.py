@@ -1,4 +1,4 @@
-"""Commands that set models or gradients side by side: compare, gradients."""
+"""Commands that compare models or gradients: compare, gradients."""
 
 from __future__ import annotations
 
@@ -37,12 +37,12 @@ class Posterior(str, Enum):
 def compare(
     source: Annotated[str, typer.Argument(metavar="CORPUS", help="As `ntm-fast corpus` reads.")],
     models: Annotated[
-        str, typer.Option(help="Names with commas between, such as prodlda,dirichlet-vae; or all.")
+        str, typer.Option(help="Names separated by commas, such as prodlda,dirichlet-vae; or all.")
     ] = "prodlda,nvlda,dirichletvae,ldavae",
     topics: Annotated[int, typer.Option(min=1, help="Number of topics.")] = 50,
-    epochs: Annotated[int | None, typer.Option(min=1, help="Passes of each, at most.")] = None,
+    epochs: Annotated[int | None, typer.Option(min=1, help="Most passes of each.")] = None,
     seconds: Annotated[
-        float | None, typer.Option(min=0, help="Of training of each, at most.")
+        float | None, typer.Option(min=0, help="Time limit for training each.")
     ] = None,
     column: Column = None,
     encoding: Encoding = None,
@@ -58,18 +58,18 @@ def compare(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Train several models for the same budget and print what each is worth.
+    """Train several models for the same budget and print the figures of each.
 
     Without --epochs and --seconds each model's recipe decides. A tenth of the documents is held
-    out for the perplexities. A figure that cannot be compared is left out, and the lines under the
-    table (with --json: "notes") say why.
+    out for the perplexities. Figures that cannot be compared are left out, and the lines under the
+    table (with --json: "notes") give the reasons.
     """
     from ntm_fast.data.readers.read import read_named
     from ntm_fast.studies import compare as side_by_side
 
     chosen = MODELS if models == "all" else [model_named(n, "--models") for n in models.split(",")]
     if output is not None:
-        side_by_side.check_ending(output)  # told before the work, not after it
+        side_by_side.check_ending(output)  # before the work, not after it
     rows: list[dict[str, Any]] = []
 
     options = reading(
@@ -108,9 +108,9 @@ def gradients(
     words: Annotated[int, typer.Option(min=2, help="Size of the vocabulary.")] = 200,
     length: Annotated[int, typer.Option(min=1, help="Words of the document.")] = 60,
     schemes: Annotated[
-        str | None, typer.Option(help="Names with commas between; all unless given.")
+        str | None, typer.Option(help="Names separated by commas; by default all.")
     ] = None,
-    draws: Annotated[int, typer.Option(min=2, help="Of each scheme.")] = 40_000,
+    draws: Annotated[int, typer.Option(min=2, help="Draws of each scheme.")] = 40_000,
     seed: Seed = 0,
     threads: Threads = None,
     picture: Annotated[
@@ -120,7 +120,7 @@ def gradients(
 ) -> None:
     """Measure bias and variance of every gradient scheme at one posterior.
 
-    On a document of made-up topics; errors are relative to the length of the exact gradient.
+    The document comes from random topics; errors are relative to the norm of the exact gradient.
     """
     from ntm_fast.studies.gradients import example, study
 

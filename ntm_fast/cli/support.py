@@ -106,7 +106,7 @@ def read_for(model: Any, source: str, **options: Any) -> Corpus:
 
 
 def use_threads(threads: int | None) -> None:
-    """Compute with so many threads; None leaves torch's choice."""
+    """Compute with this many threads; None leaves the choice to torch."""
     if threads is not None:
         import torch
 
@@ -114,7 +114,7 @@ def use_threads(threads: int | None) -> None:
 
 
 def is_terminal() -> bool:
-    """Whether a person sees the output as it comes."""
+    """Whether standard output is a terminal."""
     return sys.stdout.isatty()
 
 
@@ -153,7 +153,7 @@ def loggers(folder: Path, output: Path) -> list[Any]:
 
 @contextmanager
 def document_counter() -> Iterator[Callable[[int], None]]:
-    """Says on standard error how many documents have been read: a bar, or a line now and then."""
+    """Reports on standard error how many documents have been read: a bar, or lines."""
     from rich.console import Console
     from rich.progress import Progress, SpinnerColumn, TimeElapsedColumn
 
@@ -177,7 +177,7 @@ def document_counter() -> Iterator[Callable[[int], None]]:
 
 
 def document_frequency(name: str, text: str | None) -> int | float | None:
-    """A whole number counts documents, any other is a share of them, as in scikit-learn."""
+    """A whole number is a number of documents, any other a share, as in scikit-learn."""
     if text is None:
         return None
     try:
@@ -187,7 +187,7 @@ def document_frequency(name: str, text: str | None) -> int | float | None:
 
 
 def read_stop_words(text: str) -> str | list[str] | None:
-    """What `vectorise` takes for `none`, a language, or the path of a file of words."""
+    """The `stop_words` of `vectorise` for `none`, a language, or the path of a file of words."""
     if text == "none":
         return None
     from ntm_fast.data.text.stop_words import stop_words_in

@@ -11,6 +11,7 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import ArrayLike, NDArray
 
+from ntm_fast.checks import number
 from ntm_fast.data import saved_corpus, validation
 from ntm_fast.data.origin import Origin
 from ntm_fast.data.text.tokenisation import in_nfc
@@ -24,9 +25,9 @@ _BLOCK = 1 << 16  # documents whose lengths are summed together
 class Corpus:
     """Counts of words in documents, checked once and never changed afterwards.
 
-    Columns are sorted and unique within a document and zeros are not stored: repeated columns
-    are summed, unsorted ones sorted and zeros dropped on the way in, on a copy. Writeable
-    arrays are copied, read-only ones (such as memory-mapped files) kept as they are.
+    Columns are sorted and unique within a document, and zeros are not stored: on construction
+    repeated columns are summed, unsorted ones sorted and zeros dropped, on a copy. Writeable
+    arrays are copied, read-only ones (such as memory-mapped files) are not.
 
     Parameters
     ----------
@@ -35,8 +36,8 @@ class Corpus:
     counts : float32 [N], finite and >= 0; fractional weights are fine
     vocabulary : V distinct words, one line of text each
     labels, document_ids : one line of text for each of the D documents, optional
-    origin : how the corpus was made; other documents can be counted alike by it
-    numbered : whether the vocabulary is no words but the columns' numbers "0", "1", …
+    origin : how the corpus was made, so that other documents can be counted in the same way
+    numbered : whether the vocabulary holds the columns' numbers "0", "1", … instead of words
     words_read : all words of each document, float64 [D], known or not; see `known_words`
 
     Raises
@@ -87,13 +88,13 @@ class Corpus:
 
     @classmethod
     def _trusted(cls, *args: Any, **kwargs: Any) -> Corpus:
-        """A corpus of arrays that already obey the rules (and may hold no word at all)."""
+        """A corpus of arrays that are known to be valid (and may hold no word at all)."""
         corpus = object.__new__(cls)
         corpus._set(*args, **kwargs)
         return corpus
 
     def _with(self, **changed: Any) -> Corpus:
-        """The same corpus, some of its parts replaced by ones that obey the rules."""
+        """The same corpus with some parts replaced by valid ones."""
         parts = {part.name: getattr(self, part.name) for part in fields(self)}
         return Corpus._trusted(**{**parts, **changed})
 
@@ -150,8 +151,8 @@ class Corpus:
     def known_words(self) -> NDArray[np.float64]:
         """Share of each document's words that the vocabulary holds, float64 [D].
 
-        Of documents that were counted by a given vocabulary; 1 for all others, whose other words
-        nobody has counted. 0 for a document without words.
+        Known for documents that were counted with a given vocabulary; 1 for all others, since
+        their other words were not counted. 0 for a document without words.
         """
         lengths = self.document_lengths
         if self.words_read is None:
@@ -159,7 +160,7 @@ class Corpus:
         return lengths / np.maximum(self.words_read, np.finfo(np.float64).tiny)
 
     def blocks(self) -> Iterator[Corpus]:
-        """All documents in order: at once, since they are there already (see `Subset.blocks`)."""
+        """All documents in order, as one block (see `Subset.blocks`)."""
         yield self
 
     def __len__(self) -> int:
@@ -197,7 +198,7 @@ class Corpus:
     def __getitem__(self, rows: SupportsIndex | slice | ArrayLike) -> Corpus:
         """The documents `rows` (a number, slice, list, int array or boolean mask) as a corpus."""
         if isinstance(rows, tuple) and len(rows) == 2 and rows[1] is Ellipsis:
-            rows = rows[0]  # as scikit-learn's tools index whatever has a shape
+            rows = rows[0]  # as scikit-learn's tools index anything with a shape
         try:
             chosen = np.atleast_1d(np.arange(self.n_documents)[_as_rows(rows)])
         except (IndexError, TypeError, ValueError) as error:
@@ -237,8 +238,8 @@ class Corpus:
     def in_words(self, vocabulary: Sequence[str]) -> Corpus:
         """The same documents in another vocabulary: columns are matched by their words.
 
-        Words that it lacks are left out, and counted in `known_words`; a document, or all of
-        them, may come out empty. Raises as `Corpus` does for the vocabulary.
+        Words that it lacks are left out; `known_words` has their share. A document, or all of
+        them, may end up empty. Raises as `Corpus` does for the vocabulary.
         """
         if vocabulary == self.vocabulary:  # which has been checked
             return self
@@ -265,7 +266,7 @@ class Corpus:
         )
 
     def as_columns_of(self, vocabulary: tuple[str, ...], numbered: bool) -> Corpus:
-        """The same counts under other names of the columns, of which there must be as many."""
+        """The same counts under other column names, one for each column."""
         if len(vocabulary) != self.n_words:
             raise ValueError(
                 f"corpus has {self.n_words} columns, vocabulary {len(vocabulary)} words"
@@ -273,7 +274,7 @@ class Corpus:
         return self._with(vocabulary=vocabulary, numbered=numbered)
 
     def with_words_read(self, words_read: NDArray[np.float64]) -> Corpus:
-        """The same, told how many words [D] its documents have, known or not."""
+        """The same corpus with the number of words [D] of its documents, known or not."""
         return self._with(words_read=words_read)
 
     def with_origin(self, origin: Origin | None) -> Corpus:
@@ -308,7 +309,7 @@ class Corpus:
         The vocabulary holds the words in the order of the columns, or maps words to columns, as
         `CountVectorizer.vocabulary_` does; without one words are named by their column: "0",
         "1", … The matrix is copied and never changed. Raises as `Corpus` does, and TypeError for
-        what is not a matrix.
+        anything but a matrix.
         """
         if not (sp.issparse(matrix) or isinstance(matrix, np.ndarray)) or matrix.ndim != 2:
             raise TypeError(
@@ -342,7 +343,7 @@ class Corpus:
     def of_counts(cls, matrix: Any, vocabulary: tuple[str, ...]) -> Corpus:
         """A corpus of a csr matrix of counts >= 0 [D, V] and a vocabulary that has been checked.
 
-        As `from_scipy`, but nothing is looked at V times, and all documents may be empty.
+        As `from_scipy`, except that the vocabulary is not checked and all documents may be empty.
         """
         end = int(matrix.indptr[-1])
         indices, counts = matrix.indices[:end], matrix.data[:end]
@@ -366,7 +367,7 @@ class Corpus:
 
         Raises FileExistsError for a folder that exists unless `overwrite=True` and the folder
         holds a corpus, whose files are replaced; any others in the folder stay. OSError (disk
-        full, no permission) leaves what was there untouched.
+        full, no permission) leaves the old folder untouched.
         """
         _save(self, folder, overwrite)
 
@@ -469,7 +470,7 @@ class Subset:
         _save(self, folder, overwrite)
 
     def blocks(self) -> Iterator[Corpus]:
-        """All documents in order, so many at a time as can be copied."""
+        """All documents in order, in blocks that are small enough to copy."""
         return (self[start : start + _BLOCK] for start in range(0, len(self), _BLOCK))
 
 
@@ -510,8 +511,7 @@ def split_rows(
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
     """Row numbers of (train, validation, test), each in rising order; see `Corpus.split`."""
     for name, fraction in (("validation", validation), ("test", test)):
-        if not 0 <= fraction < 1:
-            raise ValueError(f"{name} must be a fraction in [0, 1), got {fraction}")
+        number(name, fraction, low=0, high=1, open_ends="high")
     if validation + test >= 1:
         raise ValueError(
             f"validation + test must be below 1, got {validation} + {test}: no training documents"

@@ -1,4 +1,4 @@
-"""Documents in the words of a model, counted as the corpus was that it was trained on."""
+"""Documents in the words of a model, counted in the same way as its training corpus."""
 
 from __future__ import annotations
 
@@ -18,14 +18,12 @@ from ntm_fast.data.text.tokenisation import Tokenisation, as_texts, guessed, nam
 from ntm_fast.data.text.vectorise import TOKENISATION, vectorise
 from ntm_fast.data.text_files import decodes
 
-FEW = (
-    0.2  # a smaller part than this of the share of known words in the training corpus is a warning
-)
+FEW = 0.2  # of the training corpus's share of known words: a smaller share is a warning
 
 
 @dataclass(frozen=True)
 class Known:
-    """What a model knows of words: its vocabulary [V], and how its corpus was made, if told."""
+    """What a model knows of words: its vocabulary [V] and, if recorded, its corpus's origin."""
 
     vocabulary: tuple[str, ...]
     origin: Origin | None = None
@@ -33,25 +31,25 @@ class Known:
 
 
 def in_words_of(known: Known, source: Any, **options: Any) -> Corpus:
-    """Documents counted in a model's words, as the corpus was that it was trained on.
+    """Documents in a model's words, counted in the same way as its training corpus.
 
     Parameters
     ----------
     known : the model's words and their origin
-    source : a path as of :func:`ntm_fast.data.read`, "-" for standard input, texts (a list, array
-        or Series of str, or lists of words), a DataFrame, or a Corpus
-    options : of the reader, in place of those that the model's corpus was read with
+    source : a path, as for :func:`ntm_fast.data.read`, "-" for standard input, texts (a list,
+        array or Series of str, or lists of words), a DataFrame, or a Corpus
+    options : options of the reader, which replace those that the model's corpus was read with
 
     Texts are split into words, the column of a table is chosen, and the words of a libsvm file
-    are numbered as in the training corpus. Columns of counts are matched by word. They are
-    matched by position only where one side has no words, with a warning. Words that the model
-    does not know are left out. `Corpus.known_words` has the share of each document that is left,
-    which may be 0; a warning is given where the share of all documents together is small.
+    are numbered as in the training corpus. Columns of counts are matched by word; if one side has
+    no words, by position, with a warning. Words that the model does not know are left out.
+    `Corpus.known_words` has the share of each document that is left, which may be 0. A warning is
+    given if the share over all documents is small.
 
     Raises
     ------
     ValueError
-        Where the model has no words to find in texts, columns cannot be matched, or the model's
+        If the model has no words to find in texts, columns cannot be matched, or the model's
         tokenizer, a function named in a file, has not been given again as `tokenizer=`.
     TypeError, FileNotFoundError
         As `read` does.
@@ -81,7 +79,7 @@ def matched(corpus: Corpus, known: Known, name: str = "the corpus") -> Corpus:
 
 
 def warn_of_few(corpus: Corpus, origin: Origin | None) -> None:
-    """Warn where fewer words of the documents are known than a model can say anything by."""
+    """Warn if too few words of the documents are known for the model to be of use."""
     if corpus.words_read is None or not len(corpus):
         return
     share, own = known_share(corpus), 1.0 if origin is None else origin.words.get("known", 1.0)
@@ -111,8 +109,8 @@ def _read(known: Known, source: Any, options: dict[str, Any]) -> Corpus:
         return vectorise(texts, **_counting(known, options, words_given))
     if is_frame(source):
         before = {} if known.origin is None else known.origin.options
-        told = {name: before[name] for name in ("column",) if name in before}
-        return read_frame(source, **{**told, **_counting(known, options, words_given=False)})
+        column = {"column": before["column"]} if "column" in before else {}
+        return read_frame(source, **{**column, **_counting(known, options, words_given=False)})
     if not isinstance(source, str | os.PathLike):
         raise TypeError(
             f"documents are a {type(source).__name__}; expected a path, a list of texts, a"
@@ -145,9 +143,9 @@ def _remembered(
 
 
 def _warn_of_numbering(found: Corpus, name: str) -> None:
-    """Warn where a libsvm file may be numbered from 0 or 1, neither end of which occurs."""
-    told = {} if found.origin is None else found.origin.options
-    if not told.get("zero_based") and found.indices.max() + 1 < found.n_words:
+    """Warn if neither the first nor the last word occurs, which leaves the numbering open."""
+    recorded = {} if found.origin is None else found.origin.options
+    if not recorded.get("zero_based") and found.indices.max() + 1 < found.n_words:
         warnings.warn(
             f"{name}: words are taken as numbered from 1, since no word 0 occurs; zero_based="
             " (`--zero-based`, `--one-based`) says which it is",
@@ -156,16 +154,16 @@ def _warn_of_numbering(found: Corpus, name: str) -> None:
 
 
 def _counting(known: Known, options: Mapping[str, Any], words_given: bool) -> dict[str, Any]:
-    """Options of `vectorise`: as the model's corpus was counted, but for those given anew."""
+    """Options of `vectorise`: those of the model's corpus, except where given anew."""
     if known.numbered:
         raise ValueError(
-            "the model was trained on counts without words, so it knows none of a text: give"
+            "the model was trained on counts without words, so it knows no word of a text: give"
             " counts, or train it with a vocabulary"
         )
     before = known.origin.tokenisation if known.origin is not None else None
-    told_apart = known.origin is not None and known.origin.reader != WORD_LISTS
+    were_texts = known.origin is not None and known.origin.reader != WORD_LISTS
     anew = {"token_pattern", "tokenizer"} & {n for n, v in options.items() if v is not None}
-    if before is None or (not told_apart and not words_given):
+    if before is None or (not were_texts and not words_given):
         before = _guess(known.vocabulary, quiet=bool(anew) or words_given)
     elif not (before.is_ready or anew or words_given):
         raise ValueError(

@@ -10,7 +10,9 @@ from typing import Any
 from ntm_fast.data.text.tokenisation import Tokenisation
 
 WORD_LISTS = "lists of words"  # a reader's name: texts were split into words before they came here
-_USED: dict[str, type | tuple[type, ...]] = {  # by what reads other documents alike
+_USED: dict[
+    str, type | tuple[type, ...]
+] = {  # what reading other documents in the same way depends on
     "column": (str, int),
     "encoding": str,
     "quoting": str,
@@ -23,17 +25,17 @@ _PARTS = {"reader": str, "options": dict, "tokenisation": dict, "words": dict}
 
 @dataclass(frozen=True)
 class Origin:
-    """Where a corpus comes from, so that other documents can be counted alike.
+    """Where a corpus comes from, so that other documents can be counted in the same way.
 
     Attributes
     ----------
     reader : the format it was read from, such as "text", "table", "libsvm"
-    options : what the reader was told or found out, such as the column or the numbering of words
-    tokenisation : how texts were split into words; None for counts that came as such. For lists of
-        words only its stop words and n-grams apply
-    words : which of the words were kept: min_df, max_df, max_features, or "given" for a
-        vocabulary that was there before; by what `select_words` chose among them, "selected"; how
-        many stop words were left out, and the share of the other words that was kept, "known"
+    options : the reader's options, given or found out, such as the column or how words are numbered
+    tokenisation : how texts were split into words; None for counts. For lists of words only its
+        stop words and n-grams apply
+    words : which words were kept: the limits min_df, max_df and max_features, or "given" for a
+        given vocabulary; "selected" has the limits of `select_words`; "stop_words_left_out" and
+        "known" have the number of stop words and the share of the other words that was kept
     """
 
     reader: str
@@ -43,11 +45,11 @@ class Origin:
 
     def __post_init__(self) -> None:
         for name in ("options", "words"):
-            told = {k: _plain(v) for k, v in getattr(self, name).items() if v is not None}
-            object.__setattr__(self, name, told)
+            given = {k: _plain(v) for k, v in getattr(self, name).items() if v is not None}
+            object.__setattr__(self, name, given)
 
     def as_dict(self) -> dict[str, Any]:
-        """The same as JSON can hold it."""
+        """The parts as JSON can hold them."""
         parts: dict[str, Any] = {"reader": self.reader}
         parts |= {n: dict(getattr(self, n)) for n in ("options", "words") if getattr(self, n)}
         if self.tokenisation is not None:
@@ -56,7 +58,7 @@ class Origin:
 
     @classmethod
     def from_dict(cls, parts: Any) -> Origin:
-        """What `as_dict` returned. Raises ValueError where it is damaged."""
+        """The inverse of `as_dict`. Raises ValueError for damaged parts."""
         if not isinstance(parts, dict) or not isinstance(parts.get("reader"), str):
             raise ValueError(f"origin is {parts!r}")
         for name, value in parts.items():
@@ -68,16 +70,16 @@ class Origin:
         known = parts.get("words", {}).get("known", 1.0)
         if not 0 <= known <= 1:
             raise ValueError(f"origin has known = {known!r}; expected a share in [0, 1]")
-        told = parts.get("tokenisation")
-        tokenisation = None if told is None else Tokenisation.from_dict(told)
+        saved = parts.get("tokenisation")
+        tokenisation = None if saved is None else Tokenisation.from_dict(saved)
         return cls(**{**parts, "tokenisation": tokenisation})
 
     def with_words(self, **words: Any) -> Origin:
-        """The same, with more said of the words that were kept."""
+        """The same origin with more entries in `words`."""
         return replace(self, words={**self.words, **words})
 
     def describe(self) -> str:
-        """In a sentence, for a report or a methods section."""
+        """The origin in one sentence, for a report or a methods section."""
         said = [f"Documents were read from {self.reader}"]
         if self.options:
             named = (f"{name} {_plain(value)!r}" for name, value in self.options.items())

@@ -198,7 +198,7 @@ def load(folder: str | os.PathLike[str]) -> dict[str, Any]:
 
 @contextmanager
 def damage_names(folder: str | os.PathLike[str]) -> Iterator[None]:
-    """Say which saved corpus is damaged where a part of it does not pass a check."""
+    """Name the saved corpus in the error of a part that fails its check."""
     try:
         yield
     except (ValueError, TypeError) as error:

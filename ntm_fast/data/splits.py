@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from ntm_fast.checks import number
 from ntm_fast.data.corpus import Corpus
 
 _BLOCK = 1 << 22  # tokens shuffled together
@@ -14,8 +15,8 @@ _WHOLE_SORT = 100  # tokens a document up to which all documents are sorted toge
 def split_tokens(corpus: Corpus, fraction: float = 0.5, seed: int = 0) -> tuple[Corpus, Corpus]:
     """Split every document's tokens at random, for document completion.
 
-    Of a document of n tokens, floor(n·fraction + ½) go to the first corpus, drawn without
-    replacement (multivariate hypergeometric), the rest to the second. Both hold the same
+    A document of n tokens gives floor(n·fraction + ½) to the first corpus, drawn without
+    replacement (multivariate hypergeometric), and the rest to the second. Both hold the same
     documents in the same order, and their counts add up to the given ones (exactly below 2^24,
     float32's whole numbers). A fractional weight c counts as floor(c) tokens; its remainder goes
     whole to the first corpus with probability `fraction`, else to the second (so weights below
@@ -23,8 +24,7 @@ def split_tokens(corpus: Corpus, fraction: float = 0.5, seed: int = 0) -> tuple[
 
     Raises ValueError unless 0 < fraction < 1, and for a count of 2^53 or more.
     """
-    if not 0 < fraction < 1:
-        raise ValueError(f"fraction must lie between 0 and 1, got {fraction}")
+    number("fraction", fraction, low=0, high=1, open_ends="low high")
     if corpus.counts.size and corpus.counts.max() >= 2**53:
         raise ValueError(f"counts must be below 2^53 to be split, got {corpus.counts.max()}")
     rng = np.random.default_rng(seed)

@@ -36,14 +36,14 @@ def open_bytes(path: Path) -> IO[bytes]:
 
 
 def lines(
-    path: Path, encoding: str = "utf-8", errors: str = "strict", *, can_be_told: bool = True
+    path: Path, encoding: str = "utf-8", errors: str = "strict", *, has_options: bool = True
 ) -> Iterator[tuple[int, str]]:
     """(line number from 1, line with its end) of a file, which is read as it is needed.
 
     Lines end as Python's `open` and `csv` have it: \\n, \\r\\n, or \\r alone as on old Macs.
     Raises ValueError for an empty file, for bytes that `encoding` cannot decode (naming line
     and byte; `errors="replace"` reads on), for a damaged .gz and for an unknown encoding.
-    `can_be_told` says whether the user has a choice of `encoding` and `errors`, for the message.
+    `has_options` says whether the user can choose `encoding` and `errors`, for the message.
     """
     existing(path)
     try:
@@ -64,7 +64,7 @@ def lines(
                     "say which encoding it has (encoding=, or `--encoding`), or read on with"
                     ' errors="replace"'
                 )
-                if not can_be_told:
+                if not has_options:
                     advice = "expected a file in UTF-8"
                 raise ValueError(f"{path}: cannot decode {place} as {encoding}: {advice}") from None
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:

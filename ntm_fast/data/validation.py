@@ -1,4 +1,4 @@
-"""Checks at the door: errors name the argument, its value, its place and what was expected."""
+"""Checks of a corpus's parts: errors name argument, value, place and what was expected."""
 
 from __future__ import annotations
 
@@ -113,7 +113,7 @@ def checked_vocabulary(
 ) -> tuple[str, ...]:
     """The vocabulary [V] as a tuple, or an error: one line of text each, no repeats.
 
-    Of a mapping of words to their columns, as `CountVectorizer.vocabulary_`, in columns' order.
+    A mapping of words to columns, as `CountVectorizer.vocabulary_`, is put in columns' order.
     `name` is what errors name: an argument, or the file whose lines the words are.
     """
     if isinstance(words, Mapping):
@@ -139,7 +139,7 @@ def checked_vocabulary(
 
 
 def _by_column(columns: Mapping[str, int]) -> list[str]:
-    """Words in the order of their columns, which have to be 0 … V − 1."""
+    """Words in the order of their columns, which must be 0 … V − 1."""
     if set(columns.values()) != set(range(len(columns))):
         raise ValueError(
             f"vocabulary maps {len(columns)} words to columns that are not 0 to {len(columns) - 1}"

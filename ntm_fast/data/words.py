@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ntm_fast.checks import integer
 from ntm_fast.data.corpus import Corpus
 from ntm_fast.data.text.stop_words import stop_words_of
 from ntm_fast.data.validation import require_words
@@ -22,7 +23,7 @@ def select_words(
     max_df: int | float = 1.0,
     max_features: int | None = None,
 ) -> Corpus:
-    """The same documents, in the words that are left; options as of `vectorise`.
+    """The same documents with fewer words; options as for `vectorise`.
 
     Parameters
     ----------
@@ -30,14 +31,14 @@ def select_words(
     stop_words : a language such as "english", a collection of words to leave out, or None
     min_df, max_df : words in fewer documents than `min_df` or more than `max_df` are left out; a
         float is a share of the documents, an int a number
-    max_features : keep only so many words, the most frequent
+    max_features : keep only this many words, the most frequent
 
     Raises
     ------
     TypeError
         If a limit is no number.
     ValueError
-        If a limit is out of range, stop_words no language with a list, or no word is left.
+        If a limit is out of range, stop_words names no language with a list, or no word is left.
     """
     check_limits(min_df, max_df, max_features)
     listed = stop_words_of(stop_words)
@@ -84,8 +85,8 @@ def words_within(
 ) -> NDArray[np.int64]:
     """The words, in rising order, whose document frequencies [V] lie within the limits.
 
-    Of them the `max_features` with the largest `totals` [V], the earlier ones of equals. A
-    frequency of -1 lies within none. Raises as `select_words` for limits out of range.
+    If `max_features` is given, only those with the largest `totals` [V]; ties go to the earlier
+    word. A frequency of -1 lies within no limits. Raises as `select_words` does.
     """
     check_limits(min_df, max_df, max_features)
     low, high = _documents("min_df", min_df, n_documents), _documents("max_df", max_df, n_documents)
@@ -96,15 +97,11 @@ def words_within(
 
 
 def check_limits(min_df: Any, max_df: Any, max_features: Any) -> None:
-    """Raise as `select_words` for limits out of range, whatever the documents."""
+    """Raise as `select_words` does for limits that are out of range for any documents."""
     _documents("min_df", min_df, 1)
     _documents("max_df", max_df, 1)
-    if max_features is None:
-        return
-    if isinstance(max_features, bool) or not isinstance(max_features, Integral):
-        raise TypeError(f"max_features is {max_features!r}; expected an int or None")
-    if max_features < 1:
-        raise ValueError(f"max_features is {max_features}; expected >= 1")
+    if max_features is not None:
+        integer("max_features", max_features, low=1)
 
 
 def _documents(name: str, limit: int | float, n_documents: int) -> float:

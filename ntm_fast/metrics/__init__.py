@@ -5,6 +5,9 @@ from ntm_fast.metrics.coherence import npmi as npmi
 from ntm_fast.metrics.diversity import redundancy as redundancy
 from ntm_fast.metrics.diversity import topic_diversity as topic_diversity
 from ntm_fast.metrics.diversity import topic_uniqueness as topic_uniqueness
+from ntm_fast.metrics.evaluation import Evaluation as Evaluation
+from ntm_fast.metrics.evaluation import evaluate as evaluate
+from ntm_fast.metrics.evaluation import evaluate_topics as evaluate_topics
 from ntm_fast.metrics.perplexity import EvaluableModel as EvaluableModel
 from ntm_fast.metrics.perplexity import PredictiveModel as PredictiveModel
 from ntm_fast.metrics.perplexity import perplexity as perplexity

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ntm_fast.checks import integer
+from ntm_fast.checks import integer, number
 from ntm_fast.data import Corpus
 from ntm_fast.metrics.cooccurrence import (
     Cooccurrence,
@@ -39,8 +39,8 @@ def npmi(
     NPMI(a, b) = log((p_ab + 1e-12) / (p_a p_b)) / -log(p_ab + 1e-12), averaged over the
     n (n-1) / 2 pairs of a topic; Bouma 2009, Aletras & Stevenson 2013. A pair with a word that
     never occurs scores -1, a pair that is in every document 1; never NaN. With n near the size V
-    of the vocabulary topics have most of their top words in common, whatever they are (at least
-    2n - V), and much the same NPMI: n well below V / K tells them apart.
+    of the vocabulary any topics share most of their top words (at least 2n - V), and have similar
+    NPMI: use n well below V / K to distinguish them.
 
     Parameters
     ----------
@@ -73,15 +73,15 @@ def npmi(
 
     Notes
     -----
-    Equals gensim's `CoherenceModel(coherence="c_npmi")`, for whole documents at a window longer
-    than any of them, but where gensim divides by zero (a word that never occurs: inf or NaN)
+    Equals gensim's `CoherenceModel(coherence="c_npmi")`, for whole documents with a window longer
+    than any of them, except where gensim divides by zero (a word that never occurs: inf or NaN)
     or a pair is in every document (gensim: -1).
     """
     words = check_top_words(top_words, n, low=2)
     if window is not None:
         window = integer("window", window, low=1)
-    if missing is not None and not -1 <= missing <= 1:
-        raise ValueError(f"missing is {missing!r}; expected None or a number in [-1, 1]")
+    if missing is not None:
+        number("missing", missing, low=-1, high=1)
     if isinstance(corpus, Corpus):
         if window is not None:
             raise TypeError(
@@ -133,10 +133,10 @@ def c_v(
     top_words, n, vocabulary
         As in `npmi`.
     corpus : Corpus, or iterable of texts
-        Tokenised texts where there are any. Of a Corpus, whose word order is lost, each document
-        is written out as a pseudo-document: its words in id order, each as often as it was
-        counted (a fractional count rounded up). Figures from pseudo-documents depend on that
-        order wherever a document is longer than the window: compare them only with each other.
+        Tokenised texts if possible. A Corpus has lost the word order, so that each document is
+        written out as a pseudo-document: its words in id order, each as often as it was counted
+        (a fractional count rounded up). Figures from pseudo-documents depend on that order
+        wherever a document is longer than the window: compare them only with each other.
     window : int
         Tokens in a window.
 

@@ -21,8 +21,8 @@ def topic_diversity(top_words: npt.ArrayLike, n: int = 25) -> float:
     """TD: the share of distinct words among the n top words of all topics, in (0, 1].
 
     TD = |union of the topics' top n| / (K n), Dieng, Ruiz & Blei 2020.
-    1 when no word is shared, 1/K when all topics are the same. Of a vocabulary of V words it is
-    at most V / (K n).
+    1 when no word is shared, 1/K when all topics are the same. With a vocabulary of V words it
+    is at most V / (K n).
 
     Parameters
     ----------

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, Protocol, get_args, runtime_checkable
+from typing import Any, Literal, NamedTuple, Protocol, get_args, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
 import torch
 
-from ntm_fast.checks import integer
+from ntm_fast.checks import choice, integer
 from ntm_fast.data import Corpus, split_tokens
 from ntm_fast.metrics.topics import documents_for, trained_model
 
@@ -18,7 +18,7 @@ PerplexityKind = Literal["held_out_words", "per_word", "per_document", "elbo"]
 
 
 class PredictiveModel(Protocol):
-    """What any trained topic model offers: enough for `held_out_words`."""
+    """The methods of any trained topic model: enough for `held_out_words`."""
 
     def topic_proportions(self, corpus: Corpus) -> torch.Tensor:
         """Posterior mean θ [D, K] of each document, without randomness."""
@@ -31,11 +31,19 @@ class PredictiveModel(Protocol):
 
 @runtime_checkable
 class EvaluableModel(PredictiveModel, Protocol):
-    """What a variational topic model offers beside, all in evaluation mode."""
+    """The further method of a variational topic model, in evaluation mode."""
 
     def elbo(self, corpus: Corpus, seed: int) -> torch.Tensor:
         """One-draw ELBO of each document [D], in nats, with running batch statistics."""
         ...
+
+
+class Bounds(NamedTuple):
+    """The figures that follow from the ELBO, by the names of `PerplexityKind`."""
+
+    per_word: float | None
+    per_document: float | None
+    elbo: float | None
 
 
 def perplexity(
@@ -50,15 +58,15 @@ def perplexity(
 
     ================ ===================================================================
     `held_out_words` exp(-Σ_d log p(half two_d | θ_d) / Σ_d tokens of half two_d), θ_d from
-                     half one of the document's tokens, split at random. The honest one,
-                     and the default: words are predicted that the model has not seen.
+                     half one of the document's tokens, split at random. The default: it
+                     predicts words that the model has not seen.
     `per_word`       exp(-Σ_d L_d / Σ_d N_d)
     `per_document`   exp(-mean_d(L_d / N_d)); short documents weigh as much as long ones
     `elbo`           mean_d L_d, nats per document: the bound itself, higher is better
     ================ ===================================================================
 
-    Documents without words are left out; so are, for `held_out_words`, those of which either
-    half is empty (certain for a single token): there is nothing to infer θ from or to predict.
+    Documents without words are left out. `held_out_words` also leaves out those with an empty
+    half (always so for a single token): there is nothing to infer θ from or to predict.
     Sums are taken in float64. A word of probability 0 makes the perplexity infinite.
 
     Parameters
@@ -68,7 +76,7 @@ def perplexity(
         Documents not seen in training, over the model's vocabulary.
     kind : {"held_out_words", "per_word", "per_document", "elbo"}
     seed : int
-        Of the split into halves, or of the ELBO's draw.
+        Seed of the split into halves, or of the ELBO's draw.
 
     Raises
     ------
@@ -78,27 +86,32 @@ def perplexity(
     TypeError
         If model or corpus is something else.
     """
-    if kind not in get_args(PerplexityKind):
-        raise ValueError(f"kind is {kind!r}; expected one of {', '.join(get_args(PerplexityKind))}")
+    choice("kind", kind, get_args(PerplexityKind))
     seed = integer("seed", seed, low=0)
     inner = trained_model(model, "topic_proportions", "log_likelihood")
     model, corpus = inner, documents_for(model, corpus)
-    with torch.no_grad():
-        if kind == "held_out_words":
+    if kind == "held_out_words":
+        with torch.no_grad():
             return _held_out_words(model, corpus, seed)
-        if not isinstance(model, EvaluableModel):
-            raise ValueError(
-                f"kind is {kind!r}, but {type(model).__name__} has no ELBO;"
-                " expected 'held_out_words'"
-            )
-        tokens = corpus.document_lengths
-        corpus, tokens = _keep(corpus, tokens, tokens > 0, "every document is empty")
+    if not isinstance(model, EvaluableModel):
+        raise ValueError(
+            f"kind is {kind!r}, but {type(model).__name__} has no ELBO; expected 'held_out_words'"
+        )
+    found: float = getattr(bounds(model, corpus, seed), kind)
+    return found
+
+
+def bounds(model: EvaluableModel, corpus: Corpus, seed: int = 0) -> Bounds:
+    """The three figures that follow from one pass of the ELBO; see `perplexity`."""
+    tokens = corpus.document_lengths
+    corpus, tokens = _keep(corpus, tokens, tokens > 0, "every document is empty")
+    with torch.no_grad():
         bound = _per_document("elbo", model.elbo(corpus, seed), len(tokens))
-    if kind == "elbo":
-        return float(bound.mean())
-    if kind == "per_word":
-        return _exp(-bound.sum() / tokens.sum())
-    return _exp(-np.mean(bound / tokens))
+    return Bounds(
+        per_word=_exp(-bound.sum() / tokens.sum()),
+        per_document=_exp(-np.mean(bound / tokens)),
+        elbo=float(bound.mean()),
+    )
 
 
 def _held_out_words(model: PredictiveModel, corpus: Corpus, seed: int) -> float:

@@ -1,4 +1,4 @@
-"""Signs that a topic model has collapsed: idle topics, twins, an encoder that says nothing."""
+"""Signs that a topic model has collapsed: idle or duplicate topics, an uninformative encoder."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import torch
 from scipy.sparse.csgraph import connected_components
 from scipy.special import entr
 
-from ntm_fast.checks import as_array, integer
+from ntm_fast.checks import as_array, integer, number
 from ntm_fast.data import Corpus
 from ntm_fast.metrics import topics
 from ntm_fast.metrics.topics import check_top_words, documents_for, trained_model
@@ -26,26 +26,26 @@ HEALTHY, EXTREME = 0.8, 0.1  # shares of distinct topics in use
 
 
 class DuplicatePair(NamedTuple):
-    """Two topics, first < second, that say nearly the same."""
+    """Two nearly equal topics, first < second."""
 
     first: int
     second: int
     correlation: float
-    """Of their rows of components, in [-1, 1]."""
+    """Correlation of their rows of components, in [-1, 1]."""
     shared_words: int
     """Number of top words in common."""
 
 
 @dataclass(frozen=True)
 class CollapseReport:
-    """What `collapse` found; `str(report)` says it in sentences, the verdict first."""
+    """Findings of `collapse`; `str(report)` states them in sentences, the verdict first."""
 
     n_documents: int
     n_topics: int
     documents_led: tuple[int, ...]
     """Documents in which each topic is strictly the largest [K]."""
     duplicates: tuple[DuplicatePair, ...]
-    """Pairs of topics at or above either threshold, most alike first."""
+    """Pairs of topics at or above either threshold, most similar first."""
     effective_topics: float
     """exp(entropy of the mean θ), between 1 and K."""
     topics_per_document: float
@@ -72,14 +72,14 @@ class CollapseReport:
     @property
     def distinct_topics(self) -> int:
         """Topics that lead some document, near-duplicates of each other counted once."""
-        alike = scipy.sparse.coo_array(
+        similar = scipy.sparse.coo_array(
             (
                 np.ones(len(self.duplicates)),
                 ([p.first for p in self.duplicates], [p.second for p in self.duplicates]),
             ),
             shape=(self.n_topics, self.n_topics),
         )
-        _, group = connected_components(alike, directed=False)
+        _, group = connected_components(similar, directed=False)
         return len(np.unique(group[np.array(self.documents_led) > 0]))
 
     @property
@@ -170,7 +170,7 @@ def _list(items: Sequence[object], separator: str = ", ", most: int = 10) -> str
 
 
 class InspectableModel(Protocol):
-    """What `collapse` asks of a trained topic model, all in evaluation mode."""
+    """The methods that `collapse` needs of a trained topic model, all in evaluation mode."""
 
     def topic_proportions(self, corpus: Corpus) -> torch.Tensor:
         """Posterior mean θ [D, K] of each document."""
@@ -201,7 +201,7 @@ def collapse(
     """Look for component collapse, extreme component collapse and posterior collapse.
 
     In component collapse some topics never leave the prior or become copies of others, in its
-    extreme form nearly all of them, and every document looks alike; see `CollapseReport.verdict`.
+    extreme form nearly all of them, and all documents look the same; see `CollapseReport.verdict`.
     What prevents it: a KL warm-up, batch norm of the encoder's outputs and of the logits, a higher
     beta1 of Adam, free bits.
 
@@ -257,7 +257,7 @@ def collapse_report(
     overlap: float = 0.6,
     kl_threshold: float = 0.01,
 ) -> CollapseReport:
-    """`collapse` of what is known of a model: its θ, topics, and what else is at hand.
+    """`collapse` for arrays: θ, the topics and, optionally, KL and concentrations.
 
     Parameters
     ----------
@@ -268,18 +268,18 @@ def collapse_report(
     kl_per_topic : array [K] or [D, K], optional
         KL(posterior ‖ prior) by topic, in nats; averaged over documents.
     top_words : int or str array [K, >= n], optional
-        Where topics are ranked by something else than components.
+        If topics are ranked by something other than components.
     alpha : array [K] or [D, K], optional
         Dirichlet concentrations, > 0; averaged over documents.
     n : int
         Top words that are compared.
     correlation, overlap : float in (0, 1]
         Two topics are near-duplicates if the Pearson correlation of their components (the cosine
-        after subtracting each row's mean, so that flat topics are not all alike) or the share of
-        their top words in common is at least this. Only what is in common beyond what V forces
-        counts: of V words two topics' top n share at least 2n - V. And a word stands for a topic
-        only if it has more than the topic's mean weight, where topics are ranked by components:
-        what fills a top n that is longer than the topic says nothing.
+        after subtracting each row's mean, so that flat topics are not all similar) or the share
+        of top words in common is at least this. Only words in common beyond the unavoidable ones
+        count: with V words two topics' top n share at least 2n - V. If topics are ranked by
+        components, a word counts only if it has more than the topic's mean weight: the rest of a
+        top n that is longer than the topic says nothing.
     kl_threshold : float
         Nats below which a topic counts as inactive.
 
@@ -302,8 +302,7 @@ def collapse_report(
     if proportions.min() < 0 or abs(proportions.sum(axis=1) - 1).max() > 1e-3:
         raise ValueError("theta holds rows that are not proportions; expected >= 0, summing to 1")
     for name, value in (("correlation", correlation), ("overlap", overlap)):
-        if not 0 < value <= 1:
-            raise ValueError(f"{name} is {value!r}; expected a number in (0, 1]")
+        number(name, value, low=0, high=1, open_ends="low")
     own = None
     if top_words is None:
         n = integer("n", n, low=1)
@@ -349,9 +348,9 @@ def _duplicates(
     centred /= np.where(scale > 0, scale, 1)  # before squaring, which could underflow
     norm = np.linalg.norm(centred, axis=1, keepdims=True)
     centred /= np.where(norm > 0, norm, 1)
-    alike = np.clip(centred @ centred.T, -1, 1)
+    cosine = np.clip(centred @ centred.T, -1, 1)
     constant = norm[:, 0] == 0
-    alike[np.ix_(constant, constant)] = 1  # two flat topics say the same: nothing
+    cosine[np.ix_(constant, constant)] = 1  # two flat topics say the same: nothing
 
     distinct, column = np.unique(words, return_inverse=True)
     row = np.repeat(np.arange(n_topics), n)
@@ -369,9 +368,9 @@ def _duplicates(
 
     slack = 1e-9  # so that rounding does not decide at a threshold
     enough = forced + overlap * (n - forced)
-    near = np.triu((alike >= correlation - slack) | (telling >= enough - slack), 1)
+    near = np.triu((cosine >= correlation - slack) | (telling >= enough - slack), 1)
     pairs = [
-        DuplicatePair(int(i), int(j), float(alike[i, j]), int(shared[i, j]))
+        DuplicatePair(int(i), int(j), float(cosine[i, j]), int(shared[i, j]))
         for i, j in np.argwhere(near)
     ]
     return tuple(sorted(pairs, key=lambda pair: (-pair.correlation, -pair.shared_words)))

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from numbers import Real
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from ntm_fast.checks import as_array, integer
+from ntm_fast.checks import as_array, integer, number
 from ntm_fast.data import Corpus
 
 __all__ = ["relevance_of_words", "top_words"]
 
-# By which the estimators' topics are read; see `relevance_of_words`. Sievert & Shirley's readers
-# did best with 0.6. On validation splits LDAVAE's topics were as coherent with this as with more,
-# at 2,000 and at 54,000 words, and more diverse; with less, rare words take over at 54,000.
+# The estimators rank words by this; see `relevance_of_words`. Sievert & Shirley's readers did best
+# with 0.6. On validation splits LDAVAE's topics were as coherent with this as with larger values,
+# at 2,000 and at 54,000 words, and more diverse; with less, rare words dominate at 54,000.
 RELEVANCE = 0.25
 
 
@@ -74,7 +73,7 @@ def top_words(
 
 
 def relevance_of_words(components: npt.ArrayLike, weight: float) -> npt.NDArray[np.float64]:
-    """How much each word tells of each topic [K, V]: its probability set against all topics'.
+    """Relevance of each word to each topic [K, V]: its probability relative to all topics'.
 
     r_kv = λ log β_kv + (1 − λ) log(β_kv / mean_j β_jv); a word of probability 0 has −inf. With
     λ = 1 topics are ranked by probability, with 0 by lift, which favours rare words.
@@ -94,10 +93,7 @@ def relevance_of_words(components: npt.ArrayLike, weight: float) -> npt.NDArray[
     ValueError, TypeError
         If weight is out of range or no number, or components holds a negative number.
     """
-    if isinstance(weight, bool) or not isinstance(weight, Real):
-        raise TypeError(f"relevance is {weight!r}; expected a number")
-    if not 0 <= weight <= 1:
-        raise ValueError(f"relevance is {weight!r}; expected a number >= 0 and <= 1")
+    number("relevance", weight, low=0, high=1)
     beta = as_array("components", components).astype(np.float64)
     if (beta < 0).any():
         raise ValueError(f"components holds {beta.min()}; expected >= 0 where words are set apart")

@@ -1,4 +1,4 @@
-"""Models side by side on one corpus: each trained in a process of its own, all measured alike."""
+"""Models compared on one corpus: each is trained in its own process, and all measured equally."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ import tempfile
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from importlib.util import find_spec
 from pathlib import Path
 from statistics import harmonic_mean
 from typing import TYPE_CHECKING, Any
@@ -24,7 +23,6 @@ if TYPE_CHECKING:
     from ntm_fast.training import Epoch
 
 Row = dict[str, Any]
-REMARKS = frozenset({"diversity"})  # figures that stand, with a note
 HELD_OUT = 0.1  # share of the documents that perplexity is measured on
 COLUMNS = {  # of the printed table: name of the figure, its heading, its format
     "model": ("model", ""),
@@ -55,9 +53,9 @@ def compare(
 ) -> list[Row]:
     """Train each model on the same documents for the same budget, and measure it.
 
-    A tenth of the documents is held out, for the perplexities alone; coherence is that of the
-    training documents. A model that cannot be trained has its error in the row's "failed".
-    Each trains in a process of its own, so that a script has to call this under
+    A tenth of the documents is held out for the perplexities; coherence is measured on the
+    training documents. If a model cannot be trained, its row has the error as "failed".
+    Each trains in its own process, so a script must call this under
     ``if __name__ == "__main__":``.
 
     Parameters
@@ -65,11 +63,11 @@ def compare(
     corpus : Corpus
     models : names of estimators, such as "ProdLDA"
     n_topics : K
-    epochs : passes of each model, at most; None is its recipe's number
-    seconds : of training of each model, at most: it stops after the epoch in which they are over
-    seed : of the split and of all runs
-    threads : CPU threads, torch's choice for None
-    callback : called with each row as it is done
+    epochs : most passes of each model; None for its recipe's number
+    seconds : time limit for training each model, which stops at the end of the epoch
+    seed : seed of the split and of all runs
+    threads : CPU threads; None leaves the choice to torch
+    callback : called with each row once it is complete
 
     Returns
     -------
@@ -79,8 +77,8 @@ def compare(
         the top 10 words, "diversity" and "uniqueness" of the top 25, "redundancy" of the top 10,
         "perplexity" of held-out words, "perplexity_per_word" and "perplexity_per_document",
         "leading_topics" that are the largest of some document, "effective_topics", pairs of
-        near-"duplicates". A figure that cannot be compared with other models', or cannot be had,
-        is None; "notes" says why, by the figure's name, and what else has to be known of one.
+        near-"duplicates", and "elbo". A figure that is missing, or must not be compared with other
+        models', is None; "notes" has the reason by the figure's name, and other remarks.
     """
     train, _, test = split_rows(len(corpus), 0.0, HELD_OUT, seed)
     rows = []
@@ -108,10 +106,11 @@ def _measure(
     seed: int,
     threads: int | None,
 ) -> Row:
-    """One row: what the process of a model does."""
+    """One row; runs in the process of its model."""
     import torch
 
     from ntm_fast import estimator as estimators
+    from ntm_fast import metrics
     from ntm_fast.training import NotFiniteError
 
     if threads is not None:
@@ -136,56 +135,9 @@ def _measure(
         "peak_megabytes": peak_megabytes(),
     }
     try:
-        return {**row, **_figures(name, model, train, test)}
+        return {**row, **metrics.evaluate(model, train, test).as_dict(comparable=True)}
     except ValueError as error:  # such as NaN of weights that have all but diverged
         return {"model": name, "failed": f"trained, but not to be measured: {error}"}
-
-
-def _figures(name: str, model: Any, train: Corpus, test: Corpus) -> Row:
-    """What a fitted estimator is worth."""
-    from ntm_fast import metrics
-
-    row: Row = {}
-    words = model.top_word_ids(min(25, train.n_words))
-    many, ten = words.shape[1], min(10, words.shape[1])
-    notes = _notes(name, model.model_, train.n_words, many)
-    row["npmi"] = float(metrics.npmi(words, train, n=ten).mean()) if "npmi" not in notes else None
-    row["c_v"] = float(metrics.c_v(words, train, n=ten).mean()) if "c_v" not in notes else None
-    row["diversity"] = float(metrics.topic_diversity(words, many))
-    row["uniqueness"] = float(metrics.topic_uniqueness(words, many).mean())
-    row["redundancy"] = float(metrics.redundancy(words, ten).mean())
-    row["perplexity"] = model.perplexity(test, kind="held_out_words")
-    row["perplexity_per_word"] = model.perplexity(test, kind="per_word")
-    row["perplexity_per_document"] = model.perplexity(test, kind="per_document")
-    signs = metrics.collapse(model, train, n=ten)
-    row["leading_topics"] = signs.n_topics - len(signs.never_dominant)
-    row["effective_topics"] = signs.effective_topics
-    row["duplicates"] = len(signs.duplicates)
-    for figure in notes.keys() - REMARKS:
-        row[figure] = None
-    return {**row, "notes": notes} if notes else row
-
-
-def _notes(name: str, model: Any, n_words: int, many: int) -> dict[str, str]:
-    """Figures of a model that cannot be had or compared, and the reason; what `REMARKS` are of."""
-    notes: dict[str, str] = {}
-    if model.settings.decoder == "poisson":
-        why = (
-            f"{name}'s bound is that of Poisson counts, the documents' lengths included, the"
-            " others' that of words given the lengths; perplexity of held-out words compares"
-        )
-        notes |= {"perplexity_per_word": why, "perplexity_per_document": why}
-    if model.posterior.kind == "reals":
-        why = f"{name}'s θ is any reals, not shares of topics"
-        notes |= {"leading_topics": why, "effective_topics": why}
-    if many < 2:
-        notes |= dict.fromkeys(("npmi", "c_v"), "needs two words")
-    elif find_spec("gensim") is None:
-        notes["c_v"] = 'needs gensim, which is not installed: pip install "ntm_fast[interop]"'
-    possible = n_words / (model.settings.n_topics * many)
-    if possible < 1:
-        notes["diversity"] = f"at most {possible:.2f} with {n_words} words for the top {many}"
-    return notes
 
 
 def trained_per_second(history: Sequence[Epoch]) -> float:
@@ -194,7 +146,7 @@ def trained_per_second(history: Sequence[Epoch]) -> float:
 
 
 def peak_megabytes() -> float | None:
-    """Largest resident size of this process so far; None where the system does not tell."""
+    """Largest resident size of this process so far; None if the system does not report it."""
     status = Path("/proc/self/status")
     if not status.exists():
         return None
@@ -203,7 +155,7 @@ def peak_megabytes() -> float | None:
 
 
 def table(rows: Sequence[Row]) -> str:
-    """The rows as text, a line each, in columns, and what they note of their figures.
+    """The rows as a text table, a line each, followed by their notes.
 
     A figure that no row has gets no column.
     """
@@ -220,7 +172,7 @@ def table(rows: Sequence[Row]) -> str:
         rest = [cell.rjust(width) for cell, width in zip(line[1:], widths[1:], strict=True)]
         failed = f"  {row['failed']}" if "failed" in row else "  " + "  ".join(rest)
         lines.append((first + failed).rstrip())
-    said: dict[str, list[str]] = {}  # figures by what is noted of them
+    said: dict[str, list[str]] = {}  # figures by their note
     for row in rows:
         for name, why in row.get("notes", {}).items():
             heading = COLUMNS.get(name, (name,))[0]

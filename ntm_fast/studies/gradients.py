@@ -228,7 +228,7 @@ class _Moments:
 def _moments(
     scheme: Scheme, alpha: Tensor, f: Objective, draws: int, source: torch.Generator, ops: Ops
 ) -> _Moments:
-    """Mean, and trace of the covariance, of the gradients of so many draws."""
+    """Mean, and trace of the covariance, of the gradients of `draws` draws."""
     n, lost, mean, squares = 0, 0, torch.zeros_like(alpha), 0.0
     for start in range(0, draws, CHUNK):
         size = min(CHUNK, draws - start)

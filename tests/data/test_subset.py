@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from ntm_fast.data import Corpus, CorpusTensors, Subset
 from ntm_fast.data import corpus as corpus_module
-from ntm_fast.training.checkpoint import digest
+from ntm_fast.training.state import hash_documents
 from tests.data.strategies import csr_matrices
 from tests.training.runs import CORPUS, assert_equal, trainer, weights
 
@@ -29,7 +29,7 @@ def test_a_part_is_as_its_copy(matrix: Any, data: st.DataObject) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(corpus_module, "_BLOCK", 2)
         assert sum(map(len, there.blocks())) == len(copy)
-        assert digest(there) == digest(copy)
+        assert hash_documents(there) == hash_documents(copy)
     order = torch.randperm(len(copy))
     batches = [CorpusTensors(documents).batch(order) for documents in (there, copy)]
     for one, other in zip(batches[0][:3], batches[1][:3], strict=True):

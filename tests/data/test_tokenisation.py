@@ -75,7 +75,7 @@ def test_bad_tokenizers_are_named(tokenizer: Any, error: type[Exception], messag
         ({"stop_words": 3}, TypeError, "stop_words is 3; expected a language"),
         ({"min_df": "many"}, TypeError, "min_df is 'many'; expected a number"),
         ({"min_df": -1}, ValueError, "min_df is -1; expected >= 1"),
-        ({"max_features": 1.5}, TypeError, "max_features is 1.5; expected an int or None"),
+        ({"max_features": 1.5}, TypeError, "max_features is 1.5; expected an int"),
     ],
 )
 def test_bad_options_are_named_before_a_text_is_read(

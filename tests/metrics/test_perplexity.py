@@ -110,7 +110,7 @@ def test_other_kinds_need_an_elbo() -> None:
 
 def test_bad_input() -> None:
     with pytest.raises(
-        ValueError, match="kind is 'bits'; expected one of held_out_words, per_word"
+        ValueError, match="kind is 'bits'; expected one of 'held_out_words', 'per_word'"
     ):
         perplexity(Unigram(P), CORPUS, "bits")  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="one half of the tokens is empty"):

@@ -76,7 +76,7 @@ def test_a_word_without_probability_comes_last() -> None:
 @pytest.mark.parametrize(
     ("scores", "weight", "match"),
     [
-        ([[0.5, 0.5]], -0.1, "relevance is -0.1; expected a number >= 0 and <= 1"),
+        ([[0.5, 0.5]], -0.1, "relevance is -0.1; expected a number in .0, 1."),
         ([[0.5, 0.5]], float("nan"), "relevance is nan"),
         ([[1.5, -0.5]], 0.5, "components holds -0.5"),
     ],

@@ -78,7 +78,7 @@ def docstrings(
     Parameters
     ----------
     packages : "python" and names of installed packages; None: all of `PACKAGES` that are there
-    documents_per_label : the longest so many of each label are kept
+    documents_per_label : this many documents of each label are kept, the longest ones
     words_per_document : docstrings with fewer kept words are left out
     min_df, max_df, max_features : as in `vectorise`
     remove_stop_words : leave out English stop words and those of documentation; without that, and

@@ -47,5 +47,5 @@ def newsgroups(
     settings: TextOptions = {"min_df": 10, "max_features": 10_000}
     settings.update(options)
     documents = documents_of(posts.data, [names[target] for target in posts.target])
-    told = {"subset": subset, "remove": list(remove)}
-    return vectorise_documents(documents, Origin("20 Newsgroups", told), **settings)
+    asked = {"subset": subset, "remove": list(remove)}
+    return vectorise_documents(documents, Origin("20 Newsgroups", asked), **settings)

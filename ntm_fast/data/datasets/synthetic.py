@@ -6,6 +6,7 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
+from ntm_fast.checks import integer, number
 from ntm_fast.data.corpus import Corpus
 
 
@@ -25,23 +26,15 @@ def synthetic(
     lengths ~ 1 + Poisson(document_length - 1), each token's topic ~ theta_d and word ~ topics_k
     (Blei, Ng and Jordan 2003, section 3). The label of a document is its largest topic.
 
-    Raises ValueError for sizes below 1, a document_length below 1 or a concentration that is
-    not positive and finite.
+    Raises ValueError for sizes or a document_length below 1, and for a concentration that is not
+    positive and finite; TypeError for a size that is no int.
     """
-    for name, size in (
-        ("n_documents", n_documents),
-        ("n_words", n_words),
-        ("n_topics", n_topics),
-        ("document_length", document_length),
-    ):
-        if not 1 <= size < np.inf:
-            raise ValueError(f"{name} must be at least 1, got {size}")
-    for name, alpha in (
-        ("concentration", concentration),
-        ("topic_concentration", topic_concentration),
-    ):
-        if not 0 < alpha < np.inf:
-            raise ValueError(f"{name} must be positive and finite, got {alpha}")
+    integer("n_documents", n_documents, low=1)
+    integer("n_words", n_words, low=1)
+    integer("n_topics", n_topics, low=1)
+    number("document_length", document_length, low=1)
+    number("concentration", concentration, low=0, open_ends="low")
+    number("topic_concentration", topic_concentration, low=0, open_ends="low")
     rng = np.random.default_rng(seed)
     topics = np.empty((n_topics, n_words), np.float32)
     for k in range(n_topics):  # one at a time: float64 scratch of one topic, not of all

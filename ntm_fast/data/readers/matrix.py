@@ -1,4 +1,4 @@
-"""Counts that are already there: scipy .npz, UCI docword and libsvm files."""
+"""Files of counts: scipy .npz, UCI docword and libsvm."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def read_npz(path: str | os.PathLike[str], vocabulary: Words | None = None) -> C
             matrix = sp.load_npz(file)
         except (zipfile.BadZipFile, zlib.error, EOFError, KeyError, OSError) as error:
             raise ValueError(f"damaged, or not a sparse matrix of scipy: {error}") from error
-        except ValueError as error:  # numpy takes what is no zip for a pickle
+        except ValueError as error:  # numpy takes a file that is no zip for a pickle
             raise ValueError("not a sparse matrix of scipy, as save_npz writes it") from error
         if words is not None and len(words) == matrix.shape[0] != matrix.shape[1]:
             raise ValueError(
@@ -89,12 +89,11 @@ def read_libsvm(
 ) -> Corpus:
     """A corpus in libsvm / svmlight format (.feat, .svmlight), "label word:count word:count …".
 
-    `zero_based="auto"` takes words as numbered from 1 unless a word 0 occurs: say
-    `zero_based=True` for a file numbered from 0 in which the first word never occurs. What was
-    found is in the corpus's `origin`, by which a model reads other files. Labels are kept unless
-    all are equal; words of a line may be unsorted or repeated. `n_words` V, where there is no
-    vocabulary, makes room for words that do not occur. Raises FileNotFoundError or ValueError
-    naming the file.
+    With `zero_based="auto"` words are numbered from 1 unless a word 0 occurs; pass
+    `zero_based=True` for a file numbered from 0 in which the first word never occurs. The corpus's
+    `origin` records the result, and a model reads other files accordingly. Labels are kept unless
+    all are equal; words of a line may be unsorted or repeated. Without a vocabulary, `n_words` V
+    makes room for words that do not occur. Raises FileNotFoundError or ValueError naming the file.
     """
     if not (isinstance(zero_based, bool) or zero_based == "auto"):
         raise ValueError(f"zero_based is {zero_based!r}; expected True, False or 'auto'")

@@ -11,6 +11,7 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from ntm_fast.checks import choice
 from ntm_fast.data.corpus import Corpus
 from ntm_fast.data.origin import Origin
 from ntm_fast.data.text.tokens import Document
@@ -43,18 +44,18 @@ def read_table(
     (needs pyarrow). CSV and TSV start with a line of column names. Missing texts (null) are
     empty documents. `options` are those of `vectorise`.
 
-    `quoting` says what a " means that a field of CSV or TSV begins with. With "minimal", as in
-    `csv` and pandas, the field goes on to the next ", over delimiters and line breaks, and "" in
-    it is one ". With "none" it is a character like any other, and each line is a row. The default
+    `quoting` decides how a " at the start of a CSV or TSV field is read. With "minimal", as in
+    `csv` and pandas, the field ends at the next ", across delimiters and line breaks, and "" in
+    it is one ". With "none" a " is a character like any other, and each line is a row. The default
     is "minimal" for CSV, and "none" for TSV, which has no quotes (IANA, text/tab-separated-values;
     TSV that pandas wrote has them).
 
     Raises FileNotFoundError; ValueError naming file, line and column for a missing column, a text
-    that is not a string, or a quote that is not closed, with the line that opens it; ImportError
-    for Parquet without pyarrow. Warns of a row that seems to have swallowed the rows after it.
+    that is not a string, or an unclosed quote, with the line that opens it; ImportError for
+    Parquet without pyarrow. Warns of a row that seems to have swallowed the rows after it.
     """
-    if quoting not in (None, *QUOTING):
-        raise ValueError(f"quoting is {quoting!r}; expected one of {', '.join(map(repr, QUOTING))}")
+    if quoting is not None:
+        choice("quoting", quoting, QUOTING)
     file = existing(path)
     columns = [name for name in (column, label_column, id_column) if name is not None]
 
@@ -101,15 +102,15 @@ def read_frame(
     Missing texts are empty documents. `options` are those of `vectorise`. Raises ValueError for a
     missing column, and as `vectorise` does.
     """
-    told = {"column": column, "label_column": label_column, "id_column": id_column}
+    chosen = {"column": column, "label_column": label_column, "id_column": id_column}
     names = list(frame.columns)
-    for name in (name for name in told.values() if name is not None):
+    for name in (name for name in chosen.values() if name is not None):
         _require([name], names, "the table")
         if names.count(name) > 1:
             raise ValueError(f"the table has {names.count(name)} columns {name!r}; expected one")
     labels, ids = (None if n is None else list(frame[n]) for n in (label_column, id_column))
     return vectorise_documents(
-        documents_of(list(frame[column]), labels, ids), Origin("a table", told), **options
+        documents_of(list(frame[column]), labels, ids), Origin("a table", chosen), **options
     )
 
 
@@ -122,7 +123,7 @@ def _rows(
         delimiter = "\t" if kind == ".tsv" else ","
         return _csv_rows(path, columns, delimiter, encoding, errors, quoting or usual)
     if quoting is not None:
-        raise ValueError(f"{path}: quoting is {quoting!r}; expected None but for CSV and TSV")
+        raise ValueError(f"{path}: quoting is {quoting!r}; expected None except for CSV and TSV")
     if kind in (".jsonl", ".ndjson"):
         return _json_rows(path, encoding, errors)
     if kind == ".parquet":

@@ -15,7 +15,7 @@ def stop_words_of(stop_words: str | Collection[str] | None) -> frozenset[str]:
 
     "english" is scikit-learn's list. Other languages ("german", "de", …) come from the package
     stop-words. Raises ValueError for a language without a list, ImportError without that package,
-    TypeError for what is neither text nor words.
+    TypeError for anything else.
     """
     if stop_words is None:
         return frozenset()
@@ -51,4 +51,4 @@ def _of_language(language: str) -> frozenset[str]:
 
 def stop_words_in(file: Path) -> list[str]:
     """The words of a file, with blanks or line ends between them."""
-    return [word for _, line in lines(file, can_be_told=False) for word in line.split()]
+    return [word for _, line in lines(file, has_options=False) for word in line.split()]

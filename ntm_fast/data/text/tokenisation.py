@@ -24,11 +24,11 @@ WORDS_LOOKED_AT = 10_000  # of a vocabulary, when it is asked which tokenisation
 
 @dataclass(frozen=True)
 class Tokenisation:
-    """What makes words of a text; options as of :func:`ntm_fast.data.vectorise`.
+    """How texts are split into words; options as for :func:`ntm_fast.data.vectorise`.
 
     Called with a text, it returns its words, repeats included: in composed form (NFC) and lower
     case, by the tokenizer, the pattern or (neither given) by the default rules, without stop
-    words, with n-grams. Of a list of words the case stays, and blank ones are left out.
+    words, with n-grams. In a list of words the case is kept, and blank words are left out.
     Where the tokenizer cannot be pickled, its name is, which has to be imported again.
     """
 
@@ -130,8 +130,9 @@ class Tokenisation:
     def _all_stop_words(self) -> frozenset[str]:
         """The words left out.
 
-        Of a language's list also what its entries, such as par-devant, fall into; those of several
-        words never occur. A list of the user's own is taken word for word, with a warning.
+        Entries of a language's list that are split, such as par-devant, add their pieces; entries
+        of several words never occur. A list of the user's own is taken word for word, with a
+        warning if entries would be split.
         """
         listed = stop_words_of(self.stop_words)
         if self.stop_words in (None, "english"):
@@ -143,7 +144,7 @@ class Tokenisation:
         return listed
 
     def _warn_of_strange(self, listed: Iterable[str]) -> None:
-        """Of stop words that fall into other words; those too short to count do no harm."""
+        """Warn of stop words that are split into other words; too short ones do no harm."""
         strange = sorted(word for word in listed if self._split(word) not in ([], [word]))
         if strange:
             named = ", ".join(map(repr, strange[:3]))
@@ -156,14 +157,14 @@ class Tokenisation:
     def impossible(self, words: Iterable[str]) -> list[str]:
         """The words that no text can give, stop words aside."""
         if self.tokenizer is not None:
-            return []  # what it makes of a word by itself says little
+            return []  # how it splits a single word says little
         plain = ((word, in_nfc(word)) for word in words)
         return [word for word, own in plain if own not in self._with_ngrams(self._split(own))]
 
     # -- where it is kept ------------------------------------------------------------------------
 
     def as_dict(self) -> dict[str, Any]:
-        """What is not the default, as JSON can hold it; a tokenizer by its name."""
+        """The options that are not the default, as JSON can hold them; a tokenizer by name."""
         kept: dict[str, Any] = {"lowercase": self.lowercase, "stop_words": self.stop_words or []}
         if self.token_pattern is not None:
             kept["token_pattern"] = self.token_pattern
@@ -174,7 +175,7 @@ class Tokenisation:
 
     @classmethod
     def from_dict(cls, kept: Any) -> Tokenisation:
-        """What `as_dict` kept. Raises ValueError where it is damaged."""
+        """The inverse of `as_dict`. Raises ValueError for damaged parts."""
         if not isinstance(kept, dict) or not set(kept) <= {f.name for f in fields(cls) if f.init}:
             raise ValueError(f"tokenisation is {kept!r}")
         try:
@@ -212,7 +213,7 @@ class Tokenisation:
 def guessed(vocabulary: Sequence[str]) -> tuple[Tokenisation, list[str]]:
     """The tokenisation under which most words of a vocabulary can occur, and those that cannot.
 
-    For a vocabulary whose origin nobody has written down. Tried are the default rules,
+    For a vocabulary whose origin is not recorded. It tries the default rules,
     scikit-learn's pattern and what blanks separate, each in lower case and as it stands.
     """
     words = vocabulary[:WORDS_LOOKED_AT]

@@ -61,7 +61,7 @@ def count(tokenisation: Tokenisation, texts: Iterable[Text]) -> Counted:
 
 
 def in_chunks(documents: Iterable[Document]) -> Iterator[list[Document]]:
-    """The documents in order, so many together as have `CHUNK` characters."""
+    """The documents in order, in chunks of about `CHUNK` characters."""
     chunk: list[Document] = []
     held = 0
     for at, document in enumerate(documents):

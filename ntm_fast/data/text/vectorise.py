@@ -83,15 +83,15 @@ def vectorise(
 ) -> Corpus:
     """Count the words of `texts`, one document each, into a corpus.
 
-    A document is a str, or a list of words that are split already; a missing one (None, NaN) is
-    empty. How texts were split into words is part of the corpus (`Corpus.origin`).
+    A document is a str, or a list of words; a missing one (None, NaN) is empty. How texts were
+    split into words is part of the corpus (`Corpus.origin`).
 
     The texts are read once, in order, and may come from a generator. With `output` the corpus is
-    written to a folder as it comes, for texts and corpora larger than memory: what is held is the
-    distinct words of all texts (some 300 bytes each), 2 million characters of text and their
-    counts for each of 2 `n_jobs` chunks (or the longest document, if it is longer), and for the
-    corpus returned, which is memory-mapped, its vocabulary, labels and document ids. Beside the
-    folder's own size the disk needs 8 bytes for each distinct word of each document meanwhile.
+    written to a folder while it is read, for texts and corpora larger than memory. Memory then
+    holds the distinct words of all texts (some 300 bytes each), 2 million characters of text and
+    their counts for each of 2 `n_jobs` chunks (or the longest document, if it is longer), and the
+    vocabulary, labels and document ids of the corpus, whose arrays are memory-mapped. In addition
+    to the folder, the disk temporarily needs 8 bytes for each distinct word of each document.
     The corpus is the same, bit for bit, with and without `output` and for any `n_jobs`.
 
     Parameters
@@ -101,17 +101,17 @@ def vectorise(
         None builds the vocabulary from the texts, in alphabetical order
     min_df, max_df : words in fewer documents than `min_df` (2) or more than `max_df` (0.5) are
         left out; a float is a share of the documents, an int a number. Unused with `vocabulary`
-    max_features : keep only so many words, the most frequent, and the first in the alphabet of
-        equals
+    max_features : keep only this many words, the most frequent; among equally frequent ones, the
+        first in alphabetical order
     stop_words : "english" (scikit-learn's list), another language such as "german" (with the
         package stop-words: ``pip install "ntm_fast[stopwords]"``), a collection of words, or None
     token_pattern : regular expression of a word, as in CountVectorizer. By default a word is three
-        letters or more of any script, with their marks (two, where a sign is a syllable: Han,
-        kana, Hangul, Ethiopic, …), and no digit or underscore beside them
-    tokenizer : function that makes a list of words of a text, such as ``jieba.lcut``, or its
-        "module:function"; for scripts without blanks between words, of which a warning tells
-    lowercase : fold the texts to lower case first. In any case they are composed first (Unicode's
-        NFC), so that é is one letter however it was typed
+        letters or more of any script, with their marks (two in scripts whose signs are syllables:
+        Han, kana, Hangul, Ethiopic, …), not next to a digit or underscore
+    tokenizer : function that splits a text into a list of words, such as ``jieba.lcut``, or its
+        "module:function"; needed for scripts without blanks between words, as a warning says
+    lowercase : fold the texts to lower case first. They are always composed (Unicode's NFC), so
+        that é is one letter however it was typed
     ngram_range : (1, 2) counts pairs of neighbouring words too
     output : folder to write the corpus to, whole or not at all, as `Corpus.save` does
     overwrite : replace a corpus in that folder
@@ -122,12 +122,12 @@ def vectorise(
     Raises
     ------
     TypeError
-        For a `str` in place of texts, a text that is none, or an unknown option.
+        For a `str` in place of texts, a document that is no text, or an unknown option.
     ImportError
-        For stop words of another language without the package stop-words, or a tokenizer that is
-        not there.
+        For stop words of another language without the package stop-words, or a tokenizer that
+        cannot be imported.
     ValueError
-        Where no word is left, and as `Corpus` does.
+        If no word is left, and as `Corpus` does.
     FileExistsError, OSError
         As `Corpus.save` does, for `output`.
     """
@@ -178,7 +178,7 @@ def vectorise_documents(
         watch.warn()
         words, columns = _chosen(counts, settings, tokenisation)
         n_nonzeros = int(counts.frequency[columns >= 0].sum())
-        origin = watch.told(origin).with_words(
+        origin = watch.noted_in(origin).with_words(
             stop_words_left_out=counts.stop_words or None,
             known=counts.known_words(columns),
         )
@@ -199,7 +199,7 @@ def vectorise_documents(
 
 
 def _checked(options: TextOptions) -> tuple[dict[str, Any], Tokenisation]:
-    """All settings, and the tokenisation that they stand for; before a text is read."""
+    """All options, checked before any text is read, and the tokenisation that they describe."""
     known = {**_LIMITS, **TOKENISATION, "vocabulary": None, **_WORK}
     unknown = set(options) - set(known)
     if unknown:
@@ -223,7 +223,7 @@ def _checked(options: TextOptions) -> tuple[dict[str, Any], Tokenisation]:
 
 
 class _Watch:
-    """Looks at the texts that go by, for what a person has to be told of them."""
+    """Looks at the texts as they are read, for properties that call for a warning."""
 
     def __init__(self, tokenisation: Tokenisation, vocabulary: Sequence[str]) -> None:
         self._tokenisation, self._vocabulary = tokenisation, vocabulary
@@ -233,7 +233,7 @@ class _Watch:
         self._of_words = True
 
     def look(self, chunk: list[Document]) -> None:
-        """Take note of some documents."""
+        """Look at some documents."""
         if self._left <= 0 and not self._of_words:
             return
         for document in chunk:
@@ -246,12 +246,12 @@ class _Watch:
                     self._without_blanks += found
                     self._left -= len(document.text)
 
-    def told(self, origin: Origin) -> Origin:
-        """The origin; lists of words were not split here."""
+    def noted_in(self, origin: Origin) -> Origin:
+        """The origin; it names lists of words as its reader if all documents were such."""
         return replace(origin, reader=WORD_LISTS) if self._of_words else origin
 
     def warn(self) -> None:
-        """Tell of scripts, and of words of a vocabulary, that this tokenisation cannot find."""
+        """Warn of scripts and vocabulary words that this tokenisation cannot find."""
         if self._of_words:
             return
         if self._without_blanks * 2 > self._letters:
@@ -279,7 +279,7 @@ def documents_of(
     labels: Iterable[str] | None = None,
     document_ids: Iterable[str] | None = None,
 ) -> Iterator[Document]:
-    """Texts with their labels and ids, of which there have to be as many."""
+    """Texts with their labels and ids, one of each per text."""
     given = {"labels": labels, "document_ids": document_ids}
     for name, values in given.items():
         if isinstance(values, str):
@@ -303,7 +303,7 @@ def documents_of(
 
 
 def _named(chunk: list[Document], start: int) -> dict[str, tuple[str, ...]]:
-    """Labels and ids of a chunk, where the documents have such."""
+    """Labels and ids of a chunk, where the documents have them."""
     found = {}
     for name, field in (("labels", "label"), ("document_ids", "document_id")):
         values = [getattr(document, field) for document in chunk]
@@ -344,7 +344,7 @@ def read_vocabulary(words: Words) -> tuple[str, ...]:
         return checked_vocabulary(words, None)
     path = path_of(words)
     try:
-        listed = [line.rstrip("\r\n") for _, line in lines(path, can_be_told=False)]
+        listed = [line.rstrip("\r\n") for _, line in lines(path, has_options=False)]
         return checked_vocabulary(listed, None)
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from error

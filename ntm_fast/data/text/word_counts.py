@@ -29,16 +29,16 @@ class CsrBlock(NamedTuple):
 
 
 class WordCounts:
-    """Takes chunks of counts under provisional ids of words, gives them back under final ones.
+    """Collects chunks of counts under provisional word ids and returns them under final ids.
 
-    In memory are the distinct words, two numbers for each of them, and one chunk; the counts are
-    in a file without a name in `folder`, of 8 bytes for each word of each document, which the
-    system removes with the process at the latest. Without a folder they are in memory too.
+    Memory holds the distinct words, two numbers for each of them, and one chunk. The counts go to
+    an unnamed file in `folder`, 8 bytes for each distinct word of each document; the system
+    removes it when the process ends, if not earlier. Without a folder, memory holds them too.
 
     Parameters
     ----------
-    vocabulary : the words to count, whose places are their ids; None counts all there are
-    folder : where the file is made
+    vocabulary : the words to count, whose places are their ids; None counts all words
+    folder : the folder of the file
     """
 
     def __init__(self, vocabulary: Sequence[str] | None, folder: Path | None) -> None:
@@ -61,28 +61,28 @@ class WordCounts:
 
     @property
     def frequency(self) -> NDArray[np.int64]:
-        """Documents that have the word, by provisional id."""
+        """Number of documents that contain each word, by provisional id."""
         return self._frequency[: len(self.ids)]
 
     @property
     def totals(self) -> NDArray[np.int64]:
-        """Sum of the word's counts, by provisional id."""
+        """Sum of each word's counts, by provisional id."""
         return self._totals[: len(self.ids)]
 
     @property
     def words_read(self) -> NDArray[np.float64]:
-        """All words of each document [D], known or not; of a fixed vocabulary alone."""
+        """Number of words of each document [D], known or not; only with a fixed vocabulary."""
         return np.concatenate([np.zeros(0), *self._words_read])
 
     def known_words(self, columns: NDArray[np.int32]) -> float:
-        """Share of all words read that have a column; stop words do not count as read."""
+        """Share of the words read, without stop words, that have a column."""
         read = float(self.totals.sum())
         if self.fixed:
             read = float(sum(part.sum() for part in self._words_read))
         return float(self.totals[columns >= 0].sum()) / max(read, 1.0)
 
     def add(self, chunk: Counted) -> None:
-        """Take the counts of the documents that follow."""
+        """Add the counts of the next documents."""
         size = len(chunk.words)
         self.stop_words += chunk.stop_words
         if self.fixed:
@@ -106,13 +106,13 @@ class WordCounts:
 
     def _make_room(self) -> None:
         missing = len(self.ids) - self._frequency.size
-        if missing > 0:  # at least as much again, so that it is rarely needed
+        if missing > 0:  # at least doubled, so that it happens rarely
             room = np.zeros(max(missing, self._frequency.size), np.int64)
             self._frequency = np.concatenate([self._frequency, room])
             self._totals = np.concatenate([self._totals, room])
 
     def blocks(self, columns: NDArray[np.int32], n_words: int) -> Iterator[CsrBlock]:
-        """All documents in order, in chunks; `columns` [words] are final ids, −1 leaves one out."""
+        """All documents in order, in chunks; `columns` [words] are final ids, −1 to leave out."""
         self._file.seek(0)
         for n_documents, n_nonzeros in self._sizes:
             lengths = self._read(n_documents, np.int64)
@@ -126,7 +126,7 @@ class WordCounts:
             yield CsrBlock(lengths, matrix.indices.astype(np.int32, copy=False), matrix.data)
 
     def close(self) -> None:
-        """Let go of the counts."""
+        """Free the counts."""
         self._file.close()
 
     def _read(self, size: int, kind: type[T]) -> NDArray[T]:
@@ -135,7 +135,7 @@ class WordCounts:
 
 
 def _by_word(vocabulary: Sequence[str]) -> dict[str, int]:
-    """Places of words in a vocabulary, by their composed form: that is how texts have them."""
+    """Places of words in a vocabulary, by their composed form (NFC), which texts are brought to."""
     ids = {in_nfc(word): v for v, word in enumerate(vocabulary)}
     if len(ids) < len(vocabulary):
         again = next(word for v, word in enumerate(vocabulary) if ids[in_nfc(word)] != v)
@@ -144,7 +144,7 @@ def _by_word(vocabulary: Sequence[str]) -> dict[str, int]:
 
 
 def _replaced(chunk: Counted, places: NDArray[np.int32]) -> Counted:
-    """The counts with `places` of ids in their stead, without those that are −1."""
+    """The counts with each id replaced by its place; those whose place is −1 are dropped."""
     ids = places[chunk.ids]
     kept = ids >= 0
     before = np.concatenate([[0], np.cumsum(kept)])  # nonzeros kept so far

@@ -112,7 +112,7 @@ def test_quotes_of_csv_can_be_taken_as_they_come(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="quoting is 'all'; expected one of 'minimal', 'none'"):
         read_table(file, "body", quoting="all")
     (tmp_path / "t.jsonl").write_text('{"body": "cats"}\n')
-    with pytest.raises(ValueError, match="quoting is 'none'; expected None but for CSV and TSV"):
+    with pytest.raises(ValueError, match="quoting is 'none'; expected None except for CSV and TSV"):
         read_table(tmp_path / "t.jsonl", "body", quoting="none")
 
 
