@@ -1,13 +1,16 @@
-"""What is measured on: real corpora where they are at hand, else draws of their sizes."""
+"""The data of benchmarks: batches and corpora of Zipf's law, and real corpora where they exist."""
 
 from __future__ import annotations
 
 import functools
 import os
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import scipy.sparse as sp
+import torch
+from torch import Tensor
 
 from ntm_fast.data import Corpus, read_npz, read_octis
 
@@ -31,13 +34,13 @@ def zipf_matrix(documents: int, words: int, length: int, seed: int = 0) -> sp.cs
 
 
 def shared_folder(name: str) -> Path:
-    """Where the real corpus lies, if it does: $NTM_FAST_SHARED, or shared beside the checkout.
+    """The real corpus's place, if it exists: $NTM_FAST_SHARED, or shared beside the checkout.
 
-    A name that is not of SIZES is a folder's own path.
+    A name that is not in SIZES is a folder's own path.
     """
     if name not in SIZES:
         return Path(name)
-    beside = Path(__file__).resolve().parents[2] / "shared"
+    beside = Path(__file__).resolve().parents[3] / "shared"
     return Path(os.environ.get("NTM_FAST_SHARED", beside)) / "data" / name
 
 
@@ -61,3 +64,42 @@ def corpus(name: str, split: str = "train") -> Corpus:
 def is_real(name: str) -> bool:
     """Whether the real corpus is at hand: train.npz, test.npz and vocab.txt, or OCTIS's files."""
     return any((shared_folder(name) / file).exists() for file in ("train.npz", "corpus.tsv"))
+
+
+class ZipfBatch(NamedTuple):
+    """CSR: indptr [B+1], indices [N] int32 sorted and unique in a document, counts [N]."""
+
+    indptr: Tensor
+    indices: Tensor
+    counts: Tensor
+
+    def csr(self) -> dict[str, Tensor]:
+        """The arguments of ops that take a batch, by name."""
+        return self._asdict()
+
+    def ordered(self) -> dict[str, Tensor]:
+        """The same with the order by word, which in training is found once for all ops."""
+        return {**self.csr(), "order": self.indices.argsort(stable=True)}
+
+    def dense(self, n_words: int) -> Tensor:
+        """Counts [B, V]."""
+        documents = torch.arange(len(self.indptr) - 1).repeat_interleave(self.indptr.diff())
+        result = torch.zeros(len(self.indptr) - 1, n_words)
+        return result.index_put_((documents, self.indices.long()), self.counts)
+
+
+def zipf_batch(n_documents: int, n_words: int, length: int = 150, seed: int = 0) -> ZipfBatch:
+    """Documents of `length` tokens; word v has probability ∝ 1 / (v + 10)."""
+    place = torch.get_default_device()
+    with torch.device("cpu"):  # the same documents on every device
+        generator = torch.Generator().manual_seed(seed)
+        weights = 1 / (torch.arange(n_words, dtype=torch.float64) + 10)
+        tokens = torch.multinomial(
+            weights, n_documents * length, replacement=True, generator=generator
+        )
+        keys = torch.arange(n_documents).repeat_interleave(length) * n_words + tokens
+        unique, counts = keys.unique(return_counts=True)
+        documents = torch.bincount(unique // n_words, minlength=n_documents)
+        indptr = torch.cat((torch.zeros(1, dtype=torch.int64), documents.cumsum(0)))
+    batch = indptr, (unique % n_words).int(), counts.float()
+    return ZipfBatch(*(part.to(place) for part in batch))

@@ -1,31 +1,29 @@
-"""Writes what `python -m benchmarks` saved as tables: docs/measured.md, an extract in README.md.
+"""python -m benchmarks pages [--check]: makes the documentation's tables of saved rows.
 
-    python scripts/readme_table.py [--check]
-
-They are made of the newest file of benchmarks/results, and the newest gpu-….jsonl for a GPU. With
---check nothing is written, and the exit code is 1 if a file holds other tables.
+They go to docs/measured.md, and an extract to the README where it has marks for one. They are made
+of the newest file of benchmarks/results, and the newest gpu-….jsonl for a GPU. With --check nothing
+is written, and the exit code is 1 if a file holds other tables. --picture draws docs/vocabulary.svg
+too, from rows of `vocabulary` (needs matplotlib, the extra `report`): the cost of a document and
+peak memory against the size of the vocabulary, both axes logarithmic.
 """
 
 from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT))
+from benchmarks.harness import results
+from benchmarks.harness.inputs import SIZES
+from benchmarks.harness.results import OURS, Row, seconds
+from benchmarks.studies.rivals import PEERS, SOURCE
+from ntm_fast.metrics import RELEVANCE
 
-from benchmarks import saved  # noqa: E402
-from benchmarks.corpora import SIZES  # noqa: E402
-from benchmarks.peers import PEERS, SOURCE  # noqa: E402
-from benchmarks.saved import OURS, Row  # noqa: E402
-from benchmarks.table import seconds  # noqa: E402
-from ntm_fast.metrics import RELEVANCE  # noqa: E402
-
+ROOT = Path(__file__).resolve().parents[2]
 README, MEASURED = ROOT / "README.md", ROOT / "docs" / "measured.md"
-PICTURE = ROOT / "docs" / "vocabulary.svg"  # of scripts/vocabulary_plot.py
+PICTURE = ROOT / "docs" / "vocabulary.svg"
 MARKS = {
     False: ("<!-- measured: begin -->", "<!-- measured: end -->"),
     True: ("<!-- measured on a GPU: begin -->", "<!-- measured on a GPU: end -->"),
@@ -36,10 +34,10 @@ NOTHING = {
 }
 HEAD = """# Measured
 
-Made by `python scripts/readme_table.py`; the README says how the figures were taken. Times are of
-an op with its backward, on one thread unless the column says otherwise. "Its time" is the rival's
-over that of ntm_fast, taken in turns; the floor is the least work of the op, done by the machine's
-own matrix product or as traffic through its memory.
+Made by `python -m benchmarks pages`. Times are of an op with its backward, on one thread unless the
+column says otherwise. "Its time" is the rival's over that of ntm_fast, measured in alternation; the
+floor is the least work of the op, done by the machine's own matrix product or as traffic through
+its memory.
 """
 QUALITY = {  # figures of topics: their column and form
     "npmi_10": ("NPMI, by relevance", ".3f"),
@@ -104,7 +102,7 @@ def mebibytes(row: Row) -> str:
 
 
 def training(rows: list[Row], short: bool) -> list[Cells]:
-    """One line a model, corpus and number of threads; in short those in turns on all threads."""
+    """One line a model, corpus and number of threads; in short those side by side on all threads."""
     found = [row for row in rows if row["op"].endswith(" training")]
     if short:
         found = [row for row in found if {"ratio", "speedup"} & row.keys()]
@@ -216,7 +214,7 @@ def classical(rows: list[Row], short: bool) -> list[Cells]:
 
 
 def vocabulary(rows: list[Row], short: bool) -> list[Cells]:
-    """One line a vocabulary and model; in short the picture says it."""
+    """One line a vocabulary and model; in short none, since there is the picture."""
     return [
         {
             "words": f"{row['words']:,}",
@@ -250,7 +248,7 @@ def section(path: Path | None, *, gpu: bool, short: bool) -> str:
     """The machine and its tables."""
     if path is None:
         return NOTHING[gpu]
-    rows = list(saved.read(path).values())
+    rows = list(results.read(path).values())
     machine: dict[str, Any] = rows[-1]["machine"]
     if gpu:
         what = f"{machine['gpu']}, driver {machine['driver']}"
@@ -268,10 +266,12 @@ def section(path: Path | None, *, gpu: bool, short: bool) -> str:
 
 
 def written() -> dict[Path, str]:
-    """What the files should hold."""
-    paths = {gpu: saved.newest(gpu=gpu) for gpu in MARKS}
+    """The files' right text."""
+    paths = {gpu: results.newest(gpu=gpu) for gpu in MARKS}
     readme = README.read_text(encoding="utf-8")
     for gpu, (begin, end) in MARKS.items():
+        if begin not in readme:
+            continue
         before, rest = readme.split(begin)
         new = section(paths[gpu], gpu=gpu, short=True)
         readme = f"{before}{begin}\n\n{new}\n\n{end}{rest.split(end)[1]}"
@@ -287,12 +287,82 @@ def differing(files: dict[Path, str]) -> Iterable[Path]:
             yield path
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__)
+def curves(rows: list[Row]) -> dict[str, list[Row]]:
+    """The rows of each model by growing vocabulary."""
+    found: dict[str, list[Row]] = {}
+    for row in sorted((r for r in rows if "words" in r), key=lambda r: r["words"]):
+        model = row["op"].removesuffix(" vocabulary")
+        ours = row["subject"] == OURS
+        kind = {"ProdLDA": "product", "NVLDA": "mixture"}.get(model, "")
+        name = f"{model}, ntm_fast ({kind})" if ours else f"{model}, {row['subject']}"
+        found.setdefault(name, []).append(row)
+    return found
+
+
+def draw(rows: list[Row], path: Path) -> None:
+    """Two panels of the rows of `vocabulary`, written to path."""
+    import matplotlib as mpl
+
+    mpl.use("svg")
+    mpl.rcParams.update({"svg.hashsalt": "ntm_fast", "svg.fonttype": "none", "font.size": 9})
+    from matplotlib import pyplot
+
+    figure, axes = pyplot.subplots(1, 2, figsize=(9, 3.6), layout="constrained")
+    found = curves(rows)
+    panels: tuple[tuple[Any, str, float, str], ...] = (
+        (axes[0], "document_seconds", 1e6, "µs a document"),
+        (axes[1], "peak_bytes", 2**-30, "peak memory, GiB"),
+    )
+    for axis, figure_name, scale, label in panels:
+        for name, many in found.items():
+            words = [row["words"] for row in many]
+            style = "o-" if OURS in name else "s--"
+            axis.loglog(words, [row[figure_name] * scale for row in many], style, label=name)
+        if figure_name == "document_seconds":  # growth in proportion to V, to compare with
+            first = next(iter(found.values()))
+            low, high = first[0], first[-1]
+            start = high[figure_name] * scale * low["words"] / high["words"]
+            axis.loglog(
+                [low["words"], high["words"]],
+                [start, high[figure_name] * scale],
+                ":",
+                color="grey",
+                label="proportional to V",
+            )
+        axis.set_xlabel("words in the vocabulary")
+        axis.set_ylabel(label)
+        axis.grid(which="both", alpha=0.25)
+    axes[0].legend(frameon=False)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_suffix(".new")
+    figure.savefig(temporary, format="svg", metadata={"Date": None})
+    temporary.replace(path)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(
+        "python -m benchmarks pages",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     parser.add_argument("--check", action="store_true")
+    parser.add_argument("--picture", action="store_true")
+    parser.add_argument("--rows", type=Path, default=results.newest(), help="of the picture")
+    given = parser.parse_args(arguments)
+    if given.picture:
+        if given.rows is None:
+            parser.error("benchmarks/results holds no file; python -m benchmarks writes one")
+        try:
+            rows = results.read(given.rows).values()
+        except ValueError as error:
+            parser.error(str(error))
+        found = [row for row in rows if row["op"].endswith(" vocabulary")]
+        if not curves(found):
+            parser.error(f"{given.rows} has no rows of python -m benchmarks vocabulary")
+        draw(found, PICTURE)
     files = written()
     stale = list(differing(files))
-    if parser.parse_args().check:
+    if given.check:
         return int(bool(stale))
     for path in stale:
         path.write_text(files[path], encoding="utf-8")

@@ -1,19 +1,19 @@
 """A step of our Adam against torch's, and of rows that wait for their steps against both.
 
 The floor is the memory traffic of a step: four arrays read, three written. The parameters are those
-of models of this package; of the encoder's first layer a batch touches the share of rows named.
+of models of this package; a batch touches the named share of the rows of the encoder's first layer.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from benchmarks.floor import memory
-from benchmarks.rows import check_alike, timed
+from benchmarks.harness.rows import check_alike, timed
+from benchmarks.harness.timing import memory
 from ntm_fast.training.optimiser import Adam
 
 HIDDEN, TOPICS = 100, 50
@@ -73,8 +73,8 @@ def fused(parameters: list[Tensor], lr: float) -> torch.optim.Optimizer:
     return torch.optim.Adam(parameters, lr=lr, fused=True)
 
 
-def run(threads: int) -> list[dict[str, Any]]:
-    rows = []
+def adam(threads: int) -> Iterator[dict[str, Any]]:
+    """Rows of each size."""
     for words, share in SIZES.items():
         models = {
             "ntm_fast": Model(words, share, False, Adam),
@@ -88,8 +88,8 @@ def run(threads: int) -> list[dict[str, Any]]:
             threads,
             floor=memory(7 * 4 * elements),
         )
-        rows += [
-            {
+        for name, figure in figures.items():
+            yield {
                 "op": "adam",
                 "subject": name,
                 "shape": f"V={words:,}, H={HIDDEN}, K={TOPICS}, {share:.1%} of the rows touched",
@@ -98,6 +98,3 @@ def run(threads: int) -> list[dict[str, Any]]:
                 **figure,
                 "ns_per_element": figure["seconds"] / elements * 1e9,
             }
-            for name, figure in figures.items()
-        ]
-    return rows

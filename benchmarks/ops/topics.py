@@ -1,40 +1,43 @@
-"""NPMI of 50 topics on 100,000 documents: ntm_fast against plain scipy, and gensim if installed."""
+"""What topics are worth: their overlap, and their NPMI on 100,000 documents."""
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable
-from pathlib import Path
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
-import scipy.sparse
+import torch
 
-from benchmarks.rows import timed
+from benchmarks.harness import inputs, machine
+from benchmarks.harness.rows import op_rows, timed
+from benchmarks.harness.timing import products
+from ntm_fast import ops, reference
 from ntm_fast.data import Corpus
 from ntm_fast.metrics import npmi
 
+Rows = Iterator[dict[str, Any]]
+CORPUS = "arxiv_100k"
 N_TOPICS, N_TOP = 50, 10
 WINDOW, N_TEXTS = 10, 5_000
 
 
-def load() -> tuple[str, Corpus]:
-    """arXiv abstracts where NTM_FAST_SHARED (or ../shared) holds them, else draws of their size."""
-    root = Path(__file__).resolve().parents[1]
-    folder = Path(os.environ.get("NTM_FAST_SHARED", root.parent / "shared")) / "data/arxiv_100k"
-    if (folder / "train.npz").exists():
-        vocabulary = (folder / "vocab.txt").read_text(encoding="utf-8").split()
-        return "arxiv_100k", Corpus.from_scipy(
-            scipy.sparse.load_npz(folder / "train.npz"), vocabulary
-        )
-    rng = np.random.default_rng(0)
-    n_documents, n_words, n_tokens = 100_000, 54_397, 7_700_000
-    zipf = 1 / (np.arange(n_words) + 30.0)
-    words = rng.choice(n_words, n_tokens, p=zipf / zipf.sum())
-    documents = rng.integers(0, n_documents, n_tokens)
-    counts = np.ones(n_tokens, dtype=np.float32)
-    matrix = scipy.sparse.csr_array((counts, (documents, words)), shape=(n_documents, n_words))
-    return "synthetic", Corpus.from_scipy(matrix)
+def topic_overlap(threads: int) -> Rows:
+    """Against its reference, eager and compiled.
+
+    The floor is the multiplications of two products, of which one is symmetric, at the rate of
+    torch's own: the lifts' inner products forward, and their gradient with respect to the lifts.
+    """
+    subjects = {
+        "ntm_fast": ops.topic_overlap,
+        "eager": reference.topic_overlap,
+        "compiled": torch.compile(reference.topic_overlap),
+    }
+    for words, topics in machine.pick(
+        [(2_000, 50), (50_000, 50), (20_000, 200)], [(50_000, 50), (200_000, 200)]
+    ):
+        args = [torch.randn(words, topics, requires_grad=True)]
+        floor = products(3.0 * words * topics**2)
+        yield from op_rows("topic_overlap", args, subjects, threads, floor=floor)
 
 
 def frequent_topics(corpus: Corpus) -> Any:
@@ -74,9 +77,10 @@ def gensim_npmi(top_words: Any, texts: list[list[str]], vocabulary: tuple[str, .
     return np.array(model.get_coherence_per_topic())
 
 
-def run(threads: int) -> list[dict[str, Any]]:
-    """Rows for documents and for windows; all subjects agree to 1e-9 before they are timed."""
-    name, corpus = load()
+def metrics(threads: int) -> Rows:
+    """NPMI by documents and by windows, against plain scipy, and gensim if it is installed."""
+    corpus = inputs.corpus(CORPUS)
+    name = CORPUS if inputs.is_real(CORPUS) else "synthetic"
     words = frequent_topics(corpus)
     documents: dict[str, Callable[[], Any]] = {
         "ntm_fast": lambda: npmi(words, corpus),
@@ -88,15 +92,12 @@ def run(threads: int) -> list[dict[str, Any]]:
         "ntm_fast": lambda: npmi(words, texts, window=WINDOW, vocabulary=corpus.vocabulary),
         "gensim": lambda: gensim_npmi(words, texts, corpus.vocabulary),
     }
-    return [
-        *_rows("npmi", f"{name}, {corpus.n_documents:,} documents", documents, threads),
-        *_rows("npmi", f"{name}, {N_TEXTS:,} texts, window {WINDOW}", windows, threads),
-    ]
+    yield from npmi_rows(f"{name}, {corpus.n_documents:,} documents", documents, threads)
+    yield from npmi_rows(f"{name}, {N_TEXTS:,} texts, window {WINDOW}", windows, threads)
 
 
-def _rows(
-    op: str, shape: str, subjects: dict[str, Callable[[], Any]], threads: int
-) -> list[dict[str, Any]]:
+def npmi_rows(shape: str, subjects: dict[str, Callable[[], Any]], threads: int) -> Rows:
+    """Rows of the subjects, which have to agree to 1e-9 before they are timed."""
     values = {}
     for subject, function in list(subjects.items()):
         try:
@@ -106,29 +107,13 @@ def _rows(
     for subject, value in values.items():
         error = float(np.abs(value - values["ntm_fast"]).max())
         if not error <= 1e-9:
-            raise AssertionError(f"{op}, {shape}: ntm_fast differs from {subject} by {error:.2g}")
-    figures = timed(subjects, threads)
-    return [
-        {
-            "op": op,
+            raise AssertionError(f"npmi, {shape}: ntm_fast differs from {subject} by {error:.2g}")
+    for subject, figure in timed(subjects, threads).items():
+        yield {
+            "op": "npmi",
             "subject": subject,
             "shape": f"{N_TOPICS} topics, {shape}",
             "dtype": "float64",
             "threads": threads,
             **figure,
         }
-        for subject, figure in figures.items()
-    ]
-
-
-def rows() -> list[dict[str, Any]]:
-    """`run` on one thread."""
-    return run(1)
-
-
-if __name__ == "__main__":
-    for row in rows():
-        print(
-            f"{row['op']} {row['shape']}: {row['subject']} {row['seconds']:.3f} s "
-            f"(spread {row['spread']:.0%}), {row['ratio']:.2f} x ntm_fast"
-        )

@@ -12,13 +12,16 @@ from __future__ import annotations
 import os
 import statistics
 import time
+from collections.abc import Iterator
+from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
 
-from benchmarks import corpora, quality
-from benchmarks.gibbs import GibbsLDA
-from benchmarks.timing import QUICK
+from benchmarks.harness import inputs
+from benchmarks.harness.timing import QUICK
+from benchmarks.studies import quality
+from benchmarks.studies.rivals import GibbsLDA
 from ntm_fast import metrics
 
 SWEEPS = 200
@@ -37,7 +40,7 @@ TOMOTOPY = f"tomotopy LDA, {SWEEPS} sweeps"
 
 def gibbs(seed: int, threads: int) -> dict[str, Any]:
     """Figures of tomotopy's topics."""
-    documents, test = (corpora.corpus(quality.CORPUS, split) for split in ("train", "test"))
+    documents, test = (inputs.corpus(quality.CORPUS, split) for split in ("train", "test"))
     lda = GibbsLDA(documents, quality.N_TOPICS, seed, threads)
     began = time.perf_counter()
     lda.fit(2 if QUICK else SWEEPS)
@@ -60,28 +63,23 @@ def ours(seed: int, threads: int) -> dict[str, Any]:
     return {name: row[name] for name in (*FIGURES, "epochs")}
 
 
-def run(threads: int) -> list[dict[str, Any]]:
-    """One row a system and seed, and the medians, on all threads only."""
-    if threads != len(os.sched_getaffinity(0)) or not corpora.is_real(quality.CORPUS):
-        return []
+def run(threads: int) -> Iterator[dict[str, Any]]:
+    """One row a system and seed, then their medians, on all threads only."""
+    if threads != len(os.sched_getaffinity(0)) or not inputs.is_real(quality.CORPUS):
+        return
     common = {"op": "classical bar", "shape": f"{quality.CORPUS}, K={quality.N_TOPICS}"}
     subjects = {TOMOTOPY: gibbs, f"{MODEL}, ntm_fast": ours}
-    try:
-        import tomotopy  # noqa: F401
-    except ImportError:
+    if find_spec("tomotopy") is None:
         absent = {"subject": TOMOTOPY, "threads": threads, "absent": "pip install tomotopy"}
         del subjects[TOMOTOPY]
-        rows = [common | absent]
-    else:
-        rows = []
+        yield common | absent
     runs: dict[str, list[dict[str, Any]]] = {subject: [] for subject in subjects}
     for seed in SEEDS[: 1 if QUICK else None]:
         for subject, function in subjects.items():
-            runs[subject].append(function(seed, threads))
+            figures = function(seed, threads)
+            runs[subject].append(figures)
+            yield {**common, "subject": subject, "threads": threads, "seed": seed, **figures}
     for subject, many in runs.items():
         medians = {n: statistics.median(one[n] for one in many) for n in FIGURES}
-        rows += [
-            {**common, "subject": subject, "threads": threads, "seed": seed, **one}
-            for seed, one in zip([*SEEDS[: len(many)], "median"], [*many, medians], strict=True)
-        ]
-    return rows
+        row = {**common, "subject": subject, "threads": threads, "seed": "median"}
+        yield {**row, **medians}

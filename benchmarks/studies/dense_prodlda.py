@@ -1,7 +1,7 @@
 """ProdLDA as one writes it in plain PyTorch: dense counts, linear layers, log_softmax.
 
-The yardstick of `benchmarks.training`. Architecture, batch size, dropout and optimiser are those of
-the recipe that ntm_fast trains; only the counts are made dense and the logits are formed.
+The yardstick of `training` and `vocabulary`. Architecture, batch size, dropout and optimiser are
+those of the recipe that ntm_fast trains; only the counts are made dense and the logits are formed.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from benchmarks import device
+from benchmarks.harness import machine
 from ntm_fast.training import Recipe
 
 
@@ -61,7 +61,7 @@ class DenseTrainer:
 
     def __init__(self, n_words: int, recipe: Recipe, seed: int = 0) -> None:
         torch.manual_seed(seed)
-        self.model = DenseProdLDA(n_words, recipe).to(device.NAME).train()
+        self.model = DenseProdLDA(n_words, recipe).to(machine.NAME).train()
         self.batch_size = recipe.training.batch_size
         self.optimiser = torch.optim.Adam(
             self.model.parameters(),

@@ -1,4 +1,4 @@
-"""python -m benchmarks.figurnov [run …]: LDA as a VAE by Figurnov's recipe, on 20 Newsgroups.
+"""python -m benchmarks figurnov [run …]: LDA as a VAE by Figurnov's recipe, on 20 Newsgroups.
 
 A run is a scheme and a seed: implicit-0, rsvi-1-0 (boost 1), … Each trains `FigurnovLDA`, or the
 same with the gradients of rejection sampling, on the training documents, and appends one row to
@@ -20,12 +20,13 @@ import json
 import os
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from benchmarks import corpora, machine
+from benchmarks.harness import inputs, results
 from ntm_fast import metrics
 from ntm_fast.data import Corpus
 from ntm_fast.models import TopicModel
@@ -35,11 +36,10 @@ CORPUS = "20ng_prodlda"
 N_TOPICS = 50
 RUNS = ("implicit-0", *(f"rsvi-{b}-0" for b in (1, 5, 10, 20)), "implicit-1", "implicit-2")
 LOOKS = 9  # at the test perplexity in a run
-RESULTS = Path(__file__).resolve().parent / "results"
 
 
 def recipe(scheme: str, epochs: int) -> Recipe:
-    """Of "implicit" or "rsvi-<boost>": the paper's, or shortened to so many epochs."""
+    """Of "implicit" or "rsvi-<boost>": the paper's, or shortened to this number of epochs."""
     paper = RECIPES["FigurnovLDA"].changed(n_topics=N_TOPICS)
     share = epochs / paper.training.epochs
     if not 0 < share <= 1:
@@ -111,7 +111,6 @@ def train(
     prior = model.posterior.prior_parameters()[0].detach().exp()
     words = metrics.top_words(model.topic_weights().numpy(), min(25, train.n_words))
     return {
-        "benchmark": "figurnov",
         "op": "LDAVAE by Figurnov's recipe",
         "subject": scheme,
         "shape": f"{CORPUS}, K={N_TOPICS}, {epochs * steps:,} steps",
@@ -132,7 +131,7 @@ def train(
 
 
 def finished(output: Path, epochs: int) -> set[str]:
-    """Runs of so many epochs that have a row."""
+    """Runs with this number of epochs that have a row."""
     if not output.exists():
         return set()
     rows = map(json.loads, output.read_text(encoding="utf-8").splitlines())
@@ -140,32 +139,28 @@ def finished(output: Path, epochs: int) -> set[str]:
     return {f"{row['subject']}-{row['seed']}" for row in mine}
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser("python -m benchmarks.figurnov", description=__doc__)
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser("python -m benchmarks figurnov", description=__doc__)
     parser.add_argument("runs", nargs="*", metavar="run", default=RUNS, help=", ".join(RUNS))
     parser.add_argument("--epochs", type=int, default=RECIPES["FigurnovLDA"].training.epochs)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--folder", type=Path, default=Path("figurnov"), help="of checkpoints")
-    parser.add_argument("--output", type=Path, help="JSON lines; benchmarks/results/… unless given")
-    given = parser.parse_args()
-    if not corpora.is_real(CORPUS):
+    parser.add_argument("--output", type=Path, help="JSON lines; default: benchmarks/results/…")
+    given = parser.parse_args(arguments)
+    if not inputs.is_real(CORPUS):
         print(f"{CORPUS} is absent (set NTM_FAST_SHARED to the folder that holds it)")
         return 1
     torch.set_num_threads(given.threads)
-    documents, test = (corpora.corpus(CORPUS, split) for split in ("train", "test"))
-    header = machine.describe()
-    output = given.output or RESULTS / machine.file_name(header)
-    output.parent.mkdir(parents=True, exist_ok=True)
-    done = finished(output, given.epochs)
+    documents, test = (inputs.corpus(CORPUS, split) for split in ("train", "test"))
+    output = results.Output(given.output)
+    done = finished(output.path, given.epochs)
     for name in (name for name in given.runs if name not in done):
         try:
             row = train(name, documents, test, given.folder, given.epochs)
         except TrainingInterrupted as stopped:
             print(stopped)
             return 130
-        line = json.dumps({**row, "epochs": given.epochs, "machine": header})
-        with open(output, "a", encoding="utf-8") as file:
-            file.write(line + "\n")
+        output.add("figurnov", {**row, "epochs": given.epochs})
         (given.folder / f"{name}.checkpoint").unlink()
     return 0
 

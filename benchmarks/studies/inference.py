@@ -1,10 +1,10 @@
 """Inference: transform and held-out perplexity beside an epoch of training, one document, memory.
 
 An epoch over some documents, their proportions by a trained model (its topics made anew each time,
-as after training) and their held-out perplexity are timed in turns; `over_epoch` is a median over
-the turns. One document of 30 words is transformed many times by a model of each vocabulary: by the
-model itself from a corpus, and by the estimator from a row of a sparse matrix. Memory is what
-40 documents of 5,000 words take beyond what was there, in a process of its own.
+as after training) and their held-out perplexity are timed in alternation; `over_epoch` is a median
+over the turns. One document of 30 words is transformed many times by a model of each vocabulary: by
+the model itself from a corpus, and by the estimator from a row of a sparse matrix. Memory is the
+growth of a process of its own that transforms 40 documents of 5,000 words.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
-from benchmarks import corpora, device, processes
-from benchmarks.saved import OURS
-from benchmarks.timing import HASTY, compare
+from benchmarks.harness import inputs, machine
+from benchmarks.harness.results import OURS
+from benchmarks.harness.timing import HASTY, compare
 
 N_TOPICS = 50
 MODELS = ("LDAVAE", "NVLDA")  # mixtures, whose proportions are refined
@@ -42,11 +42,11 @@ def beside_an_epoch(name: str, threads: int) -> Iterator[dict[str, Any]]:
     from ntm_fast.training import RECIPES, Trainer
 
     if name in MADE_UP:
-        corpus, shown = Corpus.from_scipy(corpora.zipf_matrix(*MADE_UP[name])), name
+        corpus, shown = Corpus.from_scipy(inputs.zipf_matrix(*MADE_UP[name])), name
     else:
-        corpus = corpora.corpus(name)
+        corpus = inputs.corpus(name)
         corpus = corpus[corpus.document_lengths > 0][: 400 if HASTY else MOST]
-        shown = name if corpora.is_real(name) else f"made up, sized as {name}"
+        shown = name if inputs.is_real(name) else f"made up, sized as {name}"
     for model in MODELS:
         recipe = RECIPES[model].changed(n_topics=N_TOPICS)
         trainer = Trainer(TopicModel(corpus.n_words, recipe.model), recipe.training, seed=0)
@@ -98,7 +98,7 @@ def one_document(model: str, n_words: int, threads: int) -> dict[str, Any]:
     ):
         for _ in range(20):
             call()
-        clock = device.stopwatch(threads)
+        clock = machine.stopwatch(threads)
         seconds = [clock(call, 1)]
         while len(seconds) < (20 if HASTY else CALLS) and sum(seconds) < 2:
             seconds.append(clock(call, 1))
@@ -129,32 +129,30 @@ def memory(model: str, threads: int) -> dict[str, Any]:
     settings = RECIPES[model].changed(n_topics=n_topics).model
     made = TopicModel(n_words, settings).eval()
     made.topic_proportions(corpus[:1])
-    with open("/proc/self/clear_refs", "w") as file:
-        file.write("5")  # forget the peak so far
-    before = processes.peak_bytes()
     began = time.process_time()
-    made.topic_proportions(corpus)
-    seconds = time.process_time() - began
-    return {"seconds": seconds, "growth_bytes": processes.peak_bytes() - before}
+    growth = machine.peak_growth(lambda: made.topic_proportions(corpus))
+    return {"seconds": time.process_time() - began, "growth_bytes": growth}
 
 
 def run(threads: int) -> Iterator[dict[str, Any]]:
     """Rows beside an epoch; those of real corpora, one document and memory on one thread."""
-    names = (*MADE_UP, *corpora.SIZES) if threads == 1 else (*MADE_UP,)
+    names = (*MADE_UP, *inputs.SIZES) if threads == 1 else (*MADE_UP,)
     for name in names[: 1 if HASTY else None]:
         yield from beside_an_epoch(name, threads)
     if threads != 1:
         return
     for n_words in SIZES[: 1 if HASTY else None]:
         for model in ("ProdLDA", "LDAVAE"):
-            figures = processes.call("benchmarks.inference", "one", model, n_words, threads)
+            figures = machine.in_a_process(
+                "benchmarks.studies.inference", "one", model, n_words, threads
+            )
             shape = f"V={n_words:,}, K={N_TOPICS}"
             row = {"op": f"{model} one document", "subject": OURS, "shape": shape}
             yield {**row, "threads": threads, **figures}
     documents, length, n_words, n_topics = LONG
     shape = f"{documents} documents of {length:,} words, V={n_words:,}, K={n_topics}"
     for model in MODELS:
-        figures = processes.call("benchmarks.inference", "memory", model, threads)
+        figures = machine.in_a_process("benchmarks.studies.inference", "memory", model, threads)
         row = {"op": f"{model} memory of a transform", "subject": OURS, "shape": shape}
         yield {**row, "threads": threads, **figures}
 

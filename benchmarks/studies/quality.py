@@ -1,9 +1,9 @@
-"""python -m benchmarks.quality [model …]: what the topics of each named model are worth.
+"""python -m benchmarks quality [model …]: coherence, diversity and perplexity of each model.
 
-    python -m benchmarks.quality                                    # all of RUNS: hours
-    python -m benchmarks.quality --corpus 20ng_prodlda LDAVAE       # part of them
-    python -m benchmarks.quality --corpus arxiv_100k --topics 200 --seeds 0 --epochs 10 LDAVAE
-    python -m benchmarks.quality --corpus octis/BBC_News --seeds 0  # any folder of OCTIS's, or with
+    python -m benchmarks quality                                    # all of RUNS: hours
+    python -m benchmarks quality --corpus 20ng_prodlda LDAVAE       # part of them
+    python -m benchmarks quality --corpus arxiv_100k --topics 200 --seeds 0 --epochs 10 LDAVAE
+    python -m benchmarks quality --corpus octis/BBC_News --seeds 0  # any folder of OCTIS's, or with
                                                                     # train.npz, test.npz, vocab.txt
 
 Each model learns from the training documents with its recipe's defaults, or with what OPTIONS and
@@ -12,7 +12,7 @@ document co-occurrence in the training documents, C_v where gensim is installed,
 distinct words among the top 25, topics that lead a document, and perplexities of the test
 documents. Top words are read in both ways: by relevance, and by probability alone. tomotopy's
 topics, where it is installed, are measured and read alike; other packages' figures are those of
-`benchmarks.peers`. The last row of a model holds the mean over the seeds, and the standard
+`benchmarks.studies.rivals`. The last row of a model holds the mean over the seeds, and the standard
 deviation. Nothing is chosen on the test documents: --validation trains on nine tenths of the
 training documents and takes the rest for perplexity, as recipes were chosen. Rows are appended to
 benchmarks/results as they are made; what is there already is not measured again, so that a run
@@ -23,7 +23,6 @@ from __future__ import annotations
 
 import argparse
 import gzip
-import json
 import statistics
 import sys
 import time
@@ -34,12 +33,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from rich.console import Console
 
-from benchmarks import corpora, device, machine, saved, table
-from benchmarks.gibbs import GibbsLDA
-from benchmarks.peers import PEERS
-from benchmarks.timing import QUICK
+from benchmarks.harness import inputs, machine, results
+from benchmarks.harness.timing import QUICK
+from benchmarks.studies.rivals import PEERS, GibbsLDA
 from ntm_fast.data import Corpus
 from ntm_fast.metrics import RELEVANCE
 
@@ -94,7 +91,6 @@ FIGURES = (
     "cpu_seconds",
 )
 VALIDATION_SEED = 12345  # of the split
-RESULTS = Path(__file__).resolve().parent / "results"
 
 
 def train(
@@ -111,12 +107,12 @@ def train(
     from ntm_fast import metrics
 
     torch.set_num_threads(threads)
-    documents = training = corpora.corpus(name)
+    documents = training = inputs.corpus(name)
     if validation:
         training, test, _ = documents.split(0.1, 0.0, VALIDATION_SEED)
         options = {"validation": 0.0, **options}
     else:
-        test = corpora.corpus(name, "test")
+        test = inputs.corpus(name, "test")
     learned: Any
     if model == GIBBS:
         learned = GibbsLDA(training, n_topics, seed, threads)
@@ -124,7 +120,7 @@ def train(
         kind, changed = SETTINGS.get(model, (model, {}))
         options = {**OPTIONS.get(name, {}), **changed, **options}
         make = getattr(ntm_fast, kind)
-        learned = make(n_topics, random_state=seed, options=options or None, device=device.NAME)
+        learned = make(n_topics, random_state=seed, options=options or None, device=machine.NAME)
     began, cpu_began = time.perf_counter(), time.process_time()
     sweeps = SWEEPS.get(name, 200)
     learned.fit(sweeps if model == GIBBS else training)
@@ -160,7 +156,7 @@ def shape_of(name: str, n_topics: int, validation: bool = False) -> str:
 
 def texts(name: str, documents: Corpus) -> Corpus | list[list[str]]:
     """Training texts with their order of words, where there are any: 20,000 of arXiv's."""
-    path = corpora.shared_folder(name) / "documents.train.first20000.txt.gz"
+    path = inputs.shared_folder(name) / "documents.train.first20000.txt.gz"
     if not path.exists():
         return documents
     with gzip.open(path, "rt", encoding="utf-8") as lines:
@@ -178,14 +174,14 @@ def summary(runs: Sequence[dict[str, Any]]) -> dict[str, Any]:
 
 
 def rows_of(
-    wanted: Run, threads: int, done: Mapping[saved.Key, dict[str, Any]], **options: Any
+    wanted: Run, threads: int, done: Mapping[results.Key, dict[str, Any]], **options: Any
 ) -> Iterator[dict[str, Any]]:
     """Rows of a run's seeds that are not `done`, and then of the mean of all."""
     shape = shape_of(wanted.corpus, wanted.n_topics, wanted.validation)
     names = {"op": f"{wanted.model} quality", "shape": shape, "threads": threads}
     rows, new = [], False
     for seed in wanted.seeds:
-        row = done.get(saved.key({**names, "subject": f"seed {seed}"}))
+        row = done.get(results.key({**names, "subject": f"seed {seed}"}))
         if row is None:
             row = train(wanted.model, seed, threads, *wanted[1:3], wanted.validation, **options)
             new = True
@@ -195,16 +191,16 @@ def rows_of(
         yield summary(rows)
 
 
-def run(threads: int) -> list[dict[str, Any]]:
+def run(threads: int) -> Iterator[dict[str, Any]]:
     """Rows of our models on the small corpus, on one thread alone; none where it is absent."""
     if threads != 1:
-        return []
-    if not corpora.is_real(CORPUS):
+        return
+    if not inputs.is_real(CORPUS):
         print(f"quality: {CORPUS} is absent (set NTM_FAST_SHARED to the folder that holds it)")
-        return []
+        return
     seeds, options = ((0,), {"epochs": 2}) if QUICK else ((0, 1, 2), {})
-    runs = [Run(model, CORPUS, seeds=seeds) for model in MODELS]
-    return [row for each in runs for row in rows_of(each, threads, {}, **options)]
+    for model in MODELS:
+        yield from rows_of(Run(model, CORPUS, seeds=seeds), threads, {}, **options)
 
 
 def choose(given: argparse.Namespace) -> list[Run]:
@@ -227,37 +223,39 @@ def choose(given: argparse.Namespace) -> list[Run]:
     ]
 
 
-def main() -> int:
+def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
-        "python -m benchmarks.quality",
+        "python -m benchmarks quality",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     known = (*MODELS, *SETTINGS, GIBBS)
     parser.add_argument("models", nargs="*", metavar="model", help=f"of {'; '.join(known)}")
-    parser.add_argument("--corpus", help=f"{', '.join(corpora.SIZES)}, or a folder that holds one")
+    parser.add_argument("--corpus", help=f"{', '.join(inputs.SIZES)}, or a folder that holds one")
     parser.add_argument("--topics", type=int)
     parser.add_argument("--seeds", type=int, nargs="+")
     parser.add_argument("--epochs", type=int, help="fewer than the recipe's")
+    parser.add_argument("--quick", action="store_true", help="one seed, two epochs")
     parser.add_argument("--warm-up", type=int, help="of the KL term, in epochs")
     parser.add_argument("--validation", action="store_true", help="not the test documents")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--again", action="store_true", help="also what the output holds already")
-    parser.add_argument("--output", type=Path, help="JSON lines; benchmarks/results/… unless given")
-    given = parser.parse_args()
+    parser.add_argument("--output", type=Path, help="JSON lines; default: benchmarks/results/…")
+    given = parser.parse_args(arguments)
     for model in given.models:
         if model not in known:
             parser.error(f"no model is called {model!r}; there are {'; '.join(known)}")
+    if given.quick:
+        given.seeds, given.epochs = [0], 2
     changed = {"epochs": given.epochs, "warm_up": given.warm_up}
     options = {name: value for name, value in changed.items() if value is not None}
-    header = machine.describe()
-    console = Console(width=None if sys.stdout.isatty() else 200, highlight=False)
-    output = given.output or RESULTS / machine.file_name(header)
-    done = {} if given.again or options or not output.exists() else saved.read(output)
+    output = results.Output(given.output)
+    known_rows = not (given.again or options) and output.path.exists()
+    done = results.read(output.path) if known_rows else {}
     runs = choose(given)
-    for absent in {r.corpus for r in runs if not corpora.is_real(r.corpus)}:
+    for absent in {r.corpus for r in runs if not inputs.is_real(r.corpus)}:
         parser.error(
-            f"{corpora.shared_folder(absent)} has no train.npz or corpus.tsv; expected a corpus"
+            f"{inputs.shared_folder(absent)} has no train.npz or corpus.tsv; expected a corpus"
             " (NTM_FAST_SHARED is the folder whose data/ holds the named ones)"
         )
     for each in runs:
@@ -265,16 +263,14 @@ def main() -> int:
             print(f"{GIBBS} is not measured: pip install tomotopy")
             continue
         for row in rows_of(each, given.threads, done, **options):
-            line = json.dumps({"benchmark": "quality", **row, "machine": header})
-            with open(output, "a", encoding="utf-8") as file:
-                file.write(line + "\n")
-            done = {**done, saved.key(row): row}
+            output.add("quality", row)
+            done = {**done, results.key(row): row}
     for shape in dict.fromkeys(shape_of(r.corpus, r.n_topics, r.validation) for r in runs):
         rows = [row for row in done.values() if row["op"].endswith(" quality")]
         means = [row for row in rows if row["shape"] == shape and row["subject"] == "mean"]
         peers = [peer.row() for peer in PEERS if shape == f"{peer.corpus}, K=50"]
-        console.print(table.table(shape, [shown(row) for row in (*means, *peers)]))
-    print(f"rows saved to {output}")
+        results.console().print(results.table(shape, [shown(row) for row in (*means, *peers)]))
+    print(f"rows saved to {output.path}")
     return 0
 
 

@@ -1,4 +1,4 @@
-"""python -m benchmarks.stop_words: what stop words do to topics, and what removes or absorbs them.
+"""python -m benchmarks stop_words: the effect of stop words on topics, and of three remedies.
 
 On the docstrings of this Python installation, every word of them counted. Each row trains a model
 on the text as it is, without the words of a list, without those of many documents, or with a
@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -47,7 +48,7 @@ TREATMENTS = (
 )
 PAGE = """# Stop words
 
-What `python -m benchmarks.stop_words` printed: {corpus} from the
+What `python -m benchmarks stop_words` printed: {corpus} from the
 docstrings of a Python installation, no word left out, K={topics}, {epochs} epochs, seed {seed}.
 "Stop words" is the share of the topics' 10 most likely words that are on scikit-learn's English
 list, "frequent" of those that more than {max_df:.0%} of the documents hold. "As read" is the share
@@ -113,11 +114,11 @@ def page(text: Corpus, epochs: int = EPOCHS) -> str:
     )
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser("python -m benchmarks.stop_words", description=__doc__)
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser("python -m benchmarks stop_words", description=__doc__)
     parser.add_argument("--output", type=Path, help="file for the page, such as docs/stop_words.md")
     parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
-    given = parser.parse_args()
+    given = parser.parse_args(arguments)
     torch.set_num_threads(given.threads)
     text = page(datasets.docstrings(remove_stop_words=False, max_df=1.0))
     print(text)

@@ -10,11 +10,11 @@ import json
 import os
 import sys
 import time
+from collections.abc import Iterator
 from typing import Any
 
-from benchmarks import device
-from benchmarks.processes import call
-from benchmarks.timing import HASTY
+from benchmarks.harness import machine
+from benchmarks.harness.timing import HASTY
 
 N_TOPICS = 50
 LENGTH = 100  # tokens of a document
@@ -30,8 +30,8 @@ def train(model: str, words: int, threads: int) -> dict[str, Any]:
     """Two steps to warm up, then as many as are timed; in the process that `run` starts."""
     import torch
 
-    from benchmarks.corpora import zipf_matrix
-    from benchmarks.dense_prodlda import DenseTrainer
+    from benchmarks.harness.inputs import zipf_matrix
+    from benchmarks.studies.dense_prodlda import DenseTrainer
     from ntm_fast.data import Corpus
     from ntm_fast.models import TopicModel
     from ntm_fast.training import RECIPES, Trainer
@@ -50,7 +50,7 @@ def train(model: str, words: int, threads: int) -> dict[str, Any]:
         began = time.perf_counter()
         plain.epoch(matrix)
     else:
-        model_there = TopicModel(words, recipe.model).to(device.NAME)
+        model_there = TopicModel(words, recipe.model).to(machine.NAME)
         trainer = Trainer(model_there, recipe.training, seed=0)
         trainer.fit(first, epochs=1)
         began = time.perf_counter()
@@ -61,15 +61,14 @@ def train(model: str, words: int, threads: int) -> dict[str, Any]:
         "steps": steps,
         "seconds": seconds / steps,
         "document_seconds": seconds / (steps * size),
-        "peak_bytes": device.peak_bytes(),
+        "peak_bytes": machine.peak_bytes(),
     }
 
 
-def run(threads: int) -> list[dict[str, Any]]:
+def run(threads: int) -> Iterator[dict[str, Any]]:
     """One row a model and vocabulary, on all threads only."""
     if threads != len(os.sched_getaffinity(0)):
-        return []
-    rows = []
+        return
     for words in SIZES[: 1 if HASTY else None]:
         for model in (*MODELS, BASELINE):
             dense = model == BASELINE
@@ -79,13 +78,13 @@ def run(threads: int) -> list[dict[str, Any]]:
                 "shape": f"V={words:,}, K={N_TOPICS}",
                 "threads": threads,
             }
-            if dense and device.available_bytes() < DENSE_ARRAYS * 200 * words * 4:
-                rows.append(row | {"absent": "its memory does not suffice here"})
+            if dense and machine.available_bytes() < DENSE_ARRAYS * 200 * words * 4:
+                yield row | {"absent": "its memory does not suffice here"}
             else:
-                rows.append(row | call("benchmarks.vocabulary", model, words, threads))
-    return rows
+                module = "benchmarks.studies.vocabulary"
+                yield row | machine.in_a_process(module, model, words, threads)
 
 
 if __name__ == "__main__":
-    device.use()
+    machine.use()
     print(json.dumps(train(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]))))
