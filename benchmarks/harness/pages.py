@@ -23,7 +23,7 @@ from ntm_fast.metrics import RELEVANCE
 
 ROOT = Path(__file__).resolve().parents[2]
 README, MEASURED = ROOT / "README.md", ROOT / "docs" / "measured.md"
-PICTURE = ROOT / "docs" / "vocabulary.svg"
+PICTURE = ROOT / "docs" / "vocabulary.svg"  # of scripts/vocabulary_plot.py
 MARKS = {
     False: ("<!-- measured: begin -->", "<!-- measured: end -->"),
     True: ("<!-- measured on a GPU: begin -->", "<!-- measured on a GPU: end -->"),
@@ -34,10 +34,10 @@ NOTHING = {
 }
 HEAD = """# Measured
 
-Made by `python -m benchmarks pages`. Times are of an op with its backward, on one thread unless the
-column says otherwise. "Its time" is the rival's over that of ntm_fast, measured in alternation; the
-floor is the least work of the op, done by the machine's own matrix product or as traffic through
-its memory.
+Made by `python scripts/readme_table.py`; the README says how the figures were taken. Times are of
+an op with its backward, on one thread unless the column says otherwise. "Its time" is the rival's
+over that of ntm_fast, taken in turns; the floor is the least work of the op, done by the machine's
+own matrix product or as traffic through its memory.
 """
 QUALITY = {  # figures of topics: their column and form
     "npmi_10": ("NPMI, by relevance", ".3f"),
@@ -102,7 +102,7 @@ def mebibytes(row: Row) -> str:
 
 
 def training(rows: list[Row], short: bool) -> list[Cells]:
-    """One line a model, corpus and number of threads; in short those side by side on all threads."""
+    """One line a model, corpus and number of threads; in short those in turns on all threads."""
     found = [row for row in rows if row["op"].endswith(" training")]
     if short:
         found = [row for row in found if {"ratio", "speedup"} & row.keys()]
@@ -214,7 +214,7 @@ def classical(rows: list[Row], short: bool) -> list[Cells]:
 
 
 def vocabulary(rows: list[Row], short: bool) -> list[Cells]:
-    """One line a vocabulary and model; in short none, since there is the picture."""
+    """One line a vocabulary and model; in short the picture says it."""
     return [
         {
             "words": f"{row['words']:,}",
@@ -266,12 +266,10 @@ def section(path: Path | None, *, gpu: bool, short: bool) -> str:
 
 
 def written() -> dict[Path, str]:
-    """The files' right text."""
+    """What the files should hold."""
     paths = {gpu: results.newest(gpu=gpu) for gpu in MARKS}
     readme = README.read_text(encoding="utf-8")
     for gpu, (begin, end) in MARKS.items():
-        if begin not in readme:
-            continue
         before, rest = readme.split(begin)
         new = section(paths[gpu], gpu=gpu, short=True)
         readme = f"{before}{begin}\n\n{new}\n\n{end}{rest.split(end)[1]}"
@@ -285,6 +283,9 @@ def differing(files: dict[Path, str]) -> Iterable[Path]:
     for path, text in files.items():
         if not path.exists() or path.read_text(encoding="utf-8") != text:
             yield path
+
+
+DRAWING = ROOT / "docs" / "vocabulary.svg"
 
 
 def curves(rows: list[Row]) -> dict[str, list[Row]]:
@@ -359,7 +360,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         found = [row for row in rows if row["op"].endswith(" vocabulary")]
         if not curves(found):
             parser.error(f"{given.rows} has no rows of python -m benchmarks vocabulary")
-        draw(found, PICTURE)
+        draw(found, DRAWING)
     files = written()
     stale = list(differing(files))
     if given.check:

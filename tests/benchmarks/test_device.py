@@ -10,10 +10,11 @@ import pytest
 import torch
 
 from benchmarks import __main__ as command
-from benchmarks import batches, device, draws, floor, machine, rows, saved, timing
+from benchmarks.harness import inputs, machine, pages, results, rows, timing
+from benchmarks.ops import product
 from ntm_fast import reference
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 
 
 class Event:
@@ -42,7 +43,7 @@ class Event:
 def gpu(monkeypatch: pytest.MonkeyPatch) -> None:
     """What the benchmarks ask of torch.cuda, answered without a GPU."""
     Event.diary = []
-    monkeypatch.setattr(device, "NAME", "cuda")
+    monkeypatch.setattr(machine, "NAME", "cuda")
     monkeypatch.setattr(torch.cuda, "Event", Event)
     monkeypatch.setattr(torch.cuda, "synchronize", lambda: None)
     monkeypatch.setattr(torch.cuda, "reset_peak_memory_stats", lambda: None)
@@ -55,7 +56,7 @@ def gpu(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_events_take_the_time(gpu: None) -> None:
-    assert device.stopwatch(1)(lambda: Event.diary.append("call"), 4) == pytest.approx(0.012)
+    assert machine.stopwatch(1)(lambda: Event.diary.append("call"), 4) == pytest.approx(0.012)
     assert Event.diary == ["record", *["call"] * 4, "record", "wait"]
 
 
@@ -86,10 +87,9 @@ def test_a_disagreement_on_a_gpu_keeps_the_rows(gpu: None) -> None:
 
 def test_rows_of_the_product_at_each_precision(monkeypatch: pytest.MonkeyPatch) -> None:
     """As on a GPU, computed on the CPU."""
-    from benchmarks.ops import bench_bow_product_log_likelihood as product
-
     monkeypatch.setattr(timing, "QUICK", True)
-    found = product.gpu_rows((16, 5, 90), 1, reference.bow_product_log_likelihood)
+    op = reference.bow_product_log_likelihood
+    found = list(product.gpu_rows((16, 5, 90), 1, op))
     shown = {(r["precision"], r["batch_norm"]) for r in found if r["subject"] == "ntm_fast"}
     assert shown == {("medium", True), ("high", True), ("highest", True), ("medium", False)}
     assert all(r["tflops_per_second"] > 0 and r["share_of_floor"] > 0 for r in found)
@@ -105,10 +105,10 @@ def test_on_the_cpu_a_peer_has_to_run() -> None:
 
 
 def test_what_does_not_fit_is_left_out(gpu: None) -> None:
-    assert device.fits(79)
-    assert not device.fits(81)
-    assert device.available_bytes() == 100
-    assert device.peak_bytes() == 1700
+    assert machine.fits(79)
+    assert not machine.fits(81)
+    assert machine.available_bytes() == 100
+    assert machine.peak_bytes() == 1700
 
 
 def test_results_are_named_by_the_gpu(gpu: None, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -116,51 +116,49 @@ def test_results_are_named_by_the_gpu(gpu: None, monkeypatch: pytest.MonkeyPatch
     assert header["gpu"] == "NVIDIA H100 80GB HBM3"
     assert {"driver", "cuda", "torch"} <= set(header)
     assert machine.file_name(header) == f"gpu-nvidia-h100-80gb-hbm3-{header['date']}.jsonl"
-    monkeypatch.setattr(device, "NAME", "cpu")
+    monkeypatch.setattr(machine, "NAME", "cpu")
     assert "gpu" not in machine.describe()
 
 
 def test_the_newest_of_each_kind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(saved, "RESULTS", tmp_path)
-    assert saved.newest() is saved.newest(gpu=True) is None
+    monkeypatch.setattr(results, "RESULTS", tmp_path)
+    assert results.newest() is results.newest(gpu=True) is None
     for name in ("epyc-2026-11-22", "gpu-a-2026-11-23", "gpu-b-2026-11-21"):
         (tmp_path / f"{name}.jsonl").touch()
-    assert saved.newest() == tmp_path / "epyc-2026-11-22.jsonl"
-    assert saved.newest(gpu=True) == tmp_path / "gpu-a-2026-11-23.jsonl"
+    assert results.newest() == tmp_path / "epyc-2026-11-22.jsonl"
+    assert results.newest(gpu=True) == tmp_path / "gpu-a-2026-11-23.jsonl"
 
 
 def test_benchmarks_of_a_device() -> None:
     cpu, cuda = command.discover("cpu"), command.discover("cuda")
-    assert set(cpu) - set(cuda) == set(command.CPU_ALONE)
+    assert set(cpu) - set(cuda) == set(command.ALONE)
     assert {"floor", "training", "bow_product_log_likelihood"} <= set(cuda)
 
 
 def test_documents_are_the_same_on_every_device() -> None:
-    one = batches.zipf_batch(5, 30, length=9)
+    one = inputs.zipf_batch(5, 30, length=9)
     with torch.device("meta"):
-        other = batches.zipf_batch(5, 30, length=9)
+        other = inputs.zipf_batch(5, 30, length=9)
     assert [part.device.type for part in other] == ["meta"] * 3
     assert [part.shape for part in other] == [part.shape for part in one]
 
 
 def test_floors_of_a_gpu(gpu: None) -> None:
-    assert floor.products(1.0, precision="high").name == "TF32 products"
-    assert floor.arithmetic(1.0, torch.float32).calls == floor.products(2.0).calls
+    assert timing.products(1.0, precision="high").name == "TF32 products"
+    assert timing.arithmetic(1.0, torch.float32).calls == timing.products(2.0).calls
 
 
 def test_a_flipped_rejection_is_no_error_on_a_gpu(gpu: None) -> None:
     truth = torch.zeros(1000)
     value = truth.clone()
     value[3] = 1.0
-    assert draws.error(value, truth) == 0
+    assert rows.error(value, truth) == 0
     value[:30] = 1.0
-    assert draws.error(value, truth) > 0.1
+    assert rows.error(value, truth) > 0.1
 
 
 def test_the_table_of_a_gpu(tmp_path: Path) -> None:
-    from scripts import readme_table
-
-    assert "make gpu" in readme_table.section(None, gpu=True, short=False)
+    assert "make gpu" in pages.section(None, gpu=True, short=False)
     header = {"gpu": "NVIDIA H100", "driver": "580.1", "torch": "2.11.0", "date": "2026-11-23"}
     common = {"threads": 16, "dtype": "float32", "machine": header, "spread": 0.0}
     product = {"op": "bow_product_log_likelihood", "precision": "medium", "batch_norm": True}
@@ -175,11 +173,11 @@ def test_the_table_of_a_gpu(tmp_path: Path) -> None:
     ]  # fmt: skip
     path = tmp_path / "gpu-x-2026-11-23.jsonl"
     path.write_text("".join(json.dumps({**common, **line}) + "\n" for line in lines))
-    text = readme_table.section(path, gpu=True, short=False)
+    text = pages.section(path, gpu=True, short=False)
     assert "NVIDIA H100, driver 580.1, torch 2.11.0, 2026-11-23" in text
     assert "| a, medium, with batch norm | 1 ms | 50% | 2 MiB | eager dense | 5.0 x |" in text
     assert "| b, medium, with batch norm | 2 ms |  |  |  |  |  |" in text
-    assert "| a, " not in readme_table.section(path, gpu=True, short=True)
+    assert "| a, " not in pages.section(path, gpu=True, short=True)
     assert "| arxiv | 16 | 1,000,000 |" in text
 
 

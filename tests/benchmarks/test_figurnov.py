@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import figurnov
+from benchmarks.studies import figurnov
 from ntm_fast.training import RECIPES, Trainer, TrainingInterrupted
 from tests.blocks import block_corpus
 

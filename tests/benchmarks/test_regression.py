@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchmarks import regression, saved
+from benchmarks import regression
+from benchmarks.harness import results
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def rows(ratio: float = 4.0, share: float = 0.8, spread: float = 0.02) -> list[dict[str, Any]]:
@@ -68,7 +69,7 @@ def test_tolerance_and_spread(tmp_path: Path) -> None:
 
 @given(old=st.floats(0.01, 100), new=st.floats(0.01, 100), tolerance=st.floats(0, 2))
 def test_swapped_files_swap_the_verdict(old: float, new: float, tolerance: float) -> None:
-    tables = [{saved.key(row): row for row in rows(ratio)} for ratio in (old, new)]
+    tables = [{results.key(row): row for row in rows(ratio)} for ratio in (old, new)]
     there = [change.verdict(tolerance) for change in regression.changes(*tables)]
     back = [change.verdict(tolerance) for change in regression.changes(*reversed(tables))]
     opposite = {"worse": "better", "better": "worse", "": ""}
@@ -122,6 +123,6 @@ def test_missing_and_binary_files(tmp_path: Path, capsys: pytest.CaptureFixture[
 
 
 def test_committed_results_can_be_read() -> None:
-    for path in saved.RESULTS.glob("*.jsonl"):
-        assert saved.read(path)
+    for path in results.RESULTS.glob("*.jsonl"):
+        assert results.read(path)
         assert regression.main([str(path), str(path)]) == 0
