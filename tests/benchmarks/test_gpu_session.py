@@ -9,8 +9,9 @@ import pytest
 import torch
 
 from ntm_fast import ops
-from scripts import every_op, gpu_session
+from scripts import gpu_session
 from scripts.gpu_session import Phase, Result
+from tests.ops import every_op
 
 
 def python(code: str, seconds: float = 60, name: str = "a phase") -> Phase:
@@ -18,7 +19,7 @@ def python(code: str, seconds: float = 60, name: str = "a phase") -> Phase:
 
 
 def test_every_op_is_called() -> None:
-    assert sorted(every_op.calls(torch.float32, 5)) == sorted(ops.__all__)
+    assert {name.split(",")[0] for name in every_op.CASES} == set(ops.__all__)
 
 
 def test_every_op_runs(capsys: pytest.CaptureFixture[str]) -> None:
