@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, NamedTuple
@@ -79,7 +80,14 @@ class TopicModel(nn.Module):
         return self.encoder.weight.device
 
     def begin_at(self, corpus: Corpus) -> None:
-        """Begin at what the corpus says without any training: how frequent each word is.
+        """The old name of `init_background`."""
+        warnings.warn(
+            "TopicModel.begin_at is now called init_background", DeprecationWarning, stacklevel=2
+        )
+        self.init_background(corpus)
+
+    def init_background(self, corpus: Corpus) -> None:
+        """Start the words' background, if the decoder has one, at their frequencies in a corpus.
 
         A word that is not in it counts as half a word of text.
         """
@@ -88,7 +96,7 @@ class TopicModel(nn.Module):
         for start in range(0, corpus.n_nonzeros, CHUNK):
             part = slice(start, start + CHUNK)
             counts += np.bincount(corpus.indices[part], corpus.counts[part], self.n_words)
-        self.decoder.begin_at(torch.from_numpy(counts))
+        self.decoder.init_background(torch.from_numpy(counts))
 
     def loss(
         self,
@@ -109,8 +117,7 @@ class TopicModel(nn.Module):
         Source: Kingma & Welling, "Auto-Encoding Variational Bayes", 2014; Kingma et al., "Improved
         Variational Inference with Inverse Autoregressive Flow", 2016 (free bits).
         """
-        if batch.indices.is_cuda:
-            batch = batch.ordered()  # sorted once for all ops and draws
+        batch = batch.ordered()  # once for all ops and draws
         masks = Masks(seed, self.decoder.ops) if self.training else None
         q = self.posterior(self.encoder(batch, masks))
         kls = self.posterior.kl(q)
@@ -170,7 +177,7 @@ class TopicModel(nn.Module):
                 return theta
             topics, prior = self._mixture().relative_topics(), self.posterior.prior_concentration()
             return self.decoder.ops.bow_mixture_proportions(
-                theta, topics, prior.to(theta), batch.indptr, batch.indices, batch.counts, steps
+                theta, topics, prior.to(theta), batch, steps=steps
             )
 
         return self._evaluate(corpus, proportions)

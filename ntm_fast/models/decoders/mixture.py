@@ -29,6 +29,7 @@ class Mixture(Decoder):
     "Autoencoding Variational Inference for Topic Models", 2017 (the batch norm, of their NVLDA).
     """
 
+    uses: tuple[str, ...] = ("topic_batch_norm", "refinement")
     takes = ("proportions",)
 
     def __init__(self, n_words: int, settings: ModelSettings, ops: Ops) -> None:
@@ -84,9 +85,7 @@ class Mixture(Decoder):
 
     def forward(self, theta: Tensor, batch: Batch, matrix: Tensor | None = None) -> Tensor:
         logits = self.topic_matrix() if matrix is None else matrix
-        return self.ops.bow_mixture_log_likelihood(
-            theta, logits, batch.indptr, batch.indices, batch.counts, batch.order
-        )
+        return self.ops.bow_mixture_log_likelihood(theta, logits, batch)
 
     def word_probabilities(self, theta: Tensor) -> Tensor:
         return theta @ torch.softmax(self.topic_matrix().T, dim=1)
