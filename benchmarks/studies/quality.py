@@ -46,7 +46,7 @@ SETTINGS: dict[str, tuple[str, dict[str, Any]]] = {  # models with other setting
     # Topics in a third of the time.
     "ProdLDA, quick": (
         "ProdLDA",
-        {"epochs": 20, "learning_rate": 5e-3, "validation": 0.0, "warm_up": 5},
+        {"epochs": 20, "learning_rate": 5e-3, "validation_fraction": 0.0, "warm_up": 5},
     ),
     **{f"LDAVAE, diversity {n}": ("LDAVAE", {"diversity": float(n)}) for n in (0, 2, 4)},
 }
@@ -110,7 +110,7 @@ def train(
     documents = training = inputs.corpus(name)
     if validation:
         training, test, _ = documents.split(0.1, 0.0, VALIDATION_SEED)
-        options = {"validation": 0.0, **options}
+        options = {"validation_fraction": 0.0, **options}
     else:
         test = inputs.corpus(name, "test")
     learned: Any
@@ -120,7 +120,7 @@ def train(
         kind, changed = SETTINGS.get(model, (model, {}))
         options = {**OPTIONS.get(name, {}), **changed, **options}
         make = getattr(ntm_fast, kind)
-        learned = make(n_topics, random_state=seed, options=options or None, device=machine.NAME)
+        learned = make(n_topics, random_state=seed, device=machine.NAME, **options)
     began, cpu_began = time.perf_counter(), time.process_time()
     sweeps = SWEEPS.get(name, 200)
     learned.fit(sweeps if model == GIBBS else training)

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.studies import figurnov
-from ntm_fast.training import RECIPES, Trainer, TrainingInterrupted
+from ntm_fast.training import RECIPES, TrainingInterrupted
 from tests.blocks import block_corpus
 
 TRAIN, TEST = block_corpus(n_documents=70), block_corpus(n_documents=20, seed=1)
@@ -29,16 +29,15 @@ def test_a_run_that_stops_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     whole = figurnov.train("implicit-3", TRAIN, TEST, tmp_path / "whole", 3, looks=3)
     assert list(whole["along_the_way"]) == ["3", "6", "9"]
 
-    close = Trainer._close_epoch
+    save = figurnov.Progress.save
 
-    def first_epoch_only(trainer: Trainer, validation: None) -> None:
-        if trainer.state.epoch:
-            raise TrainingInterrupted(trainer.checkpoint)
-        close(trainer, validation)
+    def first_epoch_only(progress: figurnov.Progress) -> None:
+        save(progress)
+        raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(Trainer, "_close_epoch", first_epoch_only)
-        with pytest.raises(TrainingInterrupted):
+        patch.setattr(figurnov.Progress, "save", first_epoch_only)
+        with pytest.raises((KeyboardInterrupt, TrainingInterrupted)):
             figurnov.train("implicit-3", TRAIN, TEST, tmp_path / "parts", 3, looks=3)
     parts = figurnov.train("implicit-3", TRAIN, TEST, tmp_path / "parts", 3, looks=3)
     assert parts.pop("cpu_seconds") > 0
