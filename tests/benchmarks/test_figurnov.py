@@ -39,6 +39,7 @@ def test_a_run_that_stops_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         patch.setattr(figurnov.Progress, "save", first_epoch_only)
         with pytest.raises((KeyboardInterrupt, TrainingInterrupted)):
             figurnov.train("implicit-3", TRAIN, TEST, tmp_path / "parts", 3, looks=3)
+    assert (tmp_path / "parts" / "implicit-3.checkpoint").exists()
     parts = figurnov.train("implicit-3", TRAIN, TEST, tmp_path / "parts", 3, looks=3)
     assert parts.pop("cpu_seconds") > 0
     assert parts == {name: value for name, value in whole.items() if name != "cpu_seconds"}
