@@ -47,10 +47,11 @@ def test_kernels_share_no_symbols_between_instruction_sets() -> None:
     if not KERNELS.is_dir():
         pytest.skip(f"{KERNELS} is absent: not built in this folder")
     for level in ntm_fast.build_info().compiled_cpu_levels:
-        for source in (ROOT / "csrc" / "cpu").glob("*.cpp"):
+        cpu = ROOT / "csrc" / "cpu"
+        for source in cpu.rglob("*.cpp"):
             if source.stem.endswith("_bf16") != (level in BF16_LEVELS):
                 continue
-            built = KERNELS / f"{source.stem}.{level}.o"
+            built = KERNELS / source.relative_to(cpu).with_suffix(f".{level}.o")
             assert built.is_file()
             assert not mergeable_symbols(built, level), built.name
 
@@ -68,7 +69,7 @@ WIDER = {
 def test_kernels_have_no_wider_instructions(level: str) -> None:
     if not KERNELS.is_dir():
         pytest.skip(f"{KERNELS} is absent: not built in this folder")
-    built = sorted(KERNELS.glob(f"*.{level}.o"))
+    built = sorted(KERNELS.rglob(f"*.{level}.o"))
     text = subprocess.run(["objdump", "-d", *built], capture_output=True, text=True).stdout
     for instructions, levels in WIDER.items():
         # A level also has what gives it its name.

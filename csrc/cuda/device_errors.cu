@@ -1,4 +1,4 @@
-#include "../cuda_device.h"
+#include "cuda_device.h"
 
 #include <cuda_runtime_api.h>
 

@@ -9,7 +9,7 @@ import pytest
 
 from ntm_fast import ops
 from tests.cuda_emulation.build import ROOT, build, sanitizer_environment
-from tests.kernels import kernel_of
+from tests.kernels import cuda_sources, kernel_of
 
 CSRC = ROOT / "csrc"
 # Ops whose kernels are tested in one process, since starting it costs as much as most tests do;
@@ -41,9 +41,7 @@ def library_of(group: str) -> Path:
     sources = [CSRC / "ops" / "device.cpp", CSRC / "ops" / "csr_batch.cpp"]
     sources += [CSRC / "cuda" / name for name in SHARED]
     for kernel in sorted(set(map(kernel_of, GROUPS.get(group, REST)))):
-        moved = CSRC / "ops" / f"{kernel}.cpp"
-        sources.append(moved if moved.exists() else CSRC / f"{kernel}_cuda.cpp")
-        sources += sorted((CSRC / "cuda").glob(f"{kernel}*.cu"))
+        sources += [CSRC / "ops" / f"{kernel}.cpp", *cuda_sources(kernel)]
     return build(group, sources)
 
 

@@ -1,9 +1,8 @@
-#pragma once
 // The matrix products of the product decoder with operands in bfloat16, or in two parts of it, and
-// sums in float32: another engine for the loops of bow_product_loops.h.
+// sums in float32: another engine for the same loops.
 
-#include "../bow_product_log_likelihood.h"
-#include "bf16_gemm.h"
+#include "cpu/bow_product_log_likelihood/loops.h"
+#include "cpu/simd/bf16_gemm.h"
 
 NTM_FAST_ISA_BEGIN
 
@@ -111,7 +110,7 @@ class Bf16Engine {
   }
   static Pair* aligned(const float* memory) { return (Pair*)((uintptr_t(memory) + 63) & ~63); }
 
-  // Of the packed hidden: everything is padded to 16.
+  // Sizes of the packed hidden; everything is padded to 16.
   struct Sizes {
     int64_t documents, topics, topic_pairs, document_pairs;
 
@@ -129,7 +128,7 @@ class Bf16Engine {
     }
   };
 
-  // Of a matrix [pairs, columns] cut into panels, the one that begins at a column.
+  // The panel that begins at a column of a matrix [pairs, columns].
   static Pairs panel(Pairs matrix, int64_t pairs, int64_t columns, int64_t first) {
     return {matrix.data + first * pairs, least(width, columns - first), matrix.part};
   }
@@ -139,5 +138,15 @@ class Bf16Engine {
   Pair* const scratch;
   const TilesInUse tiles;
 };
+
+template <int PARTS>
+BowProductKernels<float> bow_product_bf16_kernels() {
+  return kernels_of<Bf16Engine<PARTS>>();
+}
+
+template BowProductKernels<float> bow_product_bf16_kernels<1>();
+#if defined(__AMX_BF16__)  // elsewhere three products take longer than one in float32
+template BowProductKernels<float> bow_product_bf16_kernels<2>();
+#endif
 
 NTM_FAST_ISA_END

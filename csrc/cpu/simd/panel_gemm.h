@@ -3,7 +3,7 @@
 // two vector registers. The accumulators of a block of rows stay in registers over the whole depth;
 // each step broadcasts a number of A per row against a row of the panel of B.
 
-#include "vector_rows.h"
+#include "cpu/simd/vector_rows.h"
 
 NTM_FAST_ISA_BEGIN
 

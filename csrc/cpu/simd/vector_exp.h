@@ -2,7 +2,7 @@
 // Exponentials of a vector register, for loops that have no use for denormal results. Measured
 // errors: tests/test_vector_exp.py.
 
-#include "vector.h"
+#include "cpu/simd/vector.h"
 
 #if defined(__AVX__)
 #include <immintrin.h>

@@ -1,10 +1,9 @@
-#pragma once
-// The matrix products of the product decoder in the arithmetic of T. The loops over words take them
-// from an engine, so that another arithmetic is another class with these members.
+// The matrix products of the product decoder in the arithmetic of T. The loops over words (loops.h)
+// take them from an engine: another arithmetic is another class with these members
+// (engine_bf16.cpp).
 
-#include "../bow_product_log_likelihood.h"
-#include "bow_product_tile.h"
-#include "panel_gemm.h"
+#include "cpu/bow_product_log_likelihood/loops.h"
+#include "cpu/simd/panel_gemm.h"
 
 NTM_FAST_ISA_BEGIN
 
@@ -133,5 +132,13 @@ class PanelEngine {
   const BowProductInputs<T>& in;
   Panels<T> documents, topics;
 };
+
+template <class T>
+BowProductKernels<T> bow_product_kernels() {
+  return kernels_of<PanelEngine<T>>();
+}
+
+template BowProductKernels<float> bow_product_kernels();
+template BowProductKernels<double> bow_product_kernels();
 
 NTM_FAST_ISA_END

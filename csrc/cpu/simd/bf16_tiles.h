@@ -1,9 +1,8 @@
 #pragma once
-// The tile registers of AMX: blocks of matrix products of bfloat16 pairs. The compiler knows
-// nothing of these registers, and its intrinsics nothing of the memory they read, hence the
-// barriers.
+// The tile registers of AMX: blocks of matrix products of bfloat16 pairs. The compiler does not
+// track these registers, nor the memory that the intrinsics read, hence the barriers.
 
-#include "bf16_pairs.h"
+#include "cpu/simd/bf16_pairs.h"
 
 NTM_FAST_ISA_BEGIN
 

@@ -2,7 +2,7 @@
 // The register of lanes (math/lanes.h) that holds elements of type T, and how many registers there
 // are, for kernels that keep whole blocks in them.
 
-#include "../math/lanes.h"
+#include "math/lanes.h"
 
 NTM_FAST_ISA_BEGIN
 

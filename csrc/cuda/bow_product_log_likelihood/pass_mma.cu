@@ -4,9 +4,9 @@
 // A warp holds 16 or 32 rows; tiles of columns come in by cp.async while the last one is used, and
 // serve twice, as in attention whose keys are its values. Everything is in units of log 2.
 
-#include "bow_product.cuh"
-#include "bow_product_mma_rows.cuh"
-#include "launch.cuh"
+#include "cuda/bow_product_log_likelihood/pieces.cuh"
+#include "cuda/bow_product_log_likelihood/tensor_cores.cuh"
+#include "cuda/launch.cuh"
 
 namespace ntm_fast {
 namespace bow_product {
@@ -64,7 +64,7 @@ __global__ void __launch_bounds__(Shape<Format, K>::threads)
     const uint32_t columns = columns_at_first + to_stage, column_rows = rows_at_first + to_stage;
     const float* const vector = vectors + stage * 3 * S::columns;
     cuda::cp_async_wait<0>();
-    __syncthreads();  // the tile is there, and nobody reads the other one any more
+    __syncthreads();  // the tile is there, and all warps are done with the other one
     if (t + 1 < tiles.last) {
       copy_rows<Format, K, S::columns, S::threads>(packed_columns, pass.n_columns,
                                                    (t + 1) * S::columns,

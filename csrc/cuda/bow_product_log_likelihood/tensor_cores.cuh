@@ -1,17 +1,17 @@
 #pragma once
-// What the products on the tensor cores share: formats of numbers, and tiles of them in shared
-// memory.
+// Shared by the products on the tensor cores: formats of numbers, tiles of them in shared memory,
+// and the state of a warp's rows during a pass.
 //
-// Operands are multiplied in slices of 16 elements of what is summed over, a slice in the format's
-// `parts`: pieces of bfloat16, each the rounded rest of those before, or two times 8 tf32. Either
-// way a fragment's 8 rows of 16 bytes are what ldmatrix reads. There is none that transposes 32
-// bits: where a tile's rows are summed over, the lanes read tf32 themselves, in an order of the
-// summands that suits what they have of the other matrix.
+// Operands are multiplied in slices of 16 elements along the dimension that is summed over. A slice
+// consists of the format's `parts`: pieces of bfloat16, each the rounded rest of those before, or
+// two times 8 tf32. In both cases ldmatrix reads a fragment's 8 rows of 16 bytes. It cannot
+// transpose 32-bit elements: where a tile's rows are summed over, the lanes read tf32 themselves,
+// in an order of the summands that matches their part of the other matrix.
 
 #include <type_traits>
 
-#include "bow_product.cuh"
-#include "ptx.cuh"
+#include "cuda/bow_product_log_likelihood/pieces.cuh"
+#include "cuda/ptx.cuh"
 
 namespace ntm_fast {
 namespace bow_product {
@@ -144,7 +144,7 @@ template <class Format, int K, int ROWS, int THREADS>
 __device__ __forceinline__ void copy_rows(const typename Format::Element* from, int64_t n,
                                           int64_t first, typename Format::Element* to) {
   constexpr int size = Format::chunk, chunks = ROWS * K / size;  // in the packed matrix' order
-  static_assert(Format::pieces * chunks % THREADS == 0, "as many for each thread");
+  static_assert(Format::pieces * chunks % THREADS == 0, "an equal share for each thread");
   const int thread = threadIdx.x % THREADS;
 #pragma unroll
   for (int i = 0; i < Format::pieces * chunks / THREADS; ++i) {
@@ -156,8 +156,8 @@ __device__ __forceinline__ void copy_rows(const typename Format::Element* from, 
   }
 }
 
-// What a lane reads of a tile lies in rows that are multiples of 8 apart, all swizzled alike: an
-// address of the lane, found once, with some of its bits turned and constants added.
+// A lane reads rows of a tile that are multiples of 8 apart, all with the same swizzle. Their
+// addresses are one address of the lane, found once, with some bits flipped and constants added.
 template <class Format, int K>
 constexpr int row_bytes = K * int(sizeof(typename Format::Element));
 
@@ -168,8 +168,8 @@ __device__ __forceinline__ uint32_t lane_address(const typename Format::Element*
   static_assert(row_bytes<Format, K> % 128 == 0, "bits 4 to 6 are the chunk's");
   return cuda::shared_address(tile) + row * row_bytes<Format, K> + (chunk ^ (row & 7)) * 16;
 }
-// The same `more_rows` further, a multiple of 8 (and of what turns bits), and with its chunk's bits
-// turned where `chunk` has ones.
+// That address `more_rows` rows further, with its chunk's bits flipped where `chunk` has ones. The
+// swizzle depends on row % 8: if more_rows is no multiple of 8, `chunk` must flip those bits too.
 template <class Format, int K>
 __device__ __forceinline__ uint32_t further(uint32_t lane, int more_rows, int chunk) {
   return (lane ^ chunk % 8 * 16) + chunk / 8 * 128 + more_rows * row_bytes<Format, K>;
@@ -215,8 +215,8 @@ __device__ __forceinline__ void load_columns(uint32_t columns_lane, int first_ro
   }
 }
 
-// The same where 16 of the tile's rows are summed over, in the order of as_left, and elements k ...
-// + 15 are the columns.
+// Fragments b where 16 of the tile's rows are summed over, in the order of as_left, and elements k
+// ... + 15 are the columns.
 template <class Format, int K>
 __device__ __forceinline__ uint32_t rows_lane(const typename Format::Element* tile) {
   const int lane = threadIdx.x % 32;
@@ -244,6 +244,179 @@ __device__ __forceinline__ void load_rows(uint32_t rows_lane, int first_row, int
     }
   }
 }
+
+// The state of a warp's rows during a pass: maxima, totals and sums, and how tiles of logits update
+// them. mma.sync and wgmma have the same fragments: lane 4 g + m has rows g and g + 8 of 16, and
+// columns 2 m and 2 m + 1 of every 8 (of a tile, or topics of the sums). Everything is in units of
+// log 2.
+
+constexpr float ln_2 = 0.69314718f;
+constexpr float lowest = -0x1.fffffep127f;  // finite, so that logits of -inf give no NaN
+
+// The numbers that belong to column c of a tile. Forward: offset. Backward: max, log of the total,
+// scale.
+template <bool FORWARD>
+struct ColumnVector {
+  float values[FORWARD ? 1 : 3];
+
+  __device__ __forceinline__ void read(const Pass<float>& pass, int64_t c) {
+    const bool inside = c < pass.n_columns;
+    if (FORWARD) {
+      values[0] = inside ? pass.word_offset[c] * log2_e : -INFINITY;
+    } else {
+      const float scale = inside ? pass.column_scale[c] : 0.f;
+      values[0] = inside ? pass.column_max[c] * log2_e : 0.f;
+      // exp2(z - inf) = 0 where there is nothing to add
+      values[1] = scale != 0 ? pass.column_log_total[c] * log2_e : INFINITY;
+      values[2] = scale;
+    }
+  }
+  // Into the vectors [3, columns] of a tile.
+  __device__ __forceinline__ void store(float* vectors, int columns, int column) const {
+#pragma unroll
+    for (int i = 0; i < (FORWARD ? 1 : 3); ++i) vectors[i * columns + column] = values[i];
+  }
+};
+
+template <int K, int ROW_TILES, int COLUMNS, bool FORWARD, bool SUMS>
+struct PassRows {
+  static constexpr int column_tiles = COLUMNS / 8, sum_tiles = SUMS ? K / 8 : 0;
+  using Logits = float[ROW_TILES][column_tiles][4];
+
+  int64_t first;  // the lane's rows are first + 16 i + 8 r
+  float maxima[ROW_TILES][2], totals[ROW_TILES][2], offsets[ROW_TILES][2];
+  float sums[ROW_TILES][SUMS ? K / 8 : 1][4];
+
+  __device__ __forceinline__ PassRows(const Pass<float>& pass, int64_t first_of_warp)
+      : first(first_of_warp + threadIdx.x % 32 / 4) {
+#pragma unroll
+    for (int i = 0; i < ROW_TILES; ++i) {
+#pragma unroll
+      for (int r = 0; r < 2; ++r) {
+        const int64_t row = first + 16 * i + 8 * r;
+        maxima[i][r] = lowest;
+        totals[i][r] = 0;
+        offsets[i][r] = !FORWARD && row < pass.n_rows ? pass.word_offset[row] * log2_e : 0.f;
+      }
+#pragma unroll
+      for (int j = 0; j < sum_tiles; ++j) {
+#pragma unroll
+        for (int e = 0; e < 4; ++e) sums[i][j][e] = 0;
+      }
+    }
+  }
+
+  // The initial values of the logits, to which the products are added.
+  __device__ __forceinline__ void begin(const float* vectors, Logits& z) const {
+#pragma unroll
+    for (int j = 0; j < column_tiles; ++j) {
+#pragma unroll
+      for (int e = 0; e < 4; ++e) {
+        const float column = vectors[8 * j + threadIdx.x % 4 * 2 + e % 2];
+#pragma unroll
+        for (int i = 0; i < ROW_TILES; ++i) {
+          z[i][j][e] = FORWARD ? column : offsets[i][e / 2] - column;
+        }
+      }
+    }
+  }
+
+  // The maximum is raised, and what was summed is scaled, only when sums might grow too large.
+  __device__ __forceinline__ void raise_maxima(const Logits& z) {
+    float tile_maxima[ROW_TILES][2];
+    bool raise = false;
+#pragma unroll
+    for (int i = 0; i < ROW_TILES; ++i) {
+#pragma unroll
+      for (int r = 0; r < 2; ++r) {
+        float max = maxima[i][r];
+#pragma unroll
+        for (int j = 0; j < column_tiles; ++j) {
+          max = fmaxf(max, fmaxf(z[i][j][2 * r], z[i][j][2 * r + 1]));
+        }
+        max = fmaxf(max, __shfl_xor_sync(all_lanes, max, 1));
+        max = fmaxf(max, __shfl_xor_sync(all_lanes, max, 2));
+        tile_maxima[i][r] = max;
+        raise |= max > maxima[i][r] + 8;
+      }
+    }
+    if (!__any_sync(all_lanes, raise)) return;
+#pragma unroll
+    for (int i = 0; i < ROW_TILES; ++i) {
+#pragma unroll
+      for (int r = 0; r < 2; ++r) {
+        const float factor = cuda::fast_exp2(maxima[i][r] - tile_maxima[i][r]);
+        maxima[i][r] = tile_maxima[i][r];
+        totals[i][r] *= factor;
+#pragma unroll
+        for (int j = 0; j < sum_tiles; ++j) {
+          sums[i][j][2 * r] *= factor;
+          sums[i][j][2 * r + 1] *= factor;
+        }
+      }
+    }
+  }
+
+  // The logits become p; totals grow.
+  __device__ __forceinline__ void exponentials(const float* vectors, Logits& z) {
+    if (FORWARD) raise_maxima(z);
+#pragma unroll
+    for (int j = 0; j < column_tiles; ++j) {
+#pragma unroll
+      for (int e = 0; e < 4; ++e) {
+        const int column = 8 * j + threadIdx.x % 4 * 2 + e % 2;
+        const float log_total = FORWARD ? 0.f : vectors[COLUMNS + column];
+        const float scale = FORWARD ? 1.f : vectors[2 * COLUMNS + column];
+#pragma unroll
+        for (int i = 0; i < ROW_TILES; ++i) {
+          const float power = z[i][j][e] - (FORWARD ? maxima[i][e / 2] : log_total);
+          z[i][j][e] = FORWARD ? cuda::fast_exp2(power) : scale * cuda::fast_exp2(power);
+          totals[i][e / 2] += z[i][j][e];
+        }
+      }
+    }
+  }
+
+  __device__ __forceinline__ void store(const Pass<float>& pass, int64_t part) const {
+    const int m = threadIdx.x % 4;
+#pragma unroll
+    for (int i = 0; i < ROW_TILES; ++i) {
+#pragma unroll
+      for (int r = 0; r < 2; ++r) {
+        const int64_t row = first + 16 * i + 8 * r, at = part * pass.n_rows + row;
+        float total = totals[i][r];
+        total += __shfl_xor_sync(all_lanes, total, 1);
+        total += __shfl_xor_sync(all_lanes, total, 2);
+        if (row >= pass.n_rows) continue;
+        if (m == 0) {
+          if (FORWARD) pass.maxima[at] = maxima[i][r] * ln_2;
+          pass.totals[at] = total;
+        }
+#pragma unroll
+        for (int j = 0; j < sum_tiles; ++j) {
+#pragma unroll
+          for (int e = 0; e < 2; ++e) {
+            const int topic = 8 * j + 2 * m + e;
+            // Packed hidden, the backward's columns, are in units of log 2.
+            const float sum = sums[i][j][2 * r + e] * (FORWARD ? 1 : ln_2);
+            if (topic < pass.topics) pass.sums[at * pass.topics + topic] = sum;
+          }
+        }
+      }
+    }
+  }
+};
+
+// Tiles of columns that a part of a pass goes through.
+struct TileRange {
+  int64_t first, last;
+
+  __device__ __forceinline__ TileRange(const Pass<float>& pass, int64_t part, int columns) {
+    const int64_t tiles = (pass.n_columns + columns - 1) / columns;
+    first = part * tiles / pass.parts;
+    last = (part + 1) * tiles / pass.parts;
+  }
+};
 
 }  // namespace bow_product
 }  // namespace ntm_fast

@@ -1,21 +1,21 @@
 #pragma once
 // The pieces of bow_product_log_likelihood on CUDA, each a host function that queues kernels and
-// returns a cudaError_t. K is topics, B documents, V words, as in bow_product_log_likelihood.cu.
+// returns a cudaError_t. steps.cu puts them together and explains the symbols.
 
 #include <stdint.h>
 
-#include "../bow_product_log_likelihood.h"
-#include "../math/host_device.h"
+#include "bow_product_log_likelihood.h"
+#include "math/host_device.h"
 
 namespace ntm_fast {
 namespace bow_product {
 
 // How many consecutive parts the columns of a pass over [rows, columns] are cut into: enough blocks
-// to fill a GPU. It depends on the shape alone, and so do the sums of the parts.
+// to fill a GPU. It depends on the shape alone, and so does the order of the sums.
 int64_t parts_of(int64_t rows, int64_t columns, int64_t topics, Operands operands);
 
-// One pass over all logits z_rc = row_r . column_c + offsets, which are never stored. Of the rows'
-// weighted sums of columns each part gives its share.
+// One pass over all logits z_rc = row_r . column_c + offsets, which are never stored. Each part
+// gives its share of the rows' weighted sums of columns.
 // Forward (rows are documents, columns words): p = exp(z - max_r), with each part's own maximum.
 // Backward (rows are words, columns documents): p = column_scale_c exp(z - max_c - log_total_c).
 template <class T>
@@ -38,7 +38,7 @@ int run_pass(const Pass<T>&, void* stream);
 // zeros beyond n and topics, hidden times log2 e, the scaled words as they are. 8 rows and 16 bytes
 // of topics make a block of 128 bytes, row after row; such blocks follow each other along the
 // topics, then along the rows.
-constexpr Operands matrix_operands = Operands::bf16x3;  // of what is multiplied by a K x K matrix
+constexpr Operands matrix_operands = Operands::bf16x3;  // in products with K x K matrices
 int64_t packed_topics(int64_t topics);
 NTM_FAST_INLINE int64_t packed_rows(int64_t n) { return (n + 127) / 128 * 128; }
 int64_t packed_bytes(Operands operands, int64_t n, int64_t topics);
@@ -46,8 +46,8 @@ int pack(const float* x, const float* row_scale, bool by_log2_e, int64_t n, int6
          Operands operands, void* packed, void* stream);
 int run_packed_pass(const Pass<float>&, Operands operands, const void* rows, const void* columns,
                     void* stream);
-// By the instructions that only sm_90a has, of bfloat16 alone; whether the device has them and
-// NTM_FAST_WGMMA=1 asks for them.
+// The same pass by the instructions that only sm_90a has, for bfloat16 alone, if wgmma_is_wanted():
+// the device has them and NTM_FAST_WGMMA=1 asks for them.
 bool wgmma_is_wanted();
 int run_wgmma_pass(const Pass<float>&, Operands operands, const void* rows, const void* columns,
                    void* stream);
@@ -87,8 +87,9 @@ template <class T>
 int scale_words(const BowProductCuda<T>&, const T* means, const T* batch_var, T* batch_mean,
                 const WordScale<T>&, void* stream);
 
-// On the tensor cores, where a matrix is packed as matrix_operands: subtract_products; and what
-// stands for quadratic_forms, scale_words and the packing of the words, in one pass over them.
+// On the tensor cores, with the K x K matrix packed as matrix_operands: subtract_products, and
+// prepare_words, which replaces quadratic_forms, scale_words and the packing of the words by one
+// pass over them.
 int subtract_packed_products(const float* x, const void* matrix, const float* row_scale,
                              float scale, const float* shift, int64_t n, int64_t topics, float* out,
                              void* stream);
@@ -124,7 +125,7 @@ int column_means(const T* x, int64_t n, int64_t topics, T* means, void* stream);
 int word_starts(const int32_t* sorted_words, int64_t nonzeros, int64_t words, int32_t* starts,
                 void* stream);
 
-// What each word's gradients get from the parts of a backward pass and from its nonzeros.
+// Each word's gradients from the parts of a backward pass and from its nonzeros.
 template <class T>
 struct WordTerms {
   BowProductCudaBackward<T> args;
@@ -134,7 +135,7 @@ struct WordTerms {
   int64_t parts;
   const T *sums, *totals;
   T* grad_weight;  // [V, K], slope Σ_d grad z_dv hidden_d; may be sums, if that is one part
-  T* tilt;         // [V], of the batch's statistics: what gram and subtract_products need
+  T* tilt;         // [V], t_v of steps.cu with the batch's statistics: for gram, subtract_products
 };
 template <class T>
 int word_terms(const WordTerms<T>&, void* stream);

@@ -2,8 +2,8 @@
 // Rows of any length as vector registers: parts of a register at a row's end, and sums of weighted
 // rows.
 
-#include "../csr.h"
-#include "vector_exp.h"
+#include "cpu/simd/vector_exp.h"
+#include "csr.h"
 
 NTM_FAST_ISA_BEGIN
 
@@ -91,18 +91,6 @@ NTM_FAST_INLINE void add_rows(typename Vector<T>::type (&sums)[VECTORS], int64_t
       sums[j] += c * (part ? load_part(from + j * width, last_lanes) : load(from + j * width));
     }
   }
-}
-
-// Place in batch.distinct of the first word that is not below ``word``.
-template <class T>
-NTM_FAST_INLINE int64_t first_distinct(const WordOrder<T>& batch, int64_t word) {
-  int64_t low = 0, high = batch.n_distinct;
-  while (low < high) {
-    const int64_t middle = (low + high) / 2;
-    if (batch.distinct[middle] < word) low = middle + 1;
-    else high = middle;
-  }
-  return low;
 }
 
 // Calls f(count, first, last_lanes) for each panel of at most max_row_vectors vectors of a row of n

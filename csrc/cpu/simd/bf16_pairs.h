@@ -3,16 +3,16 @@
 // reduction, so matrices are stored as pairs: two bfloat16 in a uint32_t, the first one low. With
 // two parts, x = high + low + O(2^-17 x), a matrix of the high parts is followed by one of the low.
 
-#include "vector.h"
+#include "cpu/simd/vector.h"
 
 NTM_FAST_ISA_BEGIN
 
 typedef uint32_t Pair;
 constexpr int64_t pair_lanes = 16;  // of a register
 
-// What one bfloat16 leaves out of x; 0 for infinity, which bfloat16 has.
+// x minus its value rounded to bfloat16; 0 for infinity, which bfloat16 can represent.
 NTM_FAST_INLINE FloatLanes bf16_remainder(FloatLanes x) {
-  const __mmask16 all = 0xffff;  // without a mask gcc 12 warns of what its own header leaves unset
+  const __mmask16 all = 0xffff;  // without a mask gcc 12 warns of an unset value in its own header
   const __m256i bits = (__m256i)_mm512_cvtneps_pbh((__m512)x);
   const __m512 rounded =
       (__m512)_mm512_maskz_slli_epi32(all, _mm512_maskz_cvtepu16_epi32(all, bits), 16);
@@ -44,7 +44,8 @@ NTM_FAST_INLINE FloatLanes load_up_to(const float* from, int64_t n) {
   return n <= 0 ? FloatLanes{} : (FloatLanes)_mm512_maskz_loadu_ps(__mmask16((1u << n) - 1), from);
 }
 
-// Stores `pairs` of two registers and, for each part that follows, of what the last one left out.
+// Stores `pairs` of two registers and, for each further part, those of the previous one's
+// remainder.
 template <int PARTS, class F>
 NTM_FAST_INLINE void store_parts(FloatLanes first, FloatLanes second, Pairs to, int64_t at,
                                  const F& pairs) {

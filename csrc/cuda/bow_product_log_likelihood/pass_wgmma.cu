@@ -1,12 +1,12 @@
-// What mma_kernel does, by the instructions that only sm_90a has (ptx_sm90a.cuh). The first
-// warpgroup fetches tiles of columns, each piece in one bulk copy; the others hold 64 rows each and
-// multiply them with tiles in shared memory: one does while another takes exponentials.
+// The pass of pass_mma.cu by the instructions that only sm_90a has (ptx_sm90a.cuh). The first
+// warpgroup fetches tiles of columns, each piece in one bulk copy. The others hold 64 rows each and
+// multiply them with tiles in shared memory; one multiplies while another takes exponentials.
 
-#include "../cuda_device.h"
-#include "bow_product.cuh"
-#include "bow_product_mma_rows.cuh"
-#include "launch.cuh"
-#include "ptx_sm90a.cuh"
+#include "cuda/bow_product_log_likelihood/pieces.cuh"
+#include "cuda/bow_product_log_likelihood/tensor_cores.cuh"
+#include "cuda/launch.cuh"
+#include "cuda/ptx_sm90a.cuh"
+#include "cuda_device.h"
 
 namespace ntm_fast {
 namespace bow_product {
@@ -86,7 +86,7 @@ __device__ __forceinline__ void fetch_rows(const uint16_t* from, int64_t n, int6
   }
 }
 
-// What the first warp does: it keeps the stages full.
+// The first warp keeps the stages full.
 template <int K, int PIECES, bool FORWARD>
 __device__ __forceinline__ void fetch(const Pass<float>& pass, const uint16_t* packed_rows,
                                       const uint16_t* packed_columns, const TileRange& tiles,
@@ -99,7 +99,7 @@ __device__ __forceinline__ void fetch(const Pass<float>& pass, const uint16_t* p
   }
   int stage = 0, round = 0;
   for (int64_t t = tiles.first; t < tiles.last; ++t) {
-    cuda::mbarrier_wait(shared.is_free + stage, round + 1 & 1);  // at first it is
+    cuda::mbarrier_wait(shared.is_free + stage, round + 1 & 1);  // free at first
     if (lane == 0) {
       fetch_rows<K, PIECES, S::columns>(packed_columns, pass.n_columns, t * S::columns,
                                         shared.stages + stage * S::stage_elements,
@@ -115,7 +115,7 @@ __device__ __forceinline__ void fetch(const Pass<float>& pass, const uint16_t* p
   }
 }
 
-// What a warpgroup with rows does.
+// A warpgroup with rows multiplies them with each tile of columns.
 template <int K, int PIECES, bool FORWARD, bool SUMS>
 __device__ __forceinline__ void consume(const Pass<float>& pass, int64_t part,
                                         const TileRange& tiles,
@@ -138,7 +138,7 @@ __device__ __forceinline__ void consume(const Pass<float>& pass, int64_t part,
 #pragma unroll
     for (int k = 0; k < K; k += 16) {
 #pragma unroll
-      for (int sum = PIECES - 1; sum >= 0; --sum) {  // as Format::multiply
+      for (int sum = PIECES - 1; sum >= 0; --sum) {  // the order of Format::multiply
 #pragma unroll
         for (int p = 0; p <= sum; ++p) {
           cuda::wgmma_bf16(
@@ -223,16 +223,12 @@ int launch_wgmma(const Pass<float>& pass, const void* rows, const void* columns,
 
 bool wgmma_is_wanted() {
   if (!wgmma_is_asked_for()) return false;
-#ifdef NTM_FAST_CUDA_EMULATED
-  return true;
-#else
   int device = 0, major = 0, minor = 0;
   const bool known =
       cudaGetDevice(&device) == cudaSuccess &&
       cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, device) == cudaSuccess &&
       cudaDeviceGetAttribute(&minor, cudaDevAttrComputeCapabilityMinor, device) == cudaSuccess;
   return known && major == 9 && minor == 0;
-#endif
 }
 
 int run_wgmma_pass(const Pass<float>& pass, Operands operands, const void* rows,

@@ -1,10 +1,10 @@
 #pragma once
-// Rows taken in pieces of a fixed number of lanes: the loops over lanes vectorise, and sums have
-// the same order whatever the width of the vectors.
+// Rows in pieces of a fixed number of lanes: the loops over lanes vectorise, and sums have the same
+// order for every width of the vectors.
 
 #include <stdint.h>
 
-#include "../math/host_device.h"
+#include "math/host_device.h"
 
 NTM_FAST_ISA_BEGIN
 

@@ -1,11 +1,11 @@
 #pragma once
 // Matrix products C (+)= A B of bfloat16 pairs (bf16_pairs.h), accumulated in float32. With two
-// parts: high high + high low + low high, what is left out being of the order 2^-16.
+// parts: high high + high low + low high; the omitted low low is of the order 2^-16.
 
-#include "bf16_pairs.h"
-#include "vector_rows.h"
+#include "cpu/simd/bf16_pairs.h"
+#include "cpu/simd/vector_rows.h"
 #if defined(__AMX_BF16__)
-#include "bf16_tiles.h"
+#include "cpu/simd/bf16_tiles.h"
 #endif
 
 NTM_FAST_ISA_BEGIN
@@ -86,7 +86,7 @@ struct TilesInUse {
   TilesInUse() {}  // nothing to set up, unlike for tiles
 };
 
-// Which parts of A and B are multiplied, in turn.
+// The parts of A and B that are multiplied, one product after the other.
 template <int PARTS>
 constexpr int part_products = PARTS == 1 ? 1 : 3;
 constexpr int left_part[3] = {0, 0, 1}, right_part[3] = {0, 1, 0};
