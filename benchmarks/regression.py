@@ -1,11 +1,10 @@
-"""python -m benchmarks.regression OLD.jsonl NEW.jsonl: what became slower between two result files.
+"""python -m benchmarks.regression OLD.jsonl NEW.jsonl: finds rows that became slower.
 
-Row by row, and never by seconds, which depend on what else the machine did: a rival's row tells
+Row by row, and never by seconds, which depend on the machine's other load: a rival's row compares
 ntm_fast's speed as a multiple of that rival's in the same run, a row of ntm_fast itself its share
 of the floor measured in the same run, a row with peak memory that memory. A row counts as slower
-(or larger) if it changed by more than the tolerance and by more than the spread of the times it
-was made from. The exit code is 1 if any row did, 2 if a file cannot be read or none of its rows
-are in the other.
+(or larger) if it changed by more than the tolerance and by more than the spread of its times. The
+exit code is 1 if any row did, 2 if a file cannot be read or none of its rows are in the other.
 """
 
 from __future__ import annotations
@@ -13,16 +12,14 @@ from __future__ import annotations
 import argparse
 import math
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from rich.console import Console
 from rich.table import Table
 
-from benchmarks import saved
-from benchmarks.saved import NAMES, OURS, Key, Row
-from benchmarks.table import cell, table
+from benchmarks.harness import results
+from benchmarks.harness.results import NAMES, OURS, Key, Row, cell, table
 
 
 class Change(NamedTuple):
@@ -55,7 +52,7 @@ def changes(old: dict[Key, Row], new: dict[Key, Row]) -> Iterator[Change]:
             ("peak_bytes", False),
         ):
             if name == ("ratio" if ours else "share_of_floor"):
-                continue  # the ratio of ours is 1, the share of a rival is its own affair
+                continue  # our own ratio is 1, a rival's share of the floor does not matter
             a, b = (row.get(name) for row in pair)
             if not a or not b:
                 continue
@@ -91,7 +88,7 @@ def tolerance(text: str) -> float:
     return value
 
 
-def main(arguments: list[str] | None = None) -> int:
+def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser("python -m benchmarks.regression", description=__doc__)
     parser.add_argument("old", type=Path, help="a file of benchmarks/results")
     parser.add_argument("new", type=Path)
@@ -100,7 +97,7 @@ def main(arguments: list[str] | None = None) -> int:
     )
     given = parser.parse_args(arguments)
     try:
-        old, new = saved.read(given.old), saved.read(given.new)
+        old, new = results.read(given.old), results.read(given.new)
     except ValueError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
@@ -116,7 +113,7 @@ def main(arguments: list[str] | None = None) -> int:
     verdicts = [(change.verdict(given.tolerance), change) for change in every]
     found = [pair for pair in verdicts if pair[0]]
     if found:
-        Console(width=None if sys.stdout.isatty() else 200, highlight=False).print(listing(found))
+        results.console().print(listing(found))
     worse = sum(verdict == "worse" for verdict, _ in found)
     print(
         f"{len(every)} figures of both files compared: {worse} worse, {len(found) - worse} better"

@@ -1,4 +1,4 @@
-"""Everything that a machine with a GPU is asked once: build, tests, sanitizer, benchmarks.
+"""All that is run once on a machine with a GPU: build, tests, sanitizer, benchmarks.
 
     python scripts/gpu_session.py [--phases build,tests,…] [--out FOLDER]      (or: make gpu)
 
@@ -91,7 +91,7 @@ def phases(device: str, out: Path) -> list[Phase]:
     if find_spec("pytest_timeout"):  # what hangs takes its own process along and no other
         tests += ["--timeout", "120", "--timeout-method", "thread"]
     tests += ["-m", "cuda"] if cuda else ["tests/ops/test_kl_normal.py"]
-    every = [PYTHON, "scripts/every_op.py", "--device", device]
+    every = [PYTHON, "-m", "tests.ops.every_op", "--device", device]
     found = [
         Phase("machine", ["nvidia-smi"] if cuda else ["uname", "-a"], 20, "build.log"),
         Phase("versions", [PYTHON, "-c", FACTS], 60, "build.log"),
@@ -184,7 +184,7 @@ def name_rows(out: Path) -> None:
     rows = out / "rows.jsonl"
     if not rows.exists() or not rows.stat().st_size:
         return
-    from benchmarks.machine import file_name
+    from benchmarks.harness.machine import file_name
 
     text = rows.read_text(encoding="utf-8")
     machine = json.loads(text.splitlines()[0])["machine"]

@@ -4,17 +4,11 @@ import subprocess
 import sys
 
 _SCRIPT = """
+from benchmarks.harness.machine import peak_growth
 {setup}
 def measured():
 {body}
-def status(key):
-    with open("/proc/self/status") as lines:
-        return next(int(line.split()[1]) for line in lines if line.startswith(key)) * 1024
-with open("/proc/self/clear_refs", "w") as f:
-    f.write("5")  # forget the peak so far
-before = status("VmRSS")
-measured()
-print(status("VmHWM") - before)
+print(peak_growth(measured))
 """
 
 

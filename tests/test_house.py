@@ -11,9 +11,11 @@ from pathlib import Path
 import pytest
 import torch
 
+from benchmarks.ops import TABLE
 from ntm_fast import ops, reference
 from tests import import_graph
 from tests.kernels import kernel_of
+from tests.ops.every_op import CASES
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "ntm_fast"
@@ -192,7 +194,8 @@ def has_kernels(folder: str, name: str, suffix: str) -> bool:
 @pytest.mark.parametrize("op", ops.__all__)
 def test_an_op_has_its_files(op: str) -> None:
     expected = [f"ntm_fast/ops/{op}.py", f"ntm_fast/reference/{op}.py"]
-    expected += [f"tests/ops/test_{op}.py", f"benchmarks/ops/bench_{op}.py"]
+    expected += [f"tests/ops/test_{op}.py", f"benchmarks/ops/{TABLE[op]}.py"]
+    assert op in CASES, "expected inputs in tests/ops/every_op.py"
     if is_compiled(op):
         kernel = kernel_of(op)
         expected += [f"csrc/{kernel}.h", f"csrc/ops/{kernel}.cpp"]
@@ -362,3 +365,26 @@ def test_no_paths_of_one_machine() -> None:
         if (match := pattern.search(path.read_bytes()))
     }
     assert not found
+
+
+def imported_tests(path: Path) -> Iterator[str]:
+    """Test modules that a file of tests/ imports."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        names = []
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            names = [f"{node.module}.{alias.name}" for alias in node.names]
+        for name in names:
+            if re.match(r"tests\.(\w+\.)*test_", name):
+                yield name
+
+
+# What a move to come takes out of them.
+STILL = {"test_bow_product_closed_form", "cpu_kernels", "test_special"}
+STILL |= {"test_vector_exp"}
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "tests").rglob("*.py")), ids=lambda p: p.stem)
+def test_test_modules_import_helpers_and_never_each_other(path: Path) -> None:
+    assert path.stem in STILL or not list(imported_tests(path))

@@ -11,57 +11,16 @@ from torch import Tensor
 
 from ntm_fast import ops, reference
 from ntm_fast.ops.adam_rows import adam_rows
+from tests.ops.every_op import FULLEST, Draw, case
 
 pytestmark = pytest.mark.cpu
 SEED = torch.tensor(3)
-CSR = torch.tensor([0, 2, 3]), torch.tensor([0, 4, 1]), torch.ones(3)  # 2 documents, 5 words
 
 
 def calls() -> dict[str, dict[str, Any]]:
     """Arguments of every op, all that may be tensors given."""
-    indptr, indices, counts = CSR
-    theta, logits, words = torch.rand(2, 3), torch.rand(5, 3), torch.rand(5)
-    csr = {"indptr": indptr, "indices": indices, "counts": counts}
-    order = indices.argsort(stable=True)
-    alpha, prior = theta + 0.5, torch.rand(3) + 0.5
-    draw = {"alpha": alpha, "seed": SEED}
-    statistics = {"mean": words, "var": words + 1, "scale": words, "shift": words}
-    return {
-        "bow_linear": {**csr, "weight": logits, "order": order},
-        "bow_mixture_log_likelihood": {
-            "theta": theta, "topic_logits": logits, **csr, "order": order
-        },
-        "bow_mixture_proportions": {
-            "theta": theta, "topics": logits, "prior": prior, **csr, "steps": 2
-        },
-        "bow_product_log_likelihood": {
-            "hidden": theta, "weight": logits, "bias": words, **csr, "batch_norm": True,
-            **statistics, "eps": 0.5, "order": order,
-        },
-        "bow_rows": {**csr, "rows": torch.tensor([1, 0]), "nonzeros": 4},
-        "dense_layer": {
-            "x": theta, "weight": logits, "bias": words, "activation": "relu", "batch_norm": True,
-            "shift": words, "eps": 0.5,
-        },
-        "dropout": {"x": theta, "p": 0.5, "seed": SEED, "stream": 1},
-        "gamma_implicit_gradient": {"alpha": alpha, "log_x": theta},
-        "kl_dirichlet": {"alpha": alpha, "prior": prior},
-        "kl_gamma": {"alpha": alpha, "rate": alpha, "prior_alpha": prior, "prior_rate": prior},
-        "kl_normal": {
-            "mean": theta, "log_variance": theta, "prior_mean": prior, "prior_log_variance": prior
-        },
-        "kl_weibull_gamma": {
-            "shape": alpha, "scale": alpha, "prior_alpha": prior, "prior_rate": prior
-        },
-        "log_dirichlet_inverse_cdf": draw,
-        "log_dirichlet_rao_blackwell": {**draw, "draws": 2},
-        "log_dirichlet_rsample": draw,
-        "log_dirichlet_rsvi": {**draw, "boost": 2},
-        "log_gamma_rsample": draw,
-        "log_weibull_rsample": {"shape": alpha, "scale": alpha, "seed": SEED},
-        "logistic_normal_rsample": {"mean": theta, "log_variance": theta, "seed": SEED},
-        "topic_overlap": {"topic_logits": logits},
-    }  # fmt: skip
+    draw = Draw(documents=2, words=5, gradients=False)
+    return {op: case(name, draw).arguments for op, name in FULLEST.items()}
 
 
 def tensors() -> Iterator[tuple[str, str]]:

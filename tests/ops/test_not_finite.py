@@ -10,54 +10,36 @@ from torch import Tensor
 
 from ntm_fast import ops, reference
 from tests.ops import checks
-from tests.ops.csr_checks import random_batch
-from tests.ops.test_bow_product_log_likelihood import MODES, call, fixed_batch, problem
+from tests.ops.every_op import CASES, PRODUCTS, Draw, case
 
 pytestmark = pytest.mark.cpu
 BAD = [math.nan, math.inf, -math.inf]
+NAMES = [*PRODUCTS, "bow_mixture_log_likelihood", "bow_linear", "topic_overlap"]
+NAMES += [name for name in CASES if name.startswith("kl_")]
 
 
 def ops_and_inputs(name: str) -> tuple[Callable[..., Any], Callable[..., Any], list[Any]]:
     """The op, its reference and small inputs."""
-    if name.startswith("product"):
-        args, how = problem(fixed_batch(6, 20, 4), 3, name.split()[1])
-        return call(ops, **how), call(reference, **how), args
-    batch = random_batch(6, 4, 20)
-    logits, mean = (torch.randn(s, dtype=torch.float64) for s in ((20, 3), (6, 3)))
-    args = {
-        "bow_mixture_log_likelihood": [mean.softmax(-1), logits, *batch[:3]],
-        "bow_linear": [logits, *batch[:3]],
-        "kl_normal": [mean, mean.sin(), mean[0], mean[1]],
-        "kl_dirichlet": [mean.exp(), mean[0].exp()],
-        "kl_weibull_gamma": [mean.exp(), mean.cos().exp(), mean[0].exp(), mean[1].exp()],
-        "kl_gamma": [mean.exp(), mean.cos().exp(), mean[0].exp(), mean[1].exp()],
-        "topic_overlap": [logits],
-    }[name]
-    floats = [
-        x.clone().requires_grad_() if x.dim() and x is not batch[2] and x.is_floating_point() else x
-        for x in args
-    ]
-    return getattr(ops, name), getattr(reference, name), floats
-
-
-NAMES = [f"product {mode}" for mode in MODES]
-NAMES += ["bow_mixture_log_likelihood", "bow_linear", "kl_normal", "kl_dirichlet", "kl_gamma"]
-NAMES += ["kl_weibull_gamma", "topic_overlap"]
+    given = case(name, Draw(dtype=torch.float64))
+    return given.function(ops), given.function(reference), given.values
 
 
 def finite(function: Callable[..., Any], args: list[Any], upstream: float = 1.0) -> list[Tensor]:
     """Which elements of the value and of the gradients are finite, for one upstream gradient."""
-    leaves = [x.detach().clone().requires_grad_(x.requires_grad) for x in args]
+    leaves = [
+        x.detach().clone().requires_grad_(x.requires_grad) if isinstance(x, Tensor) else x
+        for x in args
+    ]
     output = checks.first(function(*leaves))
     gradient = torch.ones_like(output)
     gradient.view(-1)[output.numel() // 2] = upstream
-    wanted = [x for x in leaves if x.requires_grad]
+    wanted = [x for x in leaves if isinstance(x, Tensor) and x.requires_grad]
     results = [output.detach(), *torch.autograd.grad(output, wanted, gradient)]
     return [x.isfinite() for x in results]
 
 
 def refused(name: str, place: int, bad: float) -> bool:
-    """What the docstrings say raises, or has no meaning: shapes and rates that are not positive."""
+    """Values that raise, as docstrings say, or have no meaning: shapes and rates below 0."""
     if name == "bow_mixture_log_likelihood":
         return place == 0 and bad == -math.inf  # a proportion
     return name in ("kl_dirichlet", "kl_gamma", "kl_weibull_gamma") and bad != math.inf
@@ -68,7 +50,7 @@ def refused(name: str, place: int, bad: float) -> bool:
 def test_inputs_that_are_not_finite(name: str, dtype: torch.dtype) -> None:
     op, twin, inputs = ops_and_inputs(name)
     for place, value in enumerate(inputs):
-        if not value.requires_grad:
+        if not (isinstance(value, Tensor) and value.requires_grad):
             continue
         for bad in BAD:
             args = checks.to_dtype(inputs, dtype)
