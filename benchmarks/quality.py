@@ -49,7 +49,7 @@ SETTINGS: dict[str, tuple[str, dict[str, Any]]] = {  # models with other setting
     # Topics in a third of the time.
     "ProdLDA, quick": (
         "ProdLDA",
-        {"epochs": 20, "learning_rate": 5e-3, "validation": 0.0, "warm_up": 5},
+        {"epochs": 20, "learning_rate": 5e-3, "validation_fraction": 0.0, "warm_up": 5},
     ),
     **{f"LDAVAE, diversity {n}": ("LDAVAE", {"diversity": float(n)}) for n in (0, 2, 4)},
 }
@@ -114,7 +114,7 @@ def train(
     documents = training = corpora.corpus(name)
     if validation:
         training, test, _ = documents.split(0.1, 0.0, VALIDATION_SEED)
-        options = {"validation": 0.0, **options}
+        options = {"validation_fraction": 0.0, **options}
     else:
         test = corpora.corpus(name, "test")
     learned: Any
@@ -124,7 +124,7 @@ def train(
         kind, changed = SETTINGS.get(model, (model, {}))
         options = {**OPTIONS.get(name, {}), **changed, **options}
         make = getattr(ntm_fast, kind)
-        learned = make(n_topics, random_state=seed, options=options or None, device=device.NAME)
+        learned = make(n_topics, random_state=seed, device=device.NAME, **options)
     began, cpu_began = time.perf_counter(), time.process_time()
     sweeps = SWEEPS.get(name, 200)
     learned.fit(sweeps if model == GIBBS else training)

@@ -58,7 +58,7 @@ of those NPMI is, and diversity of the first 25.
 
 Without any measure, most of a mixture's likely words are stop words, the same ones in topic after
 topic. A list removes the words it knows; a limit on the document frequency (`max_df`) needs no list
-and takes the frequent words of the field as well; a background (`options={{"background": True}}`,
+and takes the frequent words of the field as well; a background (`background=True`,
 or `ntm-fast train --background`) keeps all words in the model and moves what topics share out of
 them. ProdLDA, NVLDA and LDAVAE have one unless told otherwise. The first topics in each case:
 
@@ -73,7 +73,7 @@ def measure(treatment: Treatment, text: Corpus, epochs: int = EPOCHS) -> dict[st
         N_TOPICS,
         epochs=epochs,
         random_state=SEED,
-        options={"background": treatment.background},
+        background=treatment.background,
     ).fit(corpus)
     likely = metrics.top_words(model.components_, 10)
     top = model.top_word_ids(min(25, corpus.n_words))

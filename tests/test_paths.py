@@ -67,7 +67,7 @@ def fitted() -> ProdLDA:
 
 def trainer(**options: Any) -> Trainer:
     model = TopicModel(CORPUS.n_words)
-    return Trainer(model, TrainingSettings(epochs=1, validation=0), seed=0, **options)
+    return Trainer(model, TrainingSettings(epochs=1, validation_fraction=0), seed=0, **options)
 
 
 def picture(path: Any) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, cast
 
 import numpy as np
@@ -310,13 +310,11 @@ class NVDM(TopicEstimator):
 class _Embedded(TopicEstimator):
     """What the models with word embeddings share."""
 
-    embeddings: Any = field(
-        default=None,
-        metadata=parameter(
-            "array [V, E]",
-            "Word embeddings ρ, a row for each word of the vocabulary. They stay as given, unless"
-            " learned_embeddings is True. None learns them from the corpus.",
-        ),
+    embeddings: Any = parameter(
+        None,
+        "array [V, E]",
+        "Word embeddings ρ, a row for each word of the vocabulary. They stay as given, unless"
+        " learned_embeddings is True. None learns them from the corpus.",
     )
 
     def _base_recipe(self) -> Recipe:

@@ -113,7 +113,7 @@ class SavedEstimator:
         options = self.parameters.get("options")
         if options is not None:
             checked(where, "parameters.options", options, dict)
-        values = current_parameters(self.parameters)
+        values = _current_parameters(self.parameters)
         for name in sorted({"posterior", "decoder"} & values.keys() - kinds.keys()):
             warnings.warn(
                 f"{self.path}: {self.estimator} no longer takes {name}: the model keeps its own,"
@@ -126,7 +126,7 @@ class SavedEstimator:
         return _check_parameters(where, given, kinds)
 
 
-def current_parameters(values: Mapping[str, Any]) -> dict[str, Any]:
+def _current_parameters(values: Mapping[str, Any]) -> dict[str, Any]:
     """An estimator's parameters as this release has them; older ones had `options`."""
     options = values.get("options") or {}
     now = {name: value for name, value in values.items() if name != "options"}

@@ -71,7 +71,7 @@ def test_a_model_that_diverges_has_its_row(monkeypatch: pytest.MonkeyPatch, tmp_
         corpus.save(tmp_path / name)
     folders = str(tmp_path / "train"), str(tmp_path / "test")
     absurd = RECIPES["LDAVAE"].changed(learning_rate=1e3)
-    monkeypatch.setattr("ntm_fast.LDAVAE._recipe", absurd)
+    monkeypatch.setattr("ntm_fast.LDAVAE.recipe", absurd)
     row = compare._measure("LDAVAE", *folders, 4, 9, None, 0, 1)
     assert row["model"] == "LDAVAE"
     assert "is not finite" in row["failed"]
