@@ -152,6 +152,7 @@ def in_force(settings: ModelSettings, ops: Any = None) -> dict[str, Any]:
         return settings_in_force(TopicModel(1, settings, ops=ops))
 
 
+@functools.cache
 def source_of(cls: type) -> str | None:
     """The paper that the docstring of an estimator names, if it names one."""
     found = re.search(

@@ -165,3 +165,5 @@ def test_a_model_begins_at_the_words_of_its_corpus(monkeypatch: pytest.MonkeyPat
     torch.testing.assert_close(found, torch.from_numpy(counts / counts.sum()).float())
     with pytest.raises(ValueError, match="vocabulary"):
         make("ProdLDA", corpus.n_words + 1).init_background(corpus)
+    with pytest.warns(DeprecationWarning, match="begin_at is now called init_background"):
+        model.begin_at(corpus)
