@@ -152,12 +152,14 @@ def in_force(settings: ModelSettings, ops: Any = None) -> dict[str, Any]:
         return settings_in_force(TopicModel(1, settings, ops=ops))
 
 
-@functools.cache
 def source_of(cls: type) -> str | None:
     """The paper that the docstring of an estimator names, if it names one."""
-    found = re.search(
-        r"^Source: (.+?)(?:\n\n|\Z)", inspect.cleandoc(cls.__doc__ or ""), re.M | re.S
-    )
+    return _source_in(cls.__doc__ or "")
+
+
+@functools.cache
+def _source_in(doc: str) -> str | None:
+    found = re.search(r"^Source: (.+?)(?:\n\n|\Z)", inspect.cleandoc(doc), re.M | re.S)
     return " ".join(found[1].split()).removesuffix(".") if found else None
 
 
