@@ -91,8 +91,8 @@ def train(
     OUTPUT.checkpoint until it is done; --resume takes it up there, bit for bit.
     """
     import ntm_fast
+    from ntm_fast.estimator.saved_estimator import free_place
     from ntm_fast.estimator.unused import UnusedSettingError
-    from ntm_fast.models.saved_model import free_place
     from ntm_fast.training import MismatchError, NotFiniteError, TrainingInterrupted
     from ntm_fast.training import checkpoint as saved
 

@@ -16,6 +16,7 @@ from ntm_fast.data.saved_corpus import is_numbered
 from ntm_fast.estimator.fit_record import plain
 from ntm_fast.files import known_fields, path_of
 from ntm_fast.models import TopicModel
+from ntm_fast.models.saved_model import free_place as free_place
 from ntm_fast.models.saved_model import load_model, save_model
 from ntm_fast.record import METADATA, NUMBER, Record, checked, read_record
 from ntm_fast.settings import NONE, Setting, current_names
