@@ -216,6 +216,7 @@ def escape(path: Path) -> str:
 
 def extension() -> CppExtension:
     sources = [p for p in sorted(CSRC.glob("*.cpp")) if not p.stem.endswith("_cuda")]
+    sources += sorted((CSRC / "ops").glob("*.cpp"))
     import pybind11
 
     result = CppExtension(

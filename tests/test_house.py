@@ -1,6 +1,7 @@
 """The rules of the house: who may import whom, and what files and names an op has."""
 
 import ast
+import importlib
 import inspect
 import re
 import subprocess
@@ -10,49 +11,44 @@ from pathlib import Path
 import pytest
 import torch
 
-import ntm_fast
 from ntm_fast import ops, reference
+from tests import import_graph
 from tests.kernels import kernel_of
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "ntm_fast"
+CSRC = ROOT / "csrc"
 
-# What each part may import of the others. cli → report, estimator → training → models → ops → _C.
-ALLOWED: dict[str, set[str]] = {
+# The floors, from the ground up, and what each may import of those below it.
+FLOORS: dict[str, set[str]] = {
+    "_C": set(),
     "_version": set(),
-    "_build_info": {"_C", "_version"},
-    "__init__": {
-        "_build_info",
-        "_version",
-        "recipes",
-        "estimator",
-        "data",
-        "ops",
-        "reference",
-        "metrics",
-    },
-    "__main__": {"cli"},
     "files": set(),
     "checks": set(),
-    "record": {"settings"},
+    "bags": set(),
+    "_build_info": {"_C", "_version"},
     "settings": {"checks"},
     "recipes": {"settings"},
-    "reference": set(),
-    "ops": {"_C", "reference"},
-    "data": {"files", "checks", "reference"},
+    "record": {"settings"},
+    "reference": {"bags"},
+    "ops": {"_C", "reference", "bags"},
+    "data": {"files", "checks", "reference", "bags"},
     "models": {"files", "checks", "settings", "record", "_version", "data", "ops", "reference"},
+    "metrics": {"checks", "data", "ops"},
+    "optim": {"checks", "ops"},
     "training": {
+        "bags",
         "files",
         "checks",
         "settings",
         "recipes",
+        "optim",
         "_build_info",
         "_version",
         "data",
         "ops",
         "models",
     },
-    "metrics": {"checks", "data", "ops"},
     "report": {"record", "data"},
     "estimator": {
         "files",
@@ -81,6 +77,7 @@ ALLOWED: dict[str, set[str]] = {
         "metrics",
         "estimator",
     },
+    "__init__": {"_build_info", "_version", "recipes", "data", "estimator", "training"},
     "cli": {
         "files",
         "record",
@@ -95,55 +92,100 @@ ALLOWED: dict[str, set[str]] = {
         "estimator",
         "studies",
     },
+    "__main__": {"cli"},
 }
 STRANGERS = [("models/posteriors", "models/decoders"), ("models/decoders", "models/posteriors")]
 
 
-def part(path: Path) -> str:
-    return path.relative_to(PACKAGE).with_suffix("").parts[0]
+def floor(module: str) -> str:
+    return "__init__" if module == "ntm_fast" else module.split(".")[1]
 
 
 def modules() -> list[Path]:
-    return sorted(PACKAGE.rglob("*.py"))
+    return list(import_graph.modules().values())
 
 
-def imports(path: Path) -> Iterator[str]:
-    """Full names of all that a file imports, also inside functions."""
-    package = ["ntm_fast", *path.relative_to(PACKAGE).parts[:-1]]
-    for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            base = package[: len(package) - node.level + 1] if node.level else []
-            name = ".".join([*base, *([node.module] if node.module else [])])
-            yield from (f"{name}.{alias.name}" for alias in node.names)
-
-
-@pytest.mark.parametrize("path", modules(), ids=lambda p: str(p.relative_to(PACKAGE)))
-def test_imports_run_one_way(path: Path) -> None:
-    own = part(path)
-    assert own in ALLOWED, f"ntm_fast/{own} is not in the design: add it here and to ALLOWED"
-    for name in imports(path):
-        top, *rest = name.split(".")
-        if top == "ntm_fast" and rest and rest[0] != own:
-            allowed = set(ALLOWED[own])
-            if "estimator" in allowed:  # by the names that ntm_fast itself gives them
-                allowed |= set(ntm_fast._HOMES)
-            assert rest[0] in allowed, f"{own} may not import {name}"
+@pytest.mark.parametrize("module", import_graph.modules())
+def test_imports_run_downwards(module: str) -> None:
+    own = floor(module)
+    assert own in FLOORS, f"ntm_fast/{own} is not in the design: add it here and to FLOORS"
+    for target in import_graph.graph()[module]:
+        assert floor(target) in {own, *FLOORS[own]}, f"{module} may not import {target}"
     if own == "reference":
-        outside = {name.split(".")[0] for name in imports(path)}
+        outside = {i.module.split(".")[0] for i in import_graph.imports(module)}
         assert outside <= {"__future__", "collections", "math", "typing", "torch", "ntm_fast"}
+
+
+def test_floors_lie_above_those_that_they_import() -> None:
+    below: set[str] = set()
+    for name, allowed in FLOORS.items():
+        assert allowed <= below, f"{name} may import {sorted(allowed - below)}, which is above it"
+        below.add(name)
+
+
+def test_modules_do_not_import_each_other_in_circles() -> None:
+    """Imports for types alone count too: who names a thing depends on it."""
+    assert import_graph.circles(import_graph.graph()) == []
+
+
+def test_circles_are_found() -> None:
+    edges = {"a": {"b"}, "b": {"c", "d"}, "c": {"a"}, "d": {"e"}, "e": {"d"}, "f": {"a"}}
+    found = import_graph.circles({node: frozenset(targets) for node, targets in edges.items()})
+    assert sorted(found) == [["a", "b", "c"], ["d", "e"]]
+    assert import_graph.home("ntm_fast.data", "Corpus") == "ntm_fast.data.corpus"
+    assert import_graph.home("ntm_fast", "Corpus") == "ntm_fast.data.corpus"
+    assert import_graph.home("ntm_fast.data", "datasets") == "ntm_fast.data.datasets"
+    assert import_graph.home("ntm_fast.ops", "dropout") == "ntm_fast.ops.dropout"
+
+
+def test_no_two_modules_have_one_name() -> None:
+    """An op and its reference are the exception."""
+    places: dict[str, list[Path]] = {}
+    for stem, path in import_graph.stems():
+        places.setdefault(stem, []).append(path)
+    twins = {f"ntm_fast/{folder}" for folder in ("ops", "reference")}
+    shared = {
+        stem: paths
+        for stem, paths in places.items()
+        if len(paths) > 1 and {str(path.parent) for path in paths} != twins
+    }
+    assert not shared
+
+
+@pytest.mark.parametrize("package", ["ntm_fast", "ntm_fast.data"])
+def test_names_that_are_imported_at_first_use(package: str) -> None:
+    """Those that type checkers see are those that there are, from the same place."""
+    tree = ast.parse(import_graph.modules()[package].read_text(encoding="utf-8"))
+    (block,) = (node for node in tree.body if isinstance(node, ast.If))
+    names = set()
+    for node in (node for node in block.body if isinstance(node, ast.ImportFrom)):
+        for alias in node.names:
+            star = alias.name == "*" and node.module
+            names |= import_graph.defined(star) if star else {alias.asname or alias.name}
+    found = importlib.import_module(package)
+    lazy = set(dir(found)) - set(vars(found))
+    assert names <= set(dir(found))
+    assert lazy <= names
+    for name in names:
+        place = importlib.import_module(import_graph.home(package, name))
+        assert getattr(found, name) is getattr(place, name, place)
 
 
 @pytest.mark.parametrize(("folder", "stranger"), STRANGERS)
 def test_strangers(folder: str, stranger: str) -> None:
-    for path in (PACKAGE / folder).rglob("*.py"):
-        name = "ntm_fast." + stranger.replace("/", ".")
-        assert not [i for i in imports(path) if i.startswith(name)], f"{path} imports {stranger}"
+    own, other = (f"ntm_fast.{name.replace('/', '.')}" for name in (folder, stranger))
+    for module, targets in import_graph.graph().items():
+        if module.startswith(own):
+            assert not [t for t in targets if t.startswith(other)], f"{module} imports {stranger}"
 
 
 def is_compiled(op: str) -> bool:
     return hasattr(torch.ops.ntm_fast, op)
+
+
+def has_kernels(folder: str, name: str, suffix: str) -> bool:
+    """Whether csrc/<folder> has kernels of that name: one file, or a folder of them."""
+    return (CSRC / folder / f"{name}.{suffix}").is_file() != (CSRC / folder / name).is_dir()
 
 
 @pytest.mark.parametrize("op", ops.__all__)
@@ -152,10 +194,24 @@ def test_an_op_has_its_files(op: str) -> None:
     expected += [f"tests/ops/test_{op}.py", f"benchmarks/ops/bench_{op}.py"]
     if is_compiled(op):
         kernel = kernel_of(op)
-        expected += [f"csrc/{kernel}.h", f"csrc/{kernel}.cpp", f"csrc/cpu/{kernel}.cpp"]
-        expected += [f"csrc/{kernel}_cuda.cpp", f"csrc/cuda/{kernel}.cu"]
+        expected += [f"csrc/{kernel}.h", f"csrc/ops/{kernel}.cpp"]
         expected += [f"csrc/math/{op}.h"] if kernel != op else []
+        assert has_kernels("cpu", kernel, "cpp")
+        assert has_kernels("cuda", kernel, "cu")
     assert not [name for name in expected if not (ROOT / name).is_file()]
+
+
+@pytest.mark.parametrize("op", list(filter(is_compiled, ops.__all__)))
+def test_no_other_file_of_csrc_bears_the_name_of_an_op(op: str) -> None:
+    kernel = kernel_of(op)
+    own = [f"{kernel}.h", f"ops/{kernel}.cpp", f"cpu/{kernel}.cpp", f"cuda/{kernel}.cu"]
+    own += [f"cpu/{kernel}", f"cuda/{kernel}", f"math/{op}.h"]
+    bearing = {
+        str(path.relative_to(CSRC))
+        for path in CSRC.rglob("*")
+        if path.name.startswith((kernel, op))
+    }
+    assert bearing <= set(own)
 
 
 @pytest.mark.parametrize("op", ops.__all__)
@@ -210,22 +266,75 @@ def included(source: Path, seen: set[Path]) -> Iterator[tuple[Path, str]]:
     """System headers that a C++ file includes, itself or through the project's own headers."""
     seen.add(source)
     for kind, name in re.findall(r'^\s*#\s*include\s*([<"])([^>"]+)', source.read_text(), re.M):
-        local = next((p for p in (source.parent / name, ROOT / "csrc" / name) if p.exists()), None)
+        local = next((p for p in (source.parent / name, CSRC / name) if p.exists()), None)
         if kind == '"' and local:
             yield from () if local.resolve() in seen else included(local.resolve(), seen)
         else:
             yield source, name
 
 
+def csrc_files() -> list[Path]:
+    endings = (".h", ".cpp", ".cu", ".cuh")
+    return sorted(path for path in CSRC.rglob("*") if path.suffix in endings)
+
+
+def name_in_csrc(path: Path) -> str:
+    return str(path.relative_to(CSRC))
+
+
 @pytest.mark.parametrize("folder", ["cpu", "math", "cuda"])
 def test_kernels_include_neither_torch_nor_containers(folder: str) -> None:
-    for source in (ROOT / "csrc" / folder).iterdir():
+    for source in filter(Path.is_file, (CSRC / folder).rglob("*")):
         for where, header in included(source.resolve(), set()):
             assert header in SYSTEM_HEADERS, f"{where} includes {header} (through {source.name})"
 
 
+# What the parts of csrc may include of each other; the top has the contracts ("").
+PARTS = {
+    "ops": {"ops", ""},
+    "cpu": {"cpu", "math", ""},
+    "cuda": {"cuda", "math", ""},
+    "math": {"math", ""},
+    "": {""},
+}
+
+
+@pytest.mark.parametrize("path", csrc_files(), ids=name_in_csrc)
+def test_includes_of_csrc_run_one_way(path: Path) -> None:
+    name = name_in_csrc(path)
+    own = name.partition("/")[0] if "/" in name else ""
+    for kind, header in re.findall(r'^\s*#\s*include\s*([<"])([^>"]+)', path.read_text(), re.M):
+        if kind == "<":
+            top = header.partition("/")[0]
+            assert own == "ops" or top not in ("torch", "ATen", "c10", "pybind11"), header
+        elif local := next((p for p in (path.parent / header, CSRC / header) if p.exists()), None):
+            other = local.resolve().relative_to(CSRC).parts
+            assert (other[0] if len(other) > 1 else "") in PARTS[own], f"includes {header}"
+
+
+# The headers that know whether CUDA, or its emulator, is compiled for.
+SWITCHES = {"ops/device.h", "cuda/launch.cuh", "cuda/ptx.cuh"}
+
+
+def test_switches_stand_in_three_headers() -> None:
+    switch = re.compile(r"\bNTM_FAST_CUDA_(EMULATED|ARCHITECTURES|KEY)\b")
+    found = {name_in_csrc(path) for path in csrc_files() if switch.search(path.read_text())}
+    assert found == SWITCHES
+
+
+def test_the_top_of_csrc_has_the_contracts() -> None:
+    shared = {"csr", "cpu_level", "cuda_device"}
+    top = [path for path in CSRC.iterdir() if path.is_file()]
+    assert not [path.name for path in top if path.suffix != ".h"]
+    contracts = {path.stem for path in top} - shared
+    assert shared < {path.stem for path in top}
+    sides = {path.stem for path in (CSRC / "ops").glob("*.cpp")}
+    assert contracts == sides - {"bindings", "cpu_level", "csr_batch", "device"}
+    assert not [name for name in contracts if not has_kernels("cpu", name, "cpp")]
+
+
 def test_torch_is_included_through_its_stable_interface() -> None:
-    for source in [*(ROOT / "csrc").rglob("*.cpp"), *(ROOT / "csrc").rglob("*.h")]:
+    for source in csrc_files():
         for name in re.findall(
             r"#\s*include\s*[<\"]((?:torch|ATen|c10)/[^>\"]+)", source.read_text()
         ):

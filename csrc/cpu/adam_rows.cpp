@@ -1,4 +1,4 @@
-#include "../adam_rows.h"
+#include "../adam.h"
 
 #include "adam_step.h"
 

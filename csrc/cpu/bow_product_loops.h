@@ -19,7 +19,7 @@ BowProductPlan plan_for(int64_t documents, int64_t topics, int64_t words) {
   using T = typename Engine::Element;
   constexpr int64_t size = sizeof(T), block = Engine::block_words;
   BowProductPlan plan{};
-  plan.row = ((documents + row_padding - 1) / row_padding | 1) * row_padding;
+  plan.row = bow_product_row(documents);
   plan.block_words = block;
   // Enough groups to spread over threads, but few enough that their partial sums are merged in a
   // small part of the time (at least group_words each) and fit in a little memory.

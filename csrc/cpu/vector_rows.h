@@ -2,7 +2,7 @@
 // Rows of any length as vector registers: parts of a register at a row's end, and sums of weighted
 // rows.
 
-#include "../csr_view.h"
+#include "../csr.h"
 #include "vector_exp.h"
 
 NTM_FAST_ISA_BEGIN

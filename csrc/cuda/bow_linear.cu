@@ -1,4 +1,4 @@
-#include "../bow_linear_device.h"
+#include "../bow_linear.h"
 
 #include "csr.cuh"
 

@@ -1,7 +1,7 @@
 #pragma once
 // beta[k, w] = p(word w | topic k) from logits and norms, and p(w | d) where it underflows.
 
-#include "../bow_mixture_device.h"
+#include "../bow_mixture_log_likelihood.h"
 #include "../math/exp_log.h"
 #include "csr.cuh"
 

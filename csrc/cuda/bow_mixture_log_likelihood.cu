@@ -171,9 +171,12 @@ int mixture_norms_cuda(const DeviceMixtureNorms<T>& args, void* stream) {
   const int64_t parts = divide_up(args.words, mixture_words_per_partial);
   const unsigned panels = unsigned(divide_up(args.topics, warp_size));
   const dim3 grid(row_blocks(parts), panels);
-  if (const int failed = launch(partial_norms<T>, grid, row_threads, 0, stream, args)) {
-    return failed;
-  }
+  return launch(partial_norms<T>, grid, row_threads, 0, stream, args);
+}
+
+template <class T>
+int mixture_merge_norms_cuda(const DeviceMixtureNorms<T>& args, void* stream) {
+  const unsigned panels = unsigned(divide_up(args.topics, warp_size));
   return launch(merge_norms<T>, panels, merge_parts * warp_size, 0, stream, args);
 }
 
@@ -189,8 +192,9 @@ int mixture_documents_cuda(const DeviceMixture<T>& args, void* stream) {
                 size_t(warps * row), stream, args);
 }
 
-#define NTM_FAST_INSTANTIATE(T)                                         \
-  template int mixture_norms_cuda(const DeviceMixtureNorms<T>&, void*); \
+#define NTM_FAST_INSTANTIATE(T)                                               \
+  template int mixture_norms_cuda(const DeviceMixtureNorms<T>&, void*);       \
+  template int mixture_merge_norms_cuda(const DeviceMixtureNorms<T>&, void*); \
   template int mixture_documents_cuda(const DeviceMixture<T>&, void*);
 NTM_FAST_INSTANTIATE(float)
 NTM_FAST_INSTANTIATE(double)

@@ -4,7 +4,7 @@
 
 #include <stdint.h>
 
-#include "../bow_product_cuda.h"
+#include "../bow_product_log_likelihood.h"
 #include "../math/host_device.h"
 
 namespace ntm_fast {
@@ -96,15 +96,15 @@ int prepare_words(const BowProductCuda<float>&, const void* covariance, const fl
                   float* batch_mean, float* batch_var, const WordScale<float>&, void* packed,
                   void* stream);
 
-// Log likelihood, lse and residual of each document, from the parts of a forward pass.
+// Log likelihood, log sum exp and residual of each document, from the parts of a forward pass.
 template <class T>
 struct DocumentTerms {
   BowProductCuda<T> in;
   const T *hidden, *slope, *offset;  // as the pass had them
   int64_t parts;
   const T *sums, *maxima, *totals;
-  T *log_likelihood, *lse;  // [B] or null
-  // [B] or null: lse as max + log total, which float32 holds more exactly than their sum
+  T* log_likelihood;  // [B] or null
+  // [B] or null: log sum exp as max + log total, which float32 holds more exactly than their sum
   T *max, *log_total;
   T* residual;  // [B, K], Σ_v (x_dv - N_d p_dv) scaled_v, or null
 };

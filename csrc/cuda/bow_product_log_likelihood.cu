@@ -37,16 +37,23 @@ using namespace bow_product;
 namespace {
 
 template <class T>
-int forward(const BowProductCudaForward<T>& args, Workspace& memory, bool run, void* stream) {
-  const BowProductCuda<T>& in = args.in;
-  const int64_t K = in.topics, V = in.words;
-  const Common<T> common(in, true, memory);
-  const Documents<T> documents(in, true, args.kept, args.kept, memory);
-  if (!run) return 0;
-  return in_order([&] { return common.center(stream); }, [&] { return common.covariances(stream); },
-                  [&] { return common.prepare(args.batch_mean, args.batch_var, stream); },
-                  [&] { return documents.run(common, args.log_likelihood, args.lse, stream); });
-}
+struct Forward {
+  const BowProductCudaForward<T>& args;
+  Common<T> common;
+  Documents<T> documents;
+
+  Forward(const BowProductCudaForward<T>& all, Workspace& memory)
+      : args(all),
+        common(args.in, true, memory),
+        documents(args.in, true, args.kept, args.kept, memory) {}
+  int parts(void* stream) const {
+    return in_order([&] { return common.center(stream); },
+                    [&] { return common.covariances(stream); },
+                    [&] { return common.prepare(args.batch_mean, args.batch_var, stream); },
+                    [&] { return documents.pass_over_words(common, stream); });
+  }
+  int merge(void* stream) const { return documents.merge(common, args.log_likelihood, stream); }
+};
 
 template <class T>
 int backward(const BowProductCudaBackward<T>& args, Workspace& memory, bool run, void* stream) {
@@ -77,7 +84,8 @@ int backward(const BowProductCudaBackward<T>& args, Workspace& memory, bool run,
       [&] { return common.prepare(nullptr, const_cast<T*>(args.batch_var), stream); },
       [&] {
         if (!anew) return 0;
-        return documents.run(common, nullptr, nullptr, stream);
+        const int error = documents.pass_over_words(common, stream);
+        return error ? error : documents.merge(common, nullptr, stream);
       },
       [&] { return document_gradients(args, residual, column_scale, args.grad_hidden, stream); },
       [&] {
@@ -132,7 +140,7 @@ int backward(const BowProductCudaBackward<T>& args, Workspace& memory, bool run,
 template <class T>
 int64_t bow_product_workspace(const BowProductCudaForward<T>& args) {
   Workspace memory(nullptr);
-  forward(args, memory, false, nullptr);
+  Forward<T>(args, memory);
   return memory.used();
 }
 
@@ -144,9 +152,15 @@ int64_t bow_product_workspace(const BowProductCudaBackward<T>& args) {
 }
 
 template <class T>
-int bow_product_forward_cuda(const BowProductCudaForward<T>& args, void* workspace, void* stream) {
+int bow_product_parts_cuda(const BowProductCudaForward<T>& args, void* workspace, void* stream) {
   Workspace memory(workspace);
-  return forward(args, memory, true, stream);
+  return Forward<T>(args, memory).parts(stream);
+}
+
+template <class T>
+int bow_product_merge_cuda(const BowProductCudaForward<T>& args, void* workspace, void* stream) {
+  Workspace memory(workspace);
+  return Forward<T>(args, memory).merge(stream);
 }
 
 template <class T>
@@ -156,10 +170,11 @@ int bow_product_backward_cuda(const BowProductCudaBackward<T>& args, void* works
   return backward(args, memory, true, stream);
 }
 
-#define INSTANTIATE(T)                                                                  \
-  template int64_t bow_product_workspace(const BowProductCudaForward<T>&);              \
-  template int64_t bow_product_workspace(const BowProductCudaBackward<T>&);             \
-  template int bow_product_forward_cuda(const BowProductCudaForward<T>&, void*, void*); \
+#define INSTANTIATE(T)                                                                \
+  template int64_t bow_product_workspace(const BowProductCudaForward<T>&);            \
+  template int64_t bow_product_workspace(const BowProductCudaBackward<T>&);           \
+  template int bow_product_parts_cuda(const BowProductCudaForward<T>&, void*, void*); \
+  template int bow_product_merge_cuda(const BowProductCudaForward<T>&, void*, void*); \
   template int bow_product_backward_cuda(const BowProductCudaBackward<T>&, void*, void*);
 INSTANTIATE(float)
 INSTANTIATE(double)

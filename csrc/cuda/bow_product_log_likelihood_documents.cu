@@ -140,7 +140,6 @@ __global__ void __launch_bounds__(row_threads) document_terms_kernel(const Docum
   if (lane > 0) return;
   if (terms.max) terms.max[d] = max;
   if (terms.log_total) terms.log_total[d] = T(log_total);
-  if (terms.lse) terms.lse[d] = T(double(max) + log_total);
   if (terms.log_likelihood) {
     terms.log_likelihood[d] = T(count == 0 ? 0 : likelihood);
   }

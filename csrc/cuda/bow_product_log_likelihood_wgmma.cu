@@ -2,7 +2,7 @@
 // warpgroup fetches tiles of columns, each piece in one bulk copy; the others hold 64 rows each and
 // multiply them with tiles in shared memory: one does while another takes exponentials.
 
-#include "../wgmma_switch.h"
+#include "../cuda_device.h"
 #include "bow_product.cuh"
 #include "bow_product_mma_rows.cuh"
 #include "launch.cuh"

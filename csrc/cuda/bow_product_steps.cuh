@@ -156,14 +156,19 @@ struct Documents {
     totals = memory.take<T>(parts * B, needed);
     kept = keep ? keep : memory.take<T>(B * (K + 2), needed);
   }
-  int run(const Common<T>& common, T* log_likelihood, T* lse, void* stream) const {
+  // Maximum, total and weighted sum of each part.
+  int pass_over_words(const Common<T>& common, void* stream) const {
     const BowProductCuda<T>& in = common.in;
     const int64_t B = in.documents, K = in.topics;
     const Pass<T> pass{
         true,    common.hidden(), common.scaled(), B,     in.words, K,      common.words.offset,
         nullptr, nullptr,         nullptr,         parts, sums,     maxima, totals};
-    const int error = common.run(pass, stream);
-    if (error) return error;
+    return common.run(pass, stream);
+  }
+  // The parts merged.
+  int merge(const Common<T>& common, T* log_likelihood, void* stream) const {
+    const BowProductCuda<T>& in = common.in;
+    const int64_t B = in.documents, K = in.topics;
     T* const max = kept ? kept + B * K : nullptr;
     const DocumentTerms<T> terms{in,
                                  common.hidden(),
@@ -174,7 +179,6 @@ struct Documents {
                                  maxima,
                                  totals,
                                  log_likelihood,
-                                 lse,
                                  max,
                                  kept ? max + B : nullptr,
                                  sums ? kept : nullptr};

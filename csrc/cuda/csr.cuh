@@ -1,8 +1,8 @@
 #pragma once
 // Reading a DeviceCsr: what is out of range is skipped, and noted (device_errors.h).
 
-#include "../csr_device.h"
-#include "../device_errors.h"
+#include "../csr.h"
+#include "../cuda_device.h"
 #include "rows.cuh"
 
 namespace ntm_fast {

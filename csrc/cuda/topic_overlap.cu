@@ -1,7 +1,7 @@
 // What topic_overlap does beside its products: lifts, cosines, and the gradient from the slopes.
 
 #include "../math/topic_overlap.h"
-#include "../topic_overlap_device.h"
+#include "../topic_overlap.h"
 
 #include "bow_mixture.cuh"
 

@@ -17,7 +17,6 @@ from ntm_fast.settings import RENAMED, SETTINGS
 if TYPE_CHECKING:
     from ntm_fast.data import Corpus
 
-DATASETS = ("docstrings", "newsgroups")
 MODELS = tuple(RECIPES)
 OPTIONS = {  # what has an option of its own
     **{n: f"--{n.replace('_', '-')}" for n in ("batch_size", "learning_rate", "prior", "epochs")},
@@ -84,24 +83,6 @@ def model_named(name: str, option: str) -> str:
     raise ValueError(f"{option} has {name!r}; expected {MODEL_NAMES}")
 
 
-def read_source(source: str, work: dict[str, Any] | None = None, **options: Any) -> Corpus:
-    """A corpus of whatever `source` names: a path or a ready-made data set.
-
-    `work` says how and where it is made, such as its output folder (`WorkOptions`).
-    """
-    from ntm_fast.data import datasets, read
-
-    work = work or {}
-    if source not in DATASETS or Path(source).exists():
-        return read(source, **work, **options)
-    if options:
-        raise ValueError(f"{source} is a ready-made corpus and takes no {min(options)}")
-    found: Corpus = getattr(datasets, source)()
-    if work.get("output") is not None:
-        found.save(work["output"], overwrite=work["overwrite"])
-    return found
-
-
 def load_model(model: Path) -> Any:
     """The fitted estimator in a folder, of whichever class it is."""
     from ntm_fast import NeuralTopicModel
@@ -112,9 +93,11 @@ def load_model(model: Path) -> Any:
 def read_for(model: Any, source: str, **options: Any) -> Corpus:
     """Documents in a model's words, and a line on standard error of how many are known."""
     from ntm_fast.data import known_share
+    from ntm_fast.data.readers.read import is_ready_made, read_named
 
-    ready_made = source in DATASETS and not Path(source).exists()
-    documents: Corpus = model.read(read_source(source) if ready_made else source, **options)
+    documents: Corpus = model.read(
+        read_named(source) if is_ready_made(source) else source, **options
+    )
     unknown = int((documents.known_words == 0).sum())
     named = "1 document" if len(documents) == 1 else f"{len(documents):,} documents"
     share = "" if documents.words_read is None else f", {known_share(documents):.1%} of words known"
@@ -185,7 +168,7 @@ def read_stop_words(text: str) -> str | list[str] | None:
     """What `vectorise` takes for `none`, a language, or the path of a file of words."""
     if text == "none":
         return None
-    from ntm_fast.data.text_files import lines
+    from ntm_fast.data.text.stop_words import stop_words_in
     from ntm_fast.files import path_of
 
     path = path_of(text)
@@ -196,7 +179,7 @@ def read_stop_words(text: str) -> str | list[str] | None:
                 " file"
             )
         return _language(text)
-    return [word for _, line in lines(path, can_be_told=False) for word in line.split()]
+    return stop_words_in(path)
 
 
 def _language(name: str) -> str:

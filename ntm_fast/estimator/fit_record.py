@@ -35,8 +35,8 @@ class NamedRecipe(NamedTuple):
 
 
 @dataclass
-class Run:
-    """A call of `fit` or `partial_fit`, noted when it begins; `earlier` is what it goes on from."""
+class FitRecorder:
+    """Notes a call of `fit` or `partial_fit` from its start; `earlier` is the record it continues."""
 
     call: str
     earlier: Record | None = None
@@ -62,7 +62,7 @@ class Run:
             "words": train.n_words,
             "tokens": _tokens(train),
             "nonzeros": train.n_nonzeros,
-            "digest": trainer.hash_of(train),  # made once, if a checkpoint needs it too
+            "digest": trainer.run.hash_of(train),  # made once, if a checkpoint needs it too
         }
         documents |= _origin(train, earlier)
         run: dict[str, Any] = {
@@ -70,19 +70,19 @@ class Run:
             "began": self._began,
             "seconds": round(seconds, 3),
             "epochs": trainer.state.epoch - self._epochs_before,
-            "seed": trainer.seed,
+            "seed": trainer.run.seed,
             **{name: documents[name] for name in ("documents", "tokens", "digest")},
             "environment": environment(trainer.model.device),
         }
-        if trainer.resumed_from is not None:
+        if trainer.run.resumed_from is not None:
             run["resumed_after"] = self._epochs_before
         runs = _with_run([] if earlier is None else earlier.runs, run)
-        best = None if trainer.best_weights is None else trainer.state.best_epoch
+        best = None if trainer.run.best_weights is None else trainer.state.best_epoch
         return Record(
             recipe=_recipe(base, trainer, held_out is not None),
             training=training_in_force(trainer, held_out is not None),
             corpus=documents,
-            seed=trainer.seed,
+            seed=trainer.run.seed,
             epochs=trainer.state.epoch,
             began=runs[0]["began"],
             seconds=round(sum(run["seconds"] for run in runs), 3),

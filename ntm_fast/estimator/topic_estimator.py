@@ -23,7 +23,7 @@ from ntm_fast.data.corpus import split_rows
 from ntm_fast.data.text.tokenisation import as_texts
 from ntm_fast.data.validation import checked_vocabulary
 from ntm_fast.estimator.docstring import described
-from ntm_fast.estimator.fit_record import NamedRecipe, Run, source_of
+from ntm_fast.estimator.fit_record import FitRecorder, NamedRecipe, source_of
 from ntm_fast.estimator.keywords import Keywords
 from ntm_fast.estimator.saved_estimator import SavedEstimator
 from ntm_fast.estimator.scikit_learn import Base
@@ -34,7 +34,7 @@ from ntm_fast.models import TopicModel
 from ntm_fast.models.backend import choose_device
 from ntm_fast.recipes import RECIPES, current_model
 from ntm_fast.settings import SETTINGS, Recipe, Setting, explains_keywords
-from ntm_fast.training import Epoch, Trainer, TrainingInterrupted
+from ntm_fast.training import Callback, Epoch, Trainer, TrainingInterrupted
 from ntm_fast.training.checkpoint import seed_of
 
 E = TypeVar("E", bound="TopicEstimator")
@@ -101,6 +101,7 @@ class TopicEstimator(Keywords, Base):
         vocabulary: Sequence[str] | Mapping[str, int] | None = None,
         resume_from: str | os.PathLike[str] | None = None,
         callback: EpochCallback | None = None,
+        callbacks: Sequence[Callback] = (),
     ) -> E:
         """Learn topics.
 
@@ -117,8 +118,10 @@ class TopicEstimator(Keywords, Base):
             or settings than it was made with raise ValueError naming them, and so does another
             random_state; None continues with the run's. `epochs` and `patience` may be others
         callback : called with each :class:`ntm_fast.training.Epoch`; True stops the training
+        callbacks : what watches, logs or stops the training, such as
+            :class:`ntm_fast.JSONLines` or a :class:`ntm_fast.Callback` of your own
         """
-        run = Run("fit")
+        run = FitRecorder("fit")
         recipe = self.chosen_recipe()
         corpus = self._corpus(X, vocabulary, reset=True)
         # A run that goes on holds out the documents that it held out before.
@@ -131,8 +134,10 @@ class TopicEstimator(Keywords, Base):
             if all(part.document_nonzeros.any() for part in parts):
                 train, held_out = parts
         model = self._new_model(corpus, recipe, seed)
-        trainer = self._new_trainer(model, self._with_steps(recipe, len(train)), seed, callback)
-        trainer.facts["n_documents"] = len(corpus)
+        trainer = self._new_trainer(
+            model, self._with_steps(recipe, len(train)), seed, callback, callbacks
+        )
+        trainer.run.facts["n_documents"] = len(corpus)
         if resume_from is not None:
             trainer.resume(resume_from, train)
         self.__dict__.pop("_trainer", None)
@@ -150,13 +155,15 @@ class TopicEstimator(Keywords, Base):
         y: Any = None,
         *,
         vocabulary: Sequence[str] | Mapping[str, int] | None = None,
+        callbacks: Sequence[Callback] = (),
     ) -> E:
         """One pass over documents, without validation.
 
         A fitted model is continued: schedules, `history_` and `n_epochs_` go on where they were.
+        `callbacks` are as in `fit`, for this pass alone.
         """
         fitted = hasattr(self, "model_")
-        run = Run("partial_fit", getattr(self, "record_", None) if fitted else None)
+        run = FitRecorder("partial_fit", getattr(self, "record_", None) if fitted else None)
         corpus = self._corpus(X, vocabulary, reset=not fitted)
         if not hasattr(self, "_trainer"):
             seed = self._seed()
@@ -164,7 +171,7 @@ class TopicEstimator(Keywords, Base):
             model = self.model_ if fitted else self._new_model(corpus, recipe, seed)
             self._trainer = self._new_trainer(model, recipe, seed, None)
             if fitted:
-                self._trainer.history = list(self.history_)
+                self._trainer.run.history = list(self.history_)
                 self._trainer.state.epoch = self.n_epochs_
         settings, done = self._trainer.settings, self._trainer.state.epoch
         if settings.learning_rate_schedule != "constant" and done >= settings.epochs:
@@ -172,6 +179,7 @@ class TopicEstimator(Keywords, Base):
                 f"learning_rate_schedule is {settings.learning_rate_schedule!r}, whose"
                 f" {settings.epochs} epochs are over: nothing would be learned; expected 'constant'"
             )
+        self._trainer.callbacks = callbacks
         run.begin(self._trainer, corpus)
         self._trainer.fit(corpus, epochs=done + 1)
         return self._finish(self._trainer, run)
@@ -233,13 +241,19 @@ class TopicEstimator(Keywords, Base):
         return model.to(device)
 
     def _new_trainer(
-        self, model: TopicModel, recipe: Recipe, seed: int, callback: EpochCallback | None
+        self,
+        model: TopicModel,
+        recipe: Recipe,
+        seed: int,
+        callback: EpochCallback | None,
+        callbacks: Sequence[Callback] = (),
     ) -> Trainer:
         given = self.random_state
         return Trainer(
             model,
             recipe.training,
             seed=seed,
+            callbacks=callbacks,
             progress=bool(self.verbose),
             callback=callback,
             checkpoint=self.checkpoint,
@@ -249,7 +263,7 @@ class TopicEstimator(Keywords, Base):
             },
         )
 
-    def _finish(self: E, trainer: Trainer, run: Run) -> E:
+    def _finish(self: E, trainer: Trainer, run: FitRecorder) -> E:
         self.model_ = trainer.model.eval()
         self.history_ = trainer.history
         self.n_epochs_ = trainer.state.epoch

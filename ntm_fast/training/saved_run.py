@@ -18,7 +18,7 @@ from torch import Tensor
 from ntm_fast.files import check_version, known_fields, parse_json
 from ntm_fast.recipes import current_model
 from ntm_fast.settings import current_names
-from ntm_fast.training.state import Epoch, State
+from ntm_fast.training.state import Epoch, ResumedFrom, State
 
 FORMAT = "ntm_fast checkpoint"
 VERSION = 2  # 1 had no digest
@@ -31,7 +31,7 @@ OptimiserState = dict[int, dict[str, Tensor]]
 
 @dataclass(frozen=True)
 class SavedRun:
-    """What a checkpoint holds; tensors are checked against a model by `checkpoints.load`."""
+    """What a checkpoint holds; tensors are checked against a model by `checkpoint.load`."""
 
     path: Path
     seed: int
@@ -50,6 +50,11 @@ class SavedRun:
     best: dict[str, Tensor]
     optimiser: OptimiserState
     generator: Tensor
+
+    @property
+    def origin(self) -> ResumedFrom:
+        """The facts that stay with the resumed run."""
+        return ResumedFrom(self.path, self.corpus, self.n_documents, self.n_words)
 
 
 def read(path: Path) -> SavedRun:
