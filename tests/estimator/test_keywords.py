@@ -13,9 +13,10 @@ from sklearn.model_selection import GridSearchCV
 
 import ntm_fast
 from ntm_fast import ETM, GSM, LDAVAE, NeuralTopicModel, ProdLDA, estimator
-from ntm_fast.estimator.unused import UnusedSettingError
+from ntm_fast.estimator.unused import UnusedSettingError, unused
 from ntm_fast.settings import SETTINGS
 from tests.estimator.common import CORPUS, NAMED, QUICK, X
+from tests.other_settings import OTHER as OTHER_SETTINGS
 
 OTHER = ("checkpoint", "device", "random_state", "verbose")
 
@@ -113,6 +114,18 @@ def test_a_setting_that_is_not_used_is_refused(model: Any, message: str) -> None
             fit(X)
         assert str(error.value).startswith(message)
         assert str(pickle.loads(pickle.dumps(error.value))) == str(error.value)
+
+
+@NAMED
+def test_a_model_takes_what_it_uses_and_nothing_else(kind: Any) -> None:
+    idle = unused(kind.recipe.model)
+    for name, value in OTHER_SETTINGS.items():
+        model = kind(**{name: value})
+        if name in idle:
+            with pytest.raises(UnusedSettingError, match=f"^{name} is .* does not use it"):
+                model.chosen_recipe()
+        else:
+            assert model.chosen_recipe().as_dict()[name] == value
 
 
 def test_what_is_as_in_the_recipe_is_not_refused() -> None:

@@ -13,36 +13,10 @@ from ntm_fast.models.decoders import DECODERS
 from ntm_fast.models.posteriors import POSTERIORS
 from ntm_fast.settings import MODEL
 from tests.blocks import block_corpus
+from tests.other_settings import OTHER
 
 CORPUS = block_corpus(n_documents=12)
 BASE = ModelSettings(n_topics=3, hidden=(4, 4), embedding_size=5, background=True)
-OTHER: dict[str, Any] = {  # a value that shows
-    "n_topics": 4,
-    "prior": 3.0,
-    "hidden": (5,),
-    "activation": "relu",
-    "inputs": "log1p",
-    "encoder_dropout": 0.5,
-    "topic_dropout": 0.5,
-    "encoder_batch_norm": False,
-    "decoder_batch_norm": False,
-    "batch_norm_momentum": 0.5,
-    "batch_norm_eps": 0.5,
-    "concentration_floor": 0.5,
-    "concentration_ceiling": 0.6,
-    "variance_floor": 9.0,
-    "variance_ceiling": 0.1,
-    "learned_prior": True,
-    "boost": 2,
-    "correction": True,
-    "prior_rate": 5.0,
-    "shape_floor": 7.0,
-    "background": False,
-    "topic_batch_norm": True,
-    "embedding_size": 6,
-    "learned_embeddings": False,
-    "refinement": 3,
-}
 FITTING = {"gaussian": "product"}  # what a posterior is tried with, unless it is a mixture
 FITTING_POSTERIOR = {"poisson": "weibull"}
 
