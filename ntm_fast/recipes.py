@@ -1,6 +1,6 @@
 """Named models: architecture and training that belong together, with the reasons.
 
-They were chosen on held-out documents; docs/measured.md has what they reach on test documents.
+They were chosen on held-out documents; docs/measured.md has their results on test documents.
 """
 
 from __future__ import annotations
@@ -13,15 +13,15 @@ PRODLDA = Recipe(
     ModelSettings(
         posterior="logistic-normal",
         decoder="product",
-        # Of the paper's 1 (more diverse topics), 0.5, 0.3 and 0.1 (more coherent ones).
+        # Tried: the paper's 1 (more diverse topics), 0.5, 0.3 and 0.1 (more coherent ones).
         prior=0.3,
         hidden=(100, 100),
         activation="softplus",  # with ReLU the posterior collapsed
-        # Long documents do not shout down short ones: better coherence and perplexity.
+        # Long documents do not dominate short ones: better coherence and perplexity.
         inputs="log1p",
-        # No dropout, of which the paper's is 0.6: all units of softplus are .69 at first, and to
-        # drop some of them is more noise than what short documents and large vocabularies move.
-        # At 0.01 running statistics lag behind in short runs and on small corpora.
+        # No dropout (the paper has 0.6): softplus units all start at 0.69, and dropping some adds
+        # more noise than the signal of short documents or large vocabularies.
+        # At 0.01, running statistics lag behind in short runs and on small corpora.
         batch_norm_momentum=0.1,
     ),
     # b1 = 0.99, the paper's, is no better here: the batch norms keep components alive.
@@ -44,14 +44,15 @@ NVLDA = Recipe(
         activation="softplus",
         inputs="log1p",
         # No dropout: with it, and a small learning rate, the posterior collapsed to the prior.
-        # Without batch norm of the posterior's parameters it all but does (15 topics lead any
-        # document, of 50).
-        # Without one each topic has to learn what words are frequent: on 54,000 they were alike.
+        # Without batch norm of the posterior's parameters it nearly collapses too: only 15 of 50
+        # topics lead any document.
+        # Without a background each topic has to learn which words are frequent: on 54,000 words all
+        # topics were nearly the same.
         background=True,
         refinement=20,  # better perplexity of held-out words
     ),
-    # Topics start alike and must part, so the rate is high. Without warm-up the posterior
-    # collapsed to the prior within an epoch of a corpus of 54,000 words, at twice this rate.
+    # Topics start out similar and must separate, so the rate is high. Without warm-up, at twice
+    # this rate, the posterior collapsed to the prior within one epoch on 54,000 words.
     TrainingSettings(
         learning_rate=1e-2,
         betas=(0.99, 0.999),
@@ -72,7 +73,7 @@ DIRICHLET_VAE = Recipe(
         hidden=(100,),
         activation="relu",
         inputs="log1p",
-        encoder_dropout=0.25,  # coherence, together with log1p
+        encoder_dropout=0.25,  # better coherence, together with log1p
     ),
     TrainingSettings(
         learning_rate=2e-3,
@@ -88,19 +89,20 @@ LDAVAE = Recipe(
     ModelSettings(
         posterior="dirichlet",
         decoder="mixture",
-        # 0.1 needs thrice the weight of diversity for as diverse topics, which cohere less.
+        # 0.1 needs three times the diversity weight for equally diverse topics, and they are less
+        # coherent.
         prior=0.3,
         hidden=(100, 100),
         activation="softplus",
         inputs="log1p",
-        # Topics need not each learn how frequent words are: on 54,000 words much better in all
-        # respects, on 2,000 much alike.
+        # Topics need not each learn how frequent words are: much better in all respects on 54,000
+        # words, about the same on 2,000.
         background=True,
         refinement=20,  # better perplexity of held-out words
     ),
-    # Topics start alike and must part, so the rate is high. Without `diversity` the great subjects
-    # have several topics each, all alike; its weight trades coherence for diversity (on 54,000
-    # words, six epochs: .28 and .87 without it, .27 and .99 with it).
+    # Topics start out similar and must separate, so the rate is high. Without `diversity` the main
+    # subjects have several near-identical topics each; its weight trades coherence for diversity
+    # (on 54,000 words, six epochs: .28 and .87 without it, .27 and .99 with it).
     TrainingSettings(
         learning_rate=2e-2,
         betas=(0.9, 0.999),
@@ -110,15 +112,15 @@ LDAVAE = Recipe(
         warm_up=20,
         diversity=0.7,
         diversity_every=8,
-        # Held-out documents found the last of 80 epochs best (one seed): better to learn from
-        # them too, and longer.
+        # Held-out documents chose the last of 80 epochs (one seed): better to train on them too,
+        # and longer.
         validation_fraction=0.0,
         patience=15,
     ),
 )
-# The recipes below are their papers', not tuned here except where a line says so.
-# Zhang, Chen, Guo & Zhou, 2018, with one layer of topics. The prior is learned, since nobody
-# knows beforehand how many words a topic gives to a document.
+# The recipes below are those of their papers, not tuned here except where a line says so.
+# Zhang, Chen, Guo & Zhou, 2018, with one layer of topics. The prior is learned, since the number of
+# words that a topic contributes to a document is not known beforehand.
 WHAI = Recipe(
     ModelSettings(
         posterior="weibull",
@@ -126,12 +128,12 @@ WHAI = Recipe(
         prior=0.1,
         hidden=(200,),
         activation="softplus",
-        inputs="log1p",  # without batch norm, ours, topics of known corpora stayed mixed up
+        inputs="log1p",  # ours, as is batch norm: without it topics of known corpora stayed mixed
         learned_prior=True,
     ),
     TrainingSettings(learning_rate=1e-2, betas=(0.9, 0.999), batch_size=200, epochs=100),
 )
-# Miao, Yu & Blunsom, 2016: one hidden vector of reals; encoder and decoder are trained in turns.
+# Miao, Yu & Blunsom, 2016: one hidden vector of reals; encoder and decoder are trained alternately.
 NVDM = Recipe(
     ModelSettings(
         posterior="gaussian",
@@ -146,7 +148,7 @@ NVDM = Recipe(
         learning_rate=1e-3, betas=(0.9, 0.999), batch_size=64, epochs=100, em_steps=(10, 10)
     ),
 )
-# Miao, Grefenstette & Blunsom, 2017: topics and words are points of one space.
+# Miao, Grefenstette & Blunsom, 2017: topics and words are points in one space.
 GSM = Recipe(
     ModelSettings(
         posterior="gaussian-softmax",
@@ -178,7 +180,7 @@ ETM = Recipe(
         epochs=150,
     ),
 )
-# The same decoder under a Dirichlet posterior, with the warm-up that sparse priors need.
+# The same decoder with a Dirichlet posterior, and the warm-up that sparse priors need.
 DIRICHLET_ETM = Recipe(
     ModelSettings(
         posterior="dirichlet",
@@ -198,12 +200,12 @@ DIRICHLET_ETM = Recipe(
         warm_up=20,
     ),
 )
-# Figurnov, Mohamed & Mnih, 2018, appendix D, as TensorFlow Probability's example of it has it:
-# 180,000 steps on 20 Newsgroups, the prior learned after 120,000 of them. That is in epochs of
-# 352 steps here. The example clips α to [1e-3, 1e3]; the floor is added to it here, so that no
-# gradient is lost, and a learned prior is exp of what is trained, not softplus. Ours is the
-# warm-up: without it the KL term switched off every unit of the last hidden layer before topics
-# differed (within two epochs from Glorot's weights, which the example begins with).
+# Figurnov, Mohamed & Mnih, 2018, appendix D, as in TensorFlow Probability's example of it:
+# 180,000 steps on 20 Newsgroups, with the prior trained after 120,000 of them; an epoch has 352
+# steps here. The example clips α to [1e-3, 1e3]; here the floor is added to α, so that no gradient
+# is lost, and a learned prior is exp of the trained parameter, not softplus. The warm-up is ours:
+# without it the KL term switched off every unit of the last hidden layer before topics differed
+# (within two epochs from Glorot's weights, with which the example starts).
 FIGURNOV_LDA = Recipe(
     ModelSettings(
         posterior="dirichlet",
@@ -228,8 +230,8 @@ FIGURNOV_LDA = Recipe(
         validation_fraction=0.0,
     ),
 )
-# Srivastava & Sutton, 2017, as their code has it (akashgit/autoencoding_vi_for_topic_models):
-# models/prodlda.py and run.py with its options -p. tf.contrib's batch norm learns a shift and no
+# Srivastava & Sutton, 2017, as in their code (akashgit/autoencoding_vi_for_topic_models):
+# models/prodlda.py, and run.py with option -p. tf.contrib's batch norm learns a shift and no
 # scale, with eps and momentum of 1e-3. keep_prob is 0.4, for the last hidden layer and for θ.
 PUBLISHED_PRODLDA = Recipe(
     ModelSettings(
@@ -254,7 +256,7 @@ PUBLISHED_PRODLDA = Recipe(
         patience=None,
     ),
 )
-# models/nvlda.py, where keep_prob is 0.75, and the README's command; option -n of run.py prints
+# models/nvlda.py, where keep_prob is 0.75, and the README's command; run.py with option -n prints
 # the same command, but sets a learning rate of 0.01. Topics have no batch norm there.
 PUBLISHED_NVLDA = PUBLISHED_PRODLDA.changed(
     decoder="mixture",
@@ -264,7 +266,7 @@ PUBLISHED_NVLDA = PUBLISHED_PRODLDA.changed(
     learning_rate=5e-3,
     epochs=300,
 )
-# Burkhardt & Kramer, 2019, as their code has it (sophieburkhardt/dirichlet-vae-topic-models):
+# Burkhardt & Kramer, 2019, as in their code (sophieburkhardt/dirichlet-vae-topic-models):
 # nvdm_dirichlet_rsvi.py with line 2 of its tfconfig, without the correction.
 PUBLISHED_DIRICHLET_VAE = Recipe(
     ModelSettings(
@@ -286,7 +288,7 @@ PUBLISHED_DIRICHLET_VAE = Recipe(
         learning_rate=1e-3,
         betas=(0.9, 0.999),
         batch_size=200,
-        epochs=500,  # without a bound there
+        epochs=500,  # their code has no limit
         kl_schedule="linear",
         warm_up=100,
         validation_fraction=0.1,
@@ -298,7 +300,7 @@ RECIPES = {
     "NVLDA": NVLDA,
     "DirichletVAE": DIRICHLET_VAE,
     "LDAVAE": LDAVAE,
-    # The same model with other gradients: what differs in the results is the gradients' doing.
+    # The same model with other gradients, so that differences in the results are due to them.
     "DirichletVAERSVI": DIRICHLET_VAE.changed(posterior="dirichlet-rsvi", boost=10),
     "DirichletVAEInverseCDF": DIRICHLET_VAE.changed(posterior="dirichlet-inverse-cdf"),
     "PublishedProdLDA": PUBLISHED_PRODLDA,

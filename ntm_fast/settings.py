@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import difflib
 import functools
+import inspect
 import math
+import textwrap
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, TypeVar
@@ -50,6 +52,17 @@ class Setting:
     def meaning(self) -> str:
         """What the setting means, and "none" where that is a value."""
         return f'{self.doc} "{NONE}": {self.none}.' if self.none else self.doc
+
+    def described(self, name: str, note: str = "") -> str:
+        """An entry of a docstring, with a note on its value such as "default: 3"."""
+        meaning = textwrap.fill(
+            self.meaning,
+            92,
+            initial_indent="    ",
+            subsequent_indent="    ",
+            break_on_hyphens=False,
+        )
+        return f"{name} : {self.full_type}{', ' if note else ''}{note}\n{meaning}"
 
     def check(self, name: str, value: Any) -> Any:
         """The value, normalised; TypeError or ValueError that names it unless it is allowed."""
@@ -436,6 +449,14 @@ MODEL, TRAINING = (
     for cls in (ModelSettings, TrainingSettings)
 )
 SETTINGS: dict[str, Setting] = {**MODEL, **TRAINING}
+for _cls, _settings in ((ModelSettings, MODEL), (TrainingSettings, TRAINING)):
+    _entries = [
+        known.described(name, f"default: {getattr(_cls, name)!r}")
+        for name, known in _settings.items()
+    ]
+    _cls.__doc__ = "\n".join(
+        [inspect.cleandoc(_cls.__doc__ or ""), "", "Attributes", "----------", *_entries]
+    )
 
 
 def setting_field(name: str) -> Any:

@@ -29,7 +29,7 @@ from ntm_fast.settings import (  # noqa: E402
 KEYWORDS, PAGE = ROOT / "ntm_fast/estimator/keywords.py", ROOT / "docs/settings.md"
 FIXED = ("n_topics", "posterior", "decoder")  # not keywords of every estimator, or not None
 
-KEYWORDS_HEAD = '''"""The estimators' settings as keywords; scripts/generate_settings.py writes this."""
+KEYWORDS_HEAD = '''"""The settings as keywords; scripts/generate_settings.py writes this file."""
 
 from dataclasses import KW_ONLY, dataclass
 from typing import Literal

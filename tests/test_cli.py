@@ -20,9 +20,10 @@ import pytest
 
 from ntm_fast import ProdLDA
 from ntm_fast.__main__ import main
-from ntm_fast.cli.support import MODELS
+from ntm_fast.cli.support import MODELS, model_named
 from ntm_fast.data import Corpus, read
 from ntm_fast.models import Loss
+from ntm_fast.settings import SETTINGS
 from ntm_fast.training import RECIPES, Trainer
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -36,6 +37,7 @@ COMMANDS = [
     "compare",
     "gradients",
     "info",
+    "settings",
 ]
 SMALL = ["--topics", "3", "--epochs", "2", "--batch-size", "16", "--threads", "1"]
 FRUIT, METAL = "apple pear plum cherry grape", "iron copper zinc silver nickel"
@@ -77,8 +79,8 @@ def test_options(text: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str])
     assert main(["train", str(text), "--output", str(out), *SMALL, *options]) == 0
     saved = json.loads((out / "model.json").read_text())
     assert (saved["settings"]["topic_dropout"], saved["settings"]["background"]) == (0.1, True)
-    assert saved["parameters"]["options"]["kl_schedule"] == "linear"
-    for wrong, message in (("x", "expected NAME=VALUE"), ("x=1", "unknown option 'x'")):
+    assert saved["parameters"]["kl_schedule"] == "linear"
+    for wrong, message in (("x", "expected NAME=VALUE"), ("x=1", "'x', which is no setting")):
         arguments = ["train", str(text), "--output", f"{out}2", "--option", wrong]
         assert main(arguments) == 2
         assert message in capsys.readouterr().err
@@ -89,7 +91,7 @@ def test_a_vocabulary_smaller_than_what_is_shown(
 ) -> None:
     text, out = tmp_path / "few.txt", tmp_path / "model"
     text.write_text("red green\nred blue\ngreen blue\n" + "black\n" * 3)
-    arguments = ["--topics", "2", "--epochs", "1", "--option", "validation=0"]
+    arguments = ["--topics", "2", "--epochs", "1", "--option", "validation_fraction=0"]
     assert main(["train", str(text), "--output", str(out), *arguments]) == 0
     assert f"1 epoch; saved to {out}" in capsys.readouterr().out
     assert main(["topics", str(out)]) == 0
@@ -323,8 +325,35 @@ def test_compare(text: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str])
         assert 0 <= int(row["leading_topics"]) <= 3
 
 
-def test_models_are_those_that_have_recipes() -> None:
-    assert set(MODELS) == set(RECIPES)
+def test_models_have_old_names_too() -> None:
+    assert model_named("Inverse-CDF", "--model") == "DirichletVAEInverseCDF"
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_settings_of_a_model(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["settings", name.lower(), "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    rows = {**found["settings"], **found["training"]}
+    assert list(rows) == list(SETTINGS)
+    values = RECIPES[name].as_dict()
+    assert rows["learning_rate"]["value"] == values["learning_rate"]
+    assert main(["settings", name.lower()]) == 0
+    printed = capsys.readouterr().out
+    for setting, row in rows.items():
+        listed = re.search(rf"^{setting} +(.+?)  +{re.escape(row['type'])}$", printed, re.M)
+        assert (listed is not None) == row["used"], setting
+        if listed is not None:  # as --option takes it
+            read = SETTINGS[setting].parse(setting, listed[1])
+            assert read == (tuple(row["value"]) if isinstance(read, tuple) else row["value"])
+        else:
+            assert re.search(rf"^not used by this model: [^:]*\b{setting}\b", printed, re.M)
+
+
+def test_settings_lists_the_models(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["settings"]) == 0
+    assert re.search(r"^whai +weibull, poisson$", capsys.readouterr().out, re.M)
+    assert main(["settings", "--json"]) == 0
+    assert list(json.loads(capsys.readouterr().out)) == list(MODELS)
 
 
 def test_gradients(capsys: pytest.CaptureFixture[str]) -> None:
@@ -400,7 +429,11 @@ def test_info_of_a_recipe(
     rows = [*found["settings"].values(), *found["training"].values()]
     assert all(row["meaning"] and row["value"] is not None for row in rows)
     assert main(["info", *arguments]) == 0
-    assert re.search(r"^learning_rate +0.002 +Adam's$", capsys.readouterr().out, re.M)
+    assert re.search(
+        r"^learning_rate +0.002 +float > 0\n +Adam's learning rate\.$",
+        capsys.readouterr().out,
+        re.M,
+    )
 
 
 @pytest.mark.parametrize("name", MODELS)
@@ -439,7 +472,14 @@ BAD = {
     "train {text} --output {tmp} --overwrite": "exists: it holds no model",
     "train {text} --output {tmp}/m --topics 0": "--topics",
     "train {text} --output {tmp}/m --model lda": "--model has 'lda'; expected prodlda, nvlda,",
-    "train {text} --output {tmp}/m --learning-rate -1": "learning_rate",
+    "train {text} --output {tmp}/m --learning-rate -1": "--learning-rate is -1.0; expected > 0",
+    "train {text} --output {tmp}/m --option prior=x": "--option prior is 'x'; expected a number",
+    "train {text} --output {tmp}/m --option diversty=1": "no setting: did you mean 'diversity'?",
+    "train {text} --output {tmp}/m --option n_topics=3": "'n_topics'; expected --topics for that",
+    "train {text} --output {tmp}/m --prior 1 --option prior=2": "'prior', which is given already",
+    "train {text} --output {tmp}/m --option boost=3": "--option boost is 3, but posterior 'logist",
+    "train {text} --output {tmp}/m --model gsm --prior 0.5": "--prior is 0.5, but posterior 'gauss",
+    "settings lda": "NAME has 'lda'; expected prodlda, nvlda,",
     "train {text} --output {tmp}/m --device tpu": "device is 'tpu'",
     "train {text} --output {tmp}/m --resume": "no checkpoint to resume from",
     "topics {tmp}": "is not a saved model",
@@ -658,7 +698,8 @@ RESUMED = {  # "text" is what the stopped run had
     "{text} --learning-rate 0.5": "--learning-rate is 0.5; expected 0.002, as in {run}",
     "{text} --prior 0.7": "--prior is 0.7; expected 0.3, as in {run}",
     "{text} --no-background": "--background is False; expected None, as in {run}",
-    "{text} --option validation=0.5": "--option validation is 0.5; expected 0.1, as in {run}",
+    "{text} --option validation_fraction=0.5": "--option validation_fraction is 0.5; expected 0.1,",
+    "{text} --option validation=0.4": "--option validation_fraction is 0.4; expected 0.1, as in",
     "{text} --model nvlda": "--model is 'NVLDA'; expected 'ProdLDA', as in {run}",
     "{half} --option batch_size=8": "the documents are others than those {run} was made with: 60"
     " documents of 10 words expected, found 30 documents of 10 words",

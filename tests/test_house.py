@@ -58,6 +58,7 @@ FLOORS: dict[str, set[str]] = {
         "settings",
         "recipes",
         "record",
+        "report",
         "_build_info",
         "_version",
         "data",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import textwrap
 from collections.abc import Mapping
 
 from ntm_fast.estimator.unused import unused
@@ -38,19 +37,14 @@ def described(cls: type, parameters: Mapping[str, Setting], recipe: Recipe) -> s
     if _HEADING in own:
         return own
     values = recipe.as_dict()
-    kinds = {name: setting.full_type for name, setting in parameters.items()}
-    for name in values.keys() & kinds.keys():
-        if "decoder" not in parameters and name in unused(recipe.model):
-            kinds[name] += ", not used by this model"
-        else:
-            of = "default" if getattr(cls, name) is not None else "recipe"
-            kinds[name] += f", {of}: {NONE if values[name] is None else repr(values[name])}"
-    entries = [
-        f"{name} : {kinds[name]}\n{_indented(setting.meaning)}"
-        for name, setting in parameters.items()
-    ]
+    idle = {} if "decoder" in parameters else unused(recipe.model)
+    entries = []
+    for name, setting in parameters.items():
+        note = ""
+        if name in idle:
+            note = "not used by this model"
+        elif name in values:
+            of = "default" if name in ("n_topics", "posterior", "decoder") else "recipe"
+            note = f"{of}: {NONE if values[name] is None else repr(values[name])}"
+        entries.append(setting.described(name, note))
     return "\n".join([own, "", _HEADING + _INTRO, *entries, _ATTRIBUTES])
-
-
-def _indented(text: str) -> str:
-    return textwrap.fill(text, 92, initial_indent="    ", subsequent_indent="    ")

@@ -36,7 +36,7 @@ class NamedRecipe(NamedTuple):
 
 @dataclass
 class FitRecorder:
-    """Notes a call of `fit` or `partial_fit` from its start; it continues the record `earlier`."""
+    """Notes a call of `fit` or `partial_fit` as it starts; it continues the record `earlier`."""
 
     call: str
     earlier: Record | None = None
@@ -154,9 +154,12 @@ def in_force(settings: ModelSettings, ops: Any = None) -> dict[str, Any]:
 
 def source_of(cls: type) -> str | None:
     """The paper that the docstring of an estimator names, if it names one."""
-    found = re.search(
-        r"^Source: (.+?)(?:\n\n|\Z)", inspect.cleandoc(cls.__doc__ or ""), re.M | re.S
-    )
+    return _source_in(cls.__doc__ or "")
+
+
+@functools.cache
+def _source_in(doc: str) -> str | None:
+    found = re.search(r"^Source: (.+?)(?:\n\n|\Z)", inspect.cleandoc(doc), re.M | re.S)
     return " ".join(found[1].split()).removesuffix(".") if found else None
 
 

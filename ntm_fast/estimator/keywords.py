@@ -1,4 +1,4 @@
-"""The estimators' settings as keywords; scripts/generate_settings.py writes this."""
+"""The settings as keywords; scripts/generate_settings.py writes this file."""
 
 from dataclasses import KW_ONLY, dataclass
 from typing import Literal

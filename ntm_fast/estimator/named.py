@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, cast
 
 import numpy as np
@@ -27,11 +27,11 @@ _LIKE_DIRICHLET = (
 @explains_keywords
 @dataclass(eq=False, repr=False, kw_only=True)
 class NeuralTopicModel(TopicEstimator):
-    """A topic model of any posterior and decoder, trained as the named model nearest to them is.
+    """A topic model with any posterior and decoder, trained like the most similar named model.
 
-    The recipe is that of the first of `ntm_fast.training.RECIPES` with this posterior and decoder,
-    or else with "dirichlet" for the other Dirichlet posteriors, or else ProdLDA's, which is shown
-    below.
+    The recipe is the first of `ntm_fast.training.RECIPES` with this posterior and decoder; if there
+    is none, the first with posterior "dirichlet" in place of another Dirichlet posterior; otherwise
+    ProdLDA's, which is shown below.
 
     Examples
     --------
@@ -61,10 +61,10 @@ class ProdLDA(TopicEstimator):
 
     The recipe is ours. It differs from the paper's, which is :class:`PublishedProdLDA`: prior 0.3
     instead of 1; log1p of the counts instead of the counts; no dropout instead of 0.6 on the last
-    hidden layer and on θ; the words' background begins at their frequencies instead of 0; the KL
-    term is turned up over 20 epochs instead of being there at once; beta1 is 0.9 instead of 0.99;
-    batch norms move by 0.1 instead of 0.001; a tenth of the documents is held out, the best of at
-    most 60 epochs is kept.
+    hidden layer and on θ; the words' background starts at their frequencies instead of 0; the KL
+    weight rises over 20 epochs instead of being 1 from the start; beta1 is 0.9 instead of 0.99; the
+    batch norms' momentum is 0.1 instead of 0.001; a tenth of the documents is held out, and the
+    best of at most 60 epochs is kept.
 
     Source: Srivastava & Sutton, "Autoencoding Variational Inference for Topic Models", 2017.
     """
@@ -76,11 +76,11 @@ class NVLDA(TopicEstimator):
     """Logistic-normal posterior, mixture of topics.
 
     The recipe is ours. It differs from the paper's, which is :class:`PublishedNVLDA`: a learned
-    background of words and a term that keeps topics apart
-    (``background=False, diversity=0.0`` takes both away); prior 0.3 instead of 1;
+    background of words and a penalty on duplicate topics (``background=False, diversity=0.0``
+    removes both); prior 0.3 instead of 1;
     log1p of the counts; no dropout instead of 0.25; KL warm-up; learning rate 0.01 instead of
-    0.005; held-out documents choose the best of 80 epochs instead of 300 epochs without any; θ of
-    a document is refined when it is evaluated.
+    0.005; held-out documents choose the best of 80 epochs, instead of 300 epochs without held-out
+    documents; the θ of a document is refined at evaluation.
 
     Source: Srivastava & Sutton, "Autoencoding Variational Inference for Topic Models", 2017.
     """
@@ -94,7 +94,7 @@ class DirichletVAE(TopicEstimator):
     The recipe is ours. It differs from the paper's, which is :class:`PublishedDirichletVAE`:
     implicit gradients instead of those of rejection sampling; prior 0.02 instead of 0.01; log1p of
     the counts; KL warm-up over 20 epochs instead of 100; learning rate 0.002 instead of 0.001;
-    batch norms that move by 0.01 instead of 0.001; the words' background begins at their
+    momentum 0.01 instead of 0.001 in the batch norms; the words' background starts at their
     frequencies; at most 80 epochs.
 
     Source: Burkhardt & Kramer, "Decoupling Sparsity and Smoothness in the Dirichlet Variational
@@ -105,9 +105,9 @@ class DirichletVAE(TopicEstimator):
 
 
 class _Published(TopicEstimator):
-    """A recipe as its authors' code has it: batches of the size given, weights as they begin there.
+    """A recipe as in its authors' code: its batch size and its initial weights.
 
-    The words' background begins at 0, not at the words' frequencies.
+    The words' background starts at 0, not at the words' frequencies.
     """
 
     def _with_steps(self, recipe: Recipe, n_documents: int) -> Recipe:
@@ -123,9 +123,9 @@ class _Published(TopicEstimator):
         return model
 
     def _begin(self, model: TopicModel, source: torch.Generator) -> None:
-        """Glorot's uniform law for all weights, biases of 0; each head of q is a matrix by itself.
+        """Glorot's uniform law for all weights, biases of 0; each head of q is its own matrix.
 
-        That of the topics is Glorot's already.
+        The topics' weights have it already.
         """
         heads = cast(torch.nn.Linear, model.posterior.heads)
         weights = [model.encoder.weight, *(layer.weight for layer in model.encoder.layers)]
@@ -137,22 +137,23 @@ class _Published(TopicEstimator):
 
 
 class PublishedProdLDA(_Published):
-    """ProdLDA as its authors publish it, for comparisons; :class:`ProdLDA` is the recipe to use.
+    """ProdLDA as its authors published it, for comparisons; :class:`ProdLDA` is the one to use.
 
     From the paper: the logistic-normal posterior, the Laplace approximation of the prior, the
     product of experts, batch norms against component collapse, Adam with a high beta1, dropout.
-    What it leaves open is taken from the authors' code (prodlda.py, run.py with its option -p):
-    Dir(1) as prior, two layers of 100 softplus units on the counts, dropout 0.6 of the second and
-    of θ, batch norms of mean, log variance and logits with a shift, no scale, and eps and momentum
+    The rest is taken from the authors' code (prodlda.py, and run.py with option -p): Dir(1) as
+    prior, two layers of 100 softplus units on the counts, dropout 0.6 after the second and on θ,
+    batch norms of mean, log variance and logits with a shift, no scale, and eps and momentum
     of 0.001, learning rate 0.002, beta1 0.99, batches of 200, 100 epochs (80 in its README), the
     whole KL term from the start, Glorot's weights. Neither holds out documents or stops early.
 
-    What differs: an epoch takes each document once, where the code draws documents with
-    replacement; documents are evaluated by the batch norms' running statistics, where the code
-    takes those of the documents evaluated; 1e-10 is not added to probabilities.
+    What differs: an epoch uses each document once, while the code draws documents with
+    replacement; evaluation uses the batch norms' running statistics, while the code uses those of
+    the evaluated documents; 1e-10 is not added to probabilities.
 
-    As published it does not use all of its topics: on 20 Newsgroups with 1,995 words 32 of 50 were
-    distinct and in use. 100 epochs of a few hundred documents are too few steps to part topics.
+    As published, the model does not use all of its topics: on 20 Newsgroups with 1,995 words, 32 of
+    50 were distinct and in use. On a few hundred documents, 100 epochs have too few steps for the
+    topics to separate.
 
     Source: Srivastava & Sutton, "Autoencoding Variational Inference for Topic Models", 2017;
     github.com/akashgit/autoencoding_vi_for_topic_models.
@@ -162,18 +163,18 @@ class PublishedProdLDA(_Published):
 
 
 class PublishedNVLDA(_Published):
-    """NVLDA as its authors publish it, for comparisons; :class:`NVLDA` is the recipe to use.
+    """NVLDA as its authors published it, for comparisons; :class:`NVLDA` is the one to use.
 
-    As :class:`PublishedProdLDA`, but for the mixture of topics, each a softmax over words without
-    batch norm or background, dropout 0.25, learning rate 0.005 and 300 epochs: those of the
-    README's command (run.py's option -n prints it too, but sets 0.01).
+    As :class:`PublishedProdLDA`, except for the mixture of topics (each a softmax over words
+    without batch norm or background), dropout 0.25, learning rate 0.005 and 300 epochs, which are
+    those of the README's command (run.py with option -n prints it too, but sets 0.01).
 
-    What differs: the topics kept by dropout share the whole of θ, where the code scales them, so
-    that probabilities do not sum to 1; the noise of the posterior is drawn for each document,
-    where the code draws one for the batch; else as in :class:`PublishedProdLDA`.
+    What differs: topics kept by dropout are renormalised to sum to 1, while the code scales them,
+    so that its probabilities do not sum to 1; the posterior's noise is drawn for each document,
+    while the code draws one for the batch; the rest as in :class:`PublishedProdLDA`.
 
-    As published it does not use all of its topics: on 20 Newsgroups with 1,995 words 23 of 50 were
-    distinct and in use (after 150 epochs).
+    As published, the model does not use all of its topics: on 20 Newsgroups with 1,995 words, 23 of
+    50 were distinct and in use (after 150 epochs).
 
     Source: Srivastava & Sutton, "Autoencoding Variational Inference for Topic Models", 2017;
     github.com/akashgit/autoencoding_vi_for_topic_models.
@@ -183,21 +184,20 @@ class PublishedNVLDA(_Published):
 
 
 class PublishedDirichletVAE(_Published):
-    """The Dirichlet VAE as its authors publish it; :class:`DirichletVAE` is the recipe to use.
+    """The Dirichlet VAE as its authors published it; :class:`DirichletVAE` is the one to use.
 
-    From the paper: the Dirichlet posterior with the gradients of rejection sampling, the product
-    of experts, a KL term that is turned up. The values are those of the authors' code
-    (nvdm_dirichlet_rsvi.py, line 2 of its tfconfig): Dir(0.01) as prior, boost 10 without the
-    correction term, α >= 1e-5, one layer of 100 ReLU units on the counts, dropout 0.25 of it,
-    batch norms of α (before its softplus) and of the logits with a shift, no scale, and eps and
-    momentum of 0.001, Adam's learning rate 0.001, batches of 200, 100 epochs in which the KL term
-    is turned up, a tenth of the documents held out, 30 epochs of patience, weights of a truncated
-    normal law of deviation 0.01.
+    From the paper: the Dirichlet posterior with the gradients of rejection sampling, the product of
+    experts, KL warm-up. The values are those of the authors' code (nvdm_dirichlet_rsvi.py, line 2
+    of its tfconfig): Dir(0.01) as prior, boost 10 without the correction term, α >= 1e-5, one layer
+    of 100 ReLU units on the counts, dropout 0.25 of it, batch norms of α (before its softplus) and
+    of the logits with a shift, no scale, and eps and momentum of 0.001, Adam's learning rate 0.001,
+    batches of 200, KL warm-up over 100 epochs, a tenth of the documents held out, 30 epochs of
+    patience, initial weights from a truncated normal distribution with standard deviation 0.01.
 
-    What differs: the KL term is its exact value, where the code estimates it by the draw; the
-    floor is added to α, not taken as the least; the KL term rises from step to step, not from
-    epoch to epoch; epochs are compared only once it has risen, where the code compares all; 500
-    epochs at most; evaluation by running statistics, as in :class:`PublishedProdLDA`.
+    What differs: the KL term is exact, while the code estimates it from the draw; the floor is
+    added to α instead of clipping it; the KL weight rises from step to step instead of from epoch
+    to epoch; epochs are compared only after the warm-up, while the code compares all; 500 epochs at
+    most; evaluation by running statistics, as in :class:`PublishedProdLDA`.
 
     Source: Burkhardt & Kramer, "Decoupling Sparsity and Smoothness in the Dirichlet Variational
     Autoencoder Topic Model", 2019; github.com/sophieburkhardt/dirichlet-vae-topic-models.
@@ -222,13 +222,13 @@ class PublishedDirichletVAE(_Published):
 class LDAVAE(TopicEstimator):
     """Latent Dirichlet allocation as a VAE: Dirichlet posterior with implicit gradients, mixture.
 
-    The recipe is ours; the paper's is :class:`FigurnovLDA`. It adds what LDA has not: a learned
-    background of words, and a term that keeps topics apart;
-    ``background=False, diversity=0.0`` takes both away. It differs further:
-    prior 0.3, fixed, instead of 0.7, learned in the end; two layers of 100 softplus units on log1p
-    of the counts, with batch norm of α, instead of three of 300 ReLU units on the counts; learning
-    rate 0.02 instead of 0.0003; batches of 200 instead of 32; 120 epochs instead of 180,000 steps;
-    θ of a document is refined when it is evaluated.
+    The recipe is ours; the paper's is :class:`FigurnovLDA`. It adds what LDA does not have: a
+    learned background of words, and a penalty on duplicate topics; ``background=False,
+    diversity=0.0`` removes both. Further differences: prior 0.3, fixed, instead of 0.7, trained
+    towards the end; two layers of 100 softplus units on log1p of the counts, with batch norm of α,
+    instead of three of 300 ReLU units on the counts; learning rate 0.02 instead of 0.0003; batches
+    of 200 instead of 32; 120 epochs instead of 180,000 steps; the θ of a document is refined at
+    evaluation.
 
     Source: Figurnov, Mohamed & Mnih, "Implicit Reparameterization Gradients", 2018.
     """
@@ -237,11 +237,12 @@ class LDAVAE(TopicEstimator):
 
 
 class FigurnovLDA(TopicEstimator):
-    """LDA as a VAE as its paper trains it, for the perplexity reported there; slower by far.
+    """LDA as a VAE, trained as in its paper, for the perplexity reported there; much slower.
 
-    180,000 steps on 20 Newsgroups: of other corpora, as many passes over the documents. Ours are
-    the KL term's warm-up over 80 epochs, without which the posterior collapsed; that α's floor is
-    added to it, not clipped; and that a learned prior is exp, not softplus, of what is trained.
+    180,000 steps on 20 Newsgroups; on other corpora, the same number of passes over the documents.
+    Ours are the KL warm-up over 80 epochs, without which the posterior collapsed; that the floor is
+    added to α instead of clipping it; and that a learned prior is exp, not softplus, of the trained
+    parameter.
 
     Source: Figurnov, Mohamed & Mnih, "Implicit Reparameterization Gradients", 2018, appendix D;
     the rest from TensorFlow Probability's example of it.
@@ -253,8 +254,8 @@ class FigurnovLDA(TopicEstimator):
 class DirichletVAERSVI(TopicEstimator):
     """`DirichletVAE` with the gradients of rejection sampling; see `posterior="dirichlet-rsvi"`.
 
-    All but the gradients is :class:`DirichletVAE`'s recipe, so that what differs in the results is
-    their doing; :class:`PublishedDirichletVAE` is the paper's.
+    Everything except the gradients is :class:`DirichletVAE`'s recipe, so that differences in the
+    results are due to them; :class:`PublishedDirichletVAE` is the paper's.
 
     Source: Burkhardt & Kramer, "Decoupling Sparsity and Smoothness in the Dirichlet Variational
     Autoencoder Topic Model", 2019; Naesseth et al., 2017.
@@ -266,8 +267,8 @@ class DirichletVAERSVI(TopicEstimator):
 class DirichletVAEInverseCDF(TopicEstimator):
     """`DirichletVAE` with approximate inverse-CDF draws of the gammas: cheap, slightly biased.
 
-    All but the draws is :class:`DirichletVAE`'s recipe, not the paper's, which is of a VAE in
-    general; draws are exact in evaluation.
+    Everything except the draws is :class:`DirichletVAE`'s recipe, not the paper's, which is about
+    VAEs in general; draws are exact at evaluation.
 
     Source: Joo, Lee, Park & Moon, "Dirichlet Variational Autoencoder", 2019.
     """
@@ -278,11 +279,11 @@ class DirichletVAEInverseCDF(TopicEstimator):
 class WHAI(TopicEstimator):
     """Weibull posterior, Poisson counts: topics have intensities; `transform` gives their shares.
 
-    Of the paper's model one layer; topics are learned by Adam together with the encoder, where the
-    paper samples them by stochastic-gradient MCMC; batch norm in the encoder is ours, and so are
-    learning rate, batch size and epochs.
-    The ELBO is that of the counts, lengths of documents included: of other models' only
-    ``perplexity(kind="held_out_words")`` is comparable.
+    One layer of the paper's model. Topics are learned by Adam together with the encoder, while the
+    paper samples them by stochastic-gradient MCMC; batch norm in the encoder, learning rate, batch
+    size and epochs are ours.
+    The ELBO is that of the counts, including the documents' lengths: only
+    ``perplexity(kind="held_out_words")`` can be compared with other models.
 
     Source: Zhang, Chen, Guo & Zhou, "WHAI: Weibull Hybrid Autoencoding Inference for Deep Topic
     Modeling", 2018, with one layer.
@@ -292,10 +293,10 @@ class WHAI(TopicEstimator):
 
 
 class NVDM(TopicEstimator):
-    """Gaussian posterior whose draws, any reals, weigh the words directly: no topic proportions.
+    """Gaussian posterior whose draws, any reals, weight the words directly: no topic proportions.
 
-    Encoder and decoder are trained in turns of 10 steps, in the authors' code of 10 passes over
-    the documents; log1p of the counts and the learning rate 0.001 (5e-5 there) are ours.
+    Encoder and decoder are trained alternately for 10 steps each (10 passes over the documents in
+    the authors' code); log1p of the counts and the learning rate 0.001 (5e-5 there) are ours.
     `transform` gives the softmax of the posterior's mean, and `word_probabilities` takes the mean
     itself (`model_.topic_codes`).
 
@@ -310,13 +311,11 @@ class NVDM(TopicEstimator):
 class _Embedded(TopicEstimator):
     """What the models with word embeddings share."""
 
-    embeddings: Any = field(
-        default=None,
-        metadata=parameter(
-            "array [V, E]",
-            "Word embeddings ρ, a row for each word of the vocabulary. They stay as given, unless"
-            " learned_embeddings is True. None learns them from the corpus.",
-        ),
+    embeddings: Any = parameter(
+        None,
+        "array [V, E]",
+        "Word embeddings ρ, a row for each word of the vocabulary. They stay as given, unless"
+        " learned_embeddings is True. None learns them from the corpus.",
     )
 
     def _base_recipe(self) -> Recipe:
@@ -336,10 +335,10 @@ class _Embedded(TopicEstimator):
 
 
 class GSM(_Embedded):
-    """Gaussian softmax posterior; topics and words are points of one space.
+    """Gaussian softmax posterior; topics and words are points in one space.
 
-    The paper's model; log1p of the counts as inputs, the optimiser's values, batch size and number
-    of epochs are set here, and are not claimed to be the paper's.
+    The paper's model; log1p of the counts as inputs, the optimiser's settings, batch size and
+    number of epochs are ours, and not claimed to be the paper's.
 
     Source: Miao, Grefenstette & Blunsom, "Discovering Discrete Latent Topics with Neural
     Variational Inference", 2017.
@@ -352,9 +351,10 @@ class ETM(_Embedded):
     """Gaussian softmax posterior, mixture of topics β_k = softmax(ρ t_k) in an embedding space.
 
     Sizes, rates and epochs are those of the authors' code. What differs: word embeddings are
-    learned unless given, where the code's default is embeddings made beforehand; a tenth of the
-    documents is held out, whose ELBO chooses the best epoch and ends the training after 20 without
-    a better one, where the code goes by perplexity of held-out words and trains all epochs.
+    learned unless given, while the code uses pretrained embeddings by default; the ELBO of a
+    held-out tenth of the documents chooses the best epoch and stops training after 20 epochs
+    without a better one, while the code uses the perplexity of held-out words and trains all
+    epochs.
 
     Source: Dieng, Ruiz & Blei, "Topic Modeling in Embedding Spaces", 2020.
     """
@@ -365,7 +365,7 @@ class ETM(_Embedded):
 class DirichletETM(_Embedded):
     """`ETM` with a Dirichlet posterior and implicit gradients.
 
-    Of no paper: prior 0.1, a smaller encoder than ETM's (two layers of 100 softplus units, batch
+    From no paper: prior 0.1, a smaller encoder than ETM's (two layers of 100 softplus units, batch
     norm, log1p of the counts) and KL warm-up are ours.
     """
 

@@ -16,6 +16,7 @@ from ntm_fast.data.saved_corpus import is_numbered
 from ntm_fast.estimator.fit_record import plain
 from ntm_fast.files import known_fields, path_of
 from ntm_fast.models import TopicModel
+from ntm_fast.models.saved_model import free_place as free_place
 from ntm_fast.models.saved_model import load_model, save_model
 from ntm_fast.record import METADATA, NUMBER, Record, checked, read_record
 from ntm_fast.settings import NONE, Setting, current_names
@@ -113,7 +114,7 @@ class SavedEstimator:
         options = self.parameters.get("options")
         if options is not None:
             checked(where, "parameters.options", options, dict)
-        values = current_parameters(self.parameters)
+        values = _current_parameters(self.parameters)
         for name in sorted({"posterior", "decoder"} & values.keys() - kinds.keys()):
             warnings.warn(
                 f"{self.path}: {self.estimator} no longer takes {name}: the model keeps its own,"
@@ -126,7 +127,7 @@ class SavedEstimator:
         return _check_parameters(where, given, kinds)
 
 
-def current_parameters(values: Mapping[str, Any]) -> dict[str, Any]:
+def _current_parameters(values: Mapping[str, Any]) -> dict[str, Any]:
     """An estimator's parameters as this release has them; older ones had `options`."""
     options = values.get("options") or {}
     now = {name: value for name, value in values.items() if name != "options"}

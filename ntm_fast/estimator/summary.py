@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from ntm_fast.models import TopicModel
 from ntm_fast.record import Record
 from ntm_fast.report import facts_as_text, topics_as_text
+from ntm_fast.settings import NONE
 from ntm_fast.training import Epoch
 
 
@@ -27,15 +28,10 @@ def summary(
         "words": model.n_words,
     }
     if record is not None:
-        corpus, changed = record.corpus, record.recipe["changed"]
+        corpus = record.corpus
         if "source" in record.recipe:
             facts["source"] = record.recipe["source"]
-        now = {**vars(settings), **record.training}
         facts["recipe"] = record.recipe["name"]
-        facts["changed settings"] = ", ".join(
-            f"{setting}={now.get(setting)!r} (recipe: {value!r})"
-            for setting, value in changed.items()
-        )
         facts["documents"] = corpus["documents"]
         facts["held-out documents"] = corpus["documents_held_out"]
         facts["tokens"] = corpus["tokens"]
@@ -48,5 +44,17 @@ def summary(
             kept = history[record.best_epoch - 1]
         facts["ELBO per training document"] = kept.elbo
         facts["ELBO per held-out document"] = kept.validation_elbo
-    shown = {label: value for label, value in facts.items() if value not in (None, "")}
-    return f"{facts_as_text(shown)}\n\n{topics_as_text(topics)}"
+    parts = [facts_as_text({label: fact for label, fact in facts.items() if fact is not None})]
+    if record is not None and record.recipe["changed"]:
+        now = {**vars(settings), **record.training}
+        changed = {
+            setting: f"{_shown(now.get(setting))} (recipe: {_shown(value)})"
+            for setting, value in record.recipe["changed"].items()
+        }
+        parts.append(f"Settings that differ from the recipe:\n{facts_as_text(changed)}")
+    return "\n\n".join([*parts, f"Topics:\n{topics_as_text(topics)}"])
+
+
+def _shown(value: object) -> str:
+    """A setting's value; a file has lists for tuples."""
+    return NONE if value is None else str(tuple(value) if isinstance(value, list) else value)

@@ -17,7 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from ntm_fast import metrics
+from ntm_fast import checks, metrics
 from ntm_fast.data import Corpus, Known, Subset, in_words_of, vectorise
 from ntm_fast.data.corpus import split_rows
 from ntm_fast.data.text.tokenisation import as_texts
@@ -25,7 +25,7 @@ from ntm_fast.data.validation import checked_vocabulary
 from ntm_fast.estimator.docstring import described
 from ntm_fast.estimator.fit_record import FitRecorder, NamedRecipe, source_of
 from ntm_fast.estimator.keywords import Keywords
-from ntm_fast.estimator.saved_estimator import SavedEstimator, current_parameters
+from ntm_fast.estimator.saved_estimator import SavedEstimator
 from ntm_fast.estimator.scikit_learn import Base
 from ntm_fast.estimator.summary import summary
 from ntm_fast.estimator.unused import check_used
@@ -47,13 +47,17 @@ EpochCallback = Callable[[Epoch], "bool | None"]
 ESTIMATORS: dict[str, type[TopicEstimator]] = {}  # by name: those that a saved model can be
 
 
-def parameter(kind: str, doc: str) -> dict[str, Setting]:
-    """The metadata of an estimator's keyword that is no setting of its model or training."""
-    return {"setting": Setting(kind, doc, "", _as_it_is, str)}
+def parameter(
+    default: Any,
+    kind: str,
+    doc: str,
+    saved: Callable[[str, Any], Any] = lambda _, value: value,
+) -> Any:
+    """A keyword of an estimator that is no setting of its model or training.
 
-
-def _as_it_is(name: str, value: Any) -> Any:
-    return value
+    `saved` checks the value that the file of a saved model has.
+    """
+    return field(default=default, metadata={"setting": Setting(kind, doc, "", saved, str)})
 
 
 @explains_keywords
@@ -61,25 +65,19 @@ def _as_it_is(name: str, value: Any) -> Any:
 class TopicEstimator(Keywords, Base):
     """What all the estimators share; None for a setting means the recipe's value."""
 
-    checkpoint: str | os.PathLike[str] | None = field(
-        default=None,
-        metadata=parameter(
-            "path", "File that the run's state is saved to after each epoch and at Ctrl-C."
-        ),
+    checkpoint: str | os.PathLike[str] | None = parameter(
+        None, "path", "File that the run's state is saved to after each epoch and at Ctrl-C."
     )
-    random_state: Any = field(
-        default=None,
-        metadata=parameter("int or RandomState", "With an int, two fits give the same bits."),
+    random_state: Any = parameter(
+        None,
+        "int or RandomState",
+        "With an int, two fits give the same bits.",
+        lambda name, value: checks.integer(name, value, 0),
     )
-    device: str = field(
-        default="auto",
-        metadata=parameter(
-            "'auto', 'cpu' or 'cuda'", "'auto' is a GPU, if there is one that can be used."
-        ),
+    device: str = parameter(
+        "auto", "'auto', 'cpu' or 'cuda'", "'auto' is a GPU, if there is one that can be used."
     )
-    verbose: int | bool = field(
-        default=0, metadata=parameter("int or bool", "Whether to show a progress bar.")
-    )
+    verbose: int | bool = parameter(0, "int or bool", "Whether to show a progress bar.")
 
     recipe: ClassVar[Recipe]
     _ops: ClassVar[Any] = None  # the module that computes; None is ntm_fast.ops
@@ -499,9 +497,6 @@ class TopicEstimator(Keywords, Base):
         state = dict(super().__getstate__())
         state.pop("_trainer", None)  # it holds a generator, which cannot be pickled
         return state
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        super().__setstate__(current_parameters(state))  # pickles of older releases
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ntm_fast import checks
 from ntm_fast.models.decoders import DECODERS
 from ntm_fast.models.posteriors import POSTERIORS
 from ntm_fast.settings import ModelSettings, Recipe
@@ -36,7 +37,7 @@ def unused(settings: ModelSettings) -> dict[str, str]:
     found: dict[str, str] = {}
     for part, known in PARTS.items():
         special = {name for other in known.values() for name in other.uses}
-        used = set(known[getattr(settings, part)].uses)
+        used = set(known[checks.choice(part, getattr(settings, part), known)].uses)
         if settings.refinement:
             used.add("prior")  # θ is refined with it, whatever the posterior's own prior is
         found |= dict.fromkeys(special - used, part)

@@ -19,10 +19,10 @@ CURED = {**BARE, "encoder_batch_norm": True, "kl_schedule": "linear", "warm_up":
 
 
 def fit(corpus: Corpus, posterior: str, decoder: str, rate: float, **options: Any) -> Any:
-    settings: dict[str, Any] = {"epochs": 25, "batch_size": 50, "validation": 0.0}
+    settings: dict[str, Any] = {"epochs": 25, "batch_size": 50, "validation_fraction": 0.0}
     model = NeuralTopicModel(
         8, posterior=posterior, decoder=decoder, learning_rate=rate, random_state=0,
-        options=options, **settings,
+        **settings, **options,
     )  # fmt: skip
     return model.fit(corpus)
 

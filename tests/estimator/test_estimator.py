@@ -16,7 +16,7 @@ from ntm_fast import Corpus, NeuralTopicModel, ProdLDA, metrics
 from tests.blocks import blocks_of
 from tests.estimator.common import CORPUS, NAMED, QUICK, X
 
-LEARN = {"batch_size": 32, "learning_rate": 0.01, "validation": 0.0}
+LEARN = {"batch_size": 32, "learning_rate": 0.01, "validation_fraction": 0.0}
 
 
 @NAMED
@@ -42,8 +42,7 @@ def test_known_topics_are_recovered(kind: Any) -> None:
 
 
 def test_nvdm_tells_words() -> None:
-    options = {"em_steps": None}
-    model = ntm_fast.NVDM(4, epochs=20, random_state=0, hidden=(100,), options=options, **LEARN)
+    model = ntm_fast.NVDM(4, epochs=20, random_state=0, hidden=(100,), em_steps="none", **LEARN)
     model.fit(CORPUS)
     assert model.perplexity(CORPUS) < 25
     codes = model.model_.topic_codes(CORPUS).numpy()
@@ -144,13 +143,14 @@ def test_random_state_rules_all() -> None:
     assert torch.equal(before, torch.get_rng_state()), "the global generator is left alone"
 
 
-def test_options_reach_the_settings() -> None:
+def test_settings_reach_the_model() -> None:
     model = NeuralTopicModel(
         3,
         posterior="dirichlet",
         decoder="mixture",
         prior=0.3,
-        options={"kl_weight": 2, "kl_schedule": "constant"},
+        kl_weight=2,
+        kl_schedule="constant",
         **QUICK,
     ).fit(X)
     assert model.model_.settings.posterior == "dirichlet"
@@ -168,9 +168,8 @@ def test_few_documents_are_learned_from_in_small_batches() -> None:
             return super()._new_trainer(model, recipe, *rest)
 
     for n_documents, given in ((60, None), (800, None), (8000, None), (60, 7)):
-        Seen(2, epochs=0, validation=0.0, batch_size=given).fit(np.ones((n_documents, 5)))
-    Seen(2, epochs=0, options={"batch_size": 9}).fit(np.ones((60, 5)))
-    assert sizes == [32, 50, 200, 7, 9]
+        Seen(2, epochs=0, validation_fraction=0.0, batch_size=given).fit(np.ones((n_documents, 5)))
+    assert sizes == [32, 50, 200, 7]
 
 
 def test_partial_fit_learns_and_continues(tmp_path: Path) -> None:
@@ -191,7 +190,7 @@ def test_partial_fit_learns_and_continues(tmp_path: Path) -> None:
 
 
 def test_partial_fit_takes_up_the_schedules_of_fit(tmp_path: Path) -> None:
-    model = ProdLDA(4, options={"kl_schedule": "linear", "warm_up": 2}, **QUICK).fit(X)
+    model = ProdLDA(4, warm_up=2, **QUICK).fit(X)
     model.save(tmp_path / "model")
     for fitted in (model, ProdLDA.load(tmp_path / "model")):
         fitted.partial_fit(X)
@@ -201,7 +200,7 @@ def test_partial_fit_takes_up_the_schedules_of_fit(tmp_path: Path) -> None:
 
 
 def test_partial_fit_at_a_learning_rate_of_0_is_refused() -> None:
-    model = ProdLDA(4, options={"learning_rate_schedule": "cosine"}, **QUICK)
+    model = ProdLDA(4, learning_rate_schedule="cosine", **QUICK)
     model.partial_fit(X).partial_fit(X)
     for fitted in (model, model.fit(X)):
         with pytest.raises(ValueError, match="schedule is 'cosine', whose 2 epochs are over"):

@@ -16,7 +16,8 @@ PRODLDA: dict[str, Any] = {
     "posterior": "logistic-normal", "decoder": "product", "prior": 1, "hidden": (100, 100),
     "activation": "softplus", "inputs": "counts", "encoder_dropout": 0.6, "topic_dropout": 0.6,
     "batch_norm_momentum": 1e-3, "batch_norm_eps": 1e-3, "learning_rate": 2e-3,
-    "betas": (0.99, 0.999), "batch_size": 200, "epochs": 100, "validation": 0, "patience": None,
+    "betas": (0.99, 0.999), "batch_size": 200, "epochs": 100, "validation_fraction": 0,
+    "patience": None,
     "kl_schedule": "constant", "kl_weight": 1, "diversity": 0, "refinement": 0,
 }  # fmt: skip
 NVLDA = PRODLDA | {
@@ -29,7 +30,7 @@ DIRICHLET_VAE: dict[str, Any] = {
     "encoder_dropout": 0.25, "topic_dropout": 0, "concentration_floor": 1e-5,
     "batch_norm_momentum": 1e-3, "batch_norm_eps": 1e-3, "learning_rate": 1e-3,
     "betas": (0.9, 0.999), "batch_size": 200, "kl_schedule": "linear", "warm_up": 100,
-    "validation": 0.1, "patience": 30, "diversity": 0,
+    "validation_fraction": 0.1, "patience": 30, "diversity": 0,
 }  # fmt: skip
 
 

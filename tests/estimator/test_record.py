@@ -51,7 +51,7 @@ def test_settings_in_force_are_saved(kind: Any, tmp_path: Path) -> None:
     assert training["learning_rate"] == recipe.training.learning_rate
     assert tuple(training["betas"]) == recipe.training.betas
     assert training["warm_up"] == recipe.training.warm_up
-    assert training["validation"] == recipe.training.validation
+    assert training["validation_fraction"] == recipe.training.validation_fraction
     assert training["epochs"] == 2
     # Of 300 or fewer documents an epoch has at least 16 steps, unless they get too small.
     as_published = kind.__name__.startswith("Published")  # whose batches stay as they were
@@ -94,20 +94,21 @@ def test_run_is_recorded(tmp_path: Path) -> None:
 
 
 def test_best_epoch_is_recorded() -> None:
-    model = ProdLDA(4, **{**QUICK, "epochs": 4}, options={"kl_schedule": "constant"}).fit(X)
+    model = ProdLDA(4, **{**QUICK, "epochs": 4}, kl_schedule="constant").fit(X)
     scores = [epoch.validation_elbo for epoch in model.history_]
     assert model.record_.best_epoch == 1 + int(np.argmax(scores))  # type: ignore[arg-type]
     without = LDAVAE(4, **QUICK).fit(X)
     assert without.record_.best_epoch is None
-    assert without.record_.training["validation"] == 0
+    assert without.record_.training["validation_fraction"] == 0
     assert "patience" not in without.record_.training  # there is nothing that it could look at
 
 
 def test_departures_from_the_recipe(tmp_path: Path) -> None:
-    options = {"patience": None, "background": False, "free_bits": np.float32(0.5)}
-    model = ProdLDA(4, **QUICK, options=options).fit(X)
+    given: Any = {"patience": "none", "background": False, "free_bits": np.float32(0.5)}
+    model = ProdLDA(4, **QUICK, **given).fit(X)
     fields = saved(model, tmp_path / "model")
-    assert nulls(fields) == [".parameters.options.patience"]  # as it was given
+    assert nulls(fields) == []
+    assert fields["parameters"]["patience"] == "none"
     assert "patience" not in fields["training"]
     assert fields["recipe"]["changed"] == {
         "epochs": 60,

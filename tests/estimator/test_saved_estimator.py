@@ -44,13 +44,17 @@ def test_parameters_of_other_libraries_are_saved(tmp_path: Path) -> None:
     odd: dict[str, Any] = {
         "hidden": [np.int64(8)],
         "device": torch.device("cpu"),
-        "options": {"free_bits": np.float32(0.5), "em_steps": (1, 2)},
+        "free_bits": np.float32(0.5),
+        "em_steps": [1, 2],
+        "patience": "none",
     }
     model = ProdLDA(4, **{**QUICK, **odd}).fit(X)
     model.save(tmp_path / "model")
     loaded = ProdLDA.load(tmp_path / "model")
     np.testing.assert_array_equal(loaded.transform(X), model.transform(X))
-    assert loaded.get_params()["options"] == {"free_bits": 0.5, "em_steps": [1, 2]}
+    parameters = loaded.get_params()
+    assert (parameters["free_bits"], parameters["em_steps"]) == (0.5, (1, 2))
+    assert parameters["patience"] == "none"
     np.testing.assert_array_equal(loaded.fit(X).transform(X), model.transform(X))
 
 
@@ -142,10 +146,10 @@ def test_what_is_of_the_machine_is_not_restored(fitted: ProdLDA, tmp_path: Path)
         ("estimator", "__doc__", "names the estimator '__doc__'"),
         ("estimator", ["ProdLDA"], "estimator is ['ProdLDA']; expected a text"),
         ("named_columns", 1, "named_columns is 1; expected true or false"),
-        ("parameters.n_topics", "4", "parameters.n_topics is '4'; expected a whole number"),
-        ("parameters.n_topics", True, "parameters.n_topics is True; expected a whole number"),
-        ("parameters.hidden", 8, "parameters.hidden is 8; expected a list"),
-        ("parameters.hidden", ["8"], "parameters.hidden[0] is '8'; expected a whole number"),
+        ("parameters.n_topics", "4", "parameters.n_topics is '4'; expected an int"),
+        ("parameters.n_topics", True, "parameters.n_topics is True; expected an int"),
+        ("parameters.hidden", 8, "parameters.hidden is 8; expected a tuple"),
+        ("parameters.hidden", ["8"], "parameters.hidden[0] is '8'; expected an int"),
         ("parameters.learning_rate", {}, "parameters.learning_rate is {}; expected a number"),
         ("parameters.options", [1], "parameters.options is [1]; expected an object"),
         ("parameters.random_state", "x", "parameters.random_state is 'x'"),
@@ -316,7 +320,7 @@ def test_interrupted_fit_can_be_used_and_resumed(tmp_path: Path) -> None:
     changed: list[tuple[dict[str, Any], str]] = [
         ({"random_state": 5}, f"random_state is 5; expected 0, as in {file}"),
         ({"hidden": (9,)}, r"hidden is \(9,\); expected \(8,\), as in"),
-        ({"validation": 0.5}, "validation is 0.5; expected 0.1, as in"),
+        ({"validation_fraction": 0.5}, "validation_fraction is 0.5; expected 0.1, as in"),
     ]
     for wrong, message in changed:
         with pytest.raises(MismatchError, match=message):

@@ -122,7 +122,7 @@ def test_a_background_begins_at_the_words_frequencies(name: str) -> None:
     with torch.no_grad():
         for parameter in decoder.parameters():
             parameter.zero_()
-    decoder.begin_at(frequencies)
+    decoder.init_background(frequencies)
     words = decoder.word_probabilities(theta())
     torch.testing.assert_close(words, (frequencies / frequencies.sum()).expand(12, 40))
-    make(name, background=False).begin_at(frequencies)  # nothing to do
+    make(name, background=False).init_background(frequencies)  # nothing to do

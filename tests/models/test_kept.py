@@ -94,7 +94,7 @@ def step_of_our_own(model: TopicModel) -> None:
 
 
 def train_on(model: TopicModel) -> None:
-    settings = RECIPES["NVLDA"].changed(epochs=2, batch_size=20, validation=0.0).training
+    settings = RECIPES["NVLDA"].changed(epochs=2, batch_size=20, validation_fraction=0.0).training
     Trainer(model, settings, seed=0).fit(CORPUS)
 
 
@@ -210,7 +210,7 @@ def test_weights_made_in_inference_mode_are_not_kept() -> None:
 
 
 def test_an_estimator_that_learns_on() -> None:
-    settings = {"epochs": 2, "batch_size": 20, "validation": 0.0, "random_state": 0}
+    settings = {"epochs": 2, "batch_size": 20, "validation_fraction": 0.0, "random_state": 0}
     looked, other = (LDAVAE(4, **settings) for _ in range(2))
     for _ in range(3):
         looked.partial_fit(CORPUS)

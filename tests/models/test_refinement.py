@@ -44,10 +44,8 @@ def test_is_the_update_with_the_models_topics(name: str, decoder: str) -> None:
 
 def test_perplexity_gains_by_it() -> None:
     corpus = block_corpus()
-    settings = {"epochs": 3, "batch_size": 50, "validation": 0.0, "random_state": 0}
-    plain, better = (
-        LDAVAE(4, options={"refinement": steps}, **settings).fit(corpus) for steps in (0, 20)
-    )
+    settings = {"epochs": 3, "batch_size": 50, "validation_fraction": 0.0, "random_state": 0}
+    plain, better = (LDAVAE(4, refinement=steps, **settings).fit(corpus) for steps in (0, 20))
     np.testing.assert_array_equal(plain.components_, better.components_)
     assert better.perplexity(corpus) < plain.perplexity(corpus)
     assert better.score(corpus) == plain.score(corpus)  # the ELBO is the encoder's

@@ -159,9 +159,11 @@ def test_a_model_begins_at_the_words_of_its_corpus(monkeypatch: pytest.MonkeyPat
     corpus = block_corpus(n_documents=30)
     model = make("ProdLDA", corpus.n_words)
     monkeypatch.setattr(topic_model, "CHUNK", 7)  # a corpus larger than what is looked at at once
-    model.begin_at(corpus)
+    model.init_background(corpus)
     counts = corpus.to_scipy().toarray().sum(0) + 0.5
     found = torch.softmax(model.decoder.shift, 0)
     torch.testing.assert_close(found, torch.from_numpy(counts / counts.sum()).float())
     with pytest.raises(ValueError, match="vocabulary"):
-        make("ProdLDA", corpus.n_words + 1).begin_at(corpus)
+        make("ProdLDA", corpus.n_words + 1).init_background(corpus)
+    with pytest.warns(DeprecationWarning, match="begin_at is now called init_background"):
+        model.begin_at(corpus)
