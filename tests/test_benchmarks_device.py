@@ -160,7 +160,7 @@ def test_a_flipped_rejection_is_no_error_on_a_gpu(gpu: None) -> None:
 def test_the_table_of_a_gpu(tmp_path: Path) -> None:
     from scripts import readme_table
 
-    assert "make gpu" in readme_table.section(None, gpu=True, short=False)
+    assert "make gpu" in readme_table.section(None, gpu=True)
     header = {"gpu": "NVIDIA H100", "driver": "580.1", "torch": "2.11.0", "date": "2026-11-23"}
     common = {"threads": 16, "dtype": "float32", "machine": header, "spread": 0.0}
     product = {"op": "bow_product_log_likelihood", "precision": "medium", "batch_norm": True}
@@ -175,11 +175,10 @@ def test_the_table_of_a_gpu(tmp_path: Path) -> None:
     ]  # fmt: skip
     path = tmp_path / "gpu-x-2026-11-23.jsonl"
     path.write_text("".join(json.dumps({**common, **line}) + "\n" for line in lines))
-    text = readme_table.section(path, gpu=True, short=False)
+    text = readme_table.section(path, gpu=True)
     assert "NVIDIA H100, driver 580.1, torch 2.11.0, 2026-11-23" in text
     assert "| a, medium, with batch norm | 1 ms | 50% | 2 MiB | eager dense | 5.0 x |" in text
     assert "| b, medium, with batch norm | 2 ms |  |  |  |  |  |" in text
-    assert "| a, " not in readme_table.section(path, gpu=True, short=True)
     assert "| arxiv | 16 | 1,000,000 |" in text
 
 
