@@ -1,4 +1,4 @@
-"""What the references need to know of a CSR batch."""
+"""Checks of a CSR batch, and its row numbers, for the references."""
 
 import torch
 from torch import Tensor
@@ -8,7 +8,7 @@ from torch._subclasses import FakeTensor
 def check_csr(op: str, indptr: Tensor, indices: Tensor, counts: Tensor, words: int) -> None:
     """ValueError unless the three are a batch: torch itself would read outside of them.
 
-    Values are looked at on the CPU alone, as by the ops.
+    Values are checked only on the CPU, as in the ops.
     """
     for name, tensor in (("indptr", indptr), ("indices", indices), ("counts", counts)):
         if tensor.dim() != 1:
@@ -48,6 +48,6 @@ def check_no_gradient(op: str, **arguments: Tensor | None) -> None:
 
 
 def document_of_nonzeros(indptr: Tensor, indices: Tensor) -> Tensor:
-    """The row that each nonzero belongs to, int64 [N]; of a batch that `check_csr` has seen."""
+    """The row that each nonzero belongs to, int64 [N]; for a batch that `check_csr` accepts."""
     documents = torch.arange(indptr.shape[0] - 1, device=indptr.device)
     return documents.repeat_interleave(indptr.diff(), output_size=indices.shape[0])

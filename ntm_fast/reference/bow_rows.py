@@ -12,7 +12,7 @@ def bow_rows(
     """See :func:`ntm_fast.ops.bow_rows`."""
     check_no_gradient("bow_rows", counts=counts)
     documents = indptr.shape[0] - 1
-    checked = nonzeros is None or not rows.is_cuda  # a GPU would have to be waited for
+    checked = nonzeros is None or not rows.is_cuda  # this would wait for the GPU
     if checked and bool(((rows < 0) | (rows >= documents)).any()):
         raise ValueError(f"bow_rows: rows are {rows.tolist()}, expected 0 <= row < {documents}")
     starts = indptr[rows].long()

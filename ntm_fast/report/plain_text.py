@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 
 
 def printable(text: str) -> str:
-    """Text from a file as it may go to a terminal: what would command it is shown as escapes."""
+    """Text from a file made safe for a terminal: control characters are shown as escapes."""
     return "".join(
         char.encode("unicode_escape").decode() if _commands(char) else char for char in text
     )

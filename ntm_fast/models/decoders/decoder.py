@@ -1,4 +1,4 @@
-"""What every decoder offers, and the table of their names."""
+"""The interface of decoders, and the table of their names."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Decoder(OpsModule):
     """p(x | θ) for bags of words x; `takes` says what θ may be, as `Posterior.kinds` does."""
 
     takes: tuple[str, ...]
-    shift: nn.Parameter | None  # the words' background [V], where there is one
+    shift: nn.Parameter | None  # the words' background [V], if there is one
 
     def __init__(self, n_words: int, settings: ModelSettings, ops: Ops) -> None:
         super().__init__(ops)
@@ -27,10 +27,10 @@ class Decoder(OpsModule):
 
     @torch.no_grad()
     def begin_at(self, frequencies: Tensor) -> None:
-        """Let the words' background, if there is one, begin at the words' frequencies [V], > 0.
+        """Start the words' background, if there is one, at the words' frequencies [V], > 0.
 
-        Learned from nothing, it takes thousands of steps to tell the rarest words from the most
-        frequent ones, while topics learn that in its place.
+        Learned from scratch, it takes thousands of steps to separate the rarest words from the most
+        frequent ones, and meanwhile the topics learn that in its place.
         """
         if self.shift is not None:
             logs = frequencies.log()
@@ -42,9 +42,10 @@ class Decoder(OpsModule):
 
     @abstractmethod
     def topic_matrix(self) -> Tensor:
-        """What the topics are made of, word-major [V, K].
+        """The matrix from which the topics follow, word-major [V, K].
 
-        A step makes it once, and hands it to `forward` and `overlap`, which else make it anew.
+        A step computes it once and passes it to `forward` and `overlap`, which otherwise compute it
+        again.
         """
 
     @abstractmethod
@@ -54,7 +55,7 @@ class Decoder(OpsModule):
     def words_log_likelihood(
         self, theta: Tensor, batch: Batch, matrix: Tensor | None = None
     ) -> Tensor:
-        """Σ_v x_dv log p(v | θ_d) of each document [B]: `forward`, but for what counts add."""
+        """Σ_v x_dv log p(v | θ_d) of each document [B]: `forward` without terms of counts alone."""
         value: Tensor = self(theta, batch, matrix)
         return value
 
@@ -64,14 +65,14 @@ class Decoder(OpsModule):
 
     @abstractmethod
     def overlap(self, matrix: Tensor | None = None) -> Tensor:
-        """How much the topics are alike, 0-dim: see :func:`ntm_fast.ops.topic_overlap`."""
+        """How much the topics overlap, 0-dim: see :func:`ntm_fast.ops.topic_overlap`."""
 
     @abstractmethod
     def topic_weights(self) -> Tensor:
         """Each topic as a distribution over words [K, V], without what all topics share."""
 
     def topics_with_background(self) -> Tensor:
-        """Topics [K, V] to set against each other by relevance: with what all of them share."""
+        """Topics [K, V] with what all of them share, to rank words by relevance."""
         return self.topic_weights()
 
 
