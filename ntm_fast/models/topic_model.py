@@ -128,7 +128,7 @@ class TopicModel(nn.Module):
         means = [likelihood.mean() for likelihood in likelihoods]
         mean = means[0] if n_samples == 1 else torch.stack(means).mean()
         loss = kl_weight * paid - mean
-        if isinstance(diversity, Tensor) or diversity > 0:  # a tensor's value would have to be waited for
+        if isinstance(diversity, Tensor) or diversity > 0:  # never wait for a tensor's value
             loss = loss + diversity * self.decoder.overlap(matrix)
         if log_weights:
             f, weights = torch.stack(likelihoods), torch.stack(log_weights)

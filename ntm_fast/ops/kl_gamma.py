@@ -21,7 +21,8 @@ def kl_gamma(
     parameters from 1e-38 to 1e38 the error is at most 1e-10 of max(KL, 1), plus the effect of a
     relative change of the parameters by 2e-15; rows whose parts would cancel are computed by a
     slower method. The gradients to all four are in closed form, with an error of one rounding of
-    their largest part. In plain PyTorch: ``kl_divergence(Gamma(alpha, rate), Gamma(prior_alpha, prior_rate)).sum(-1)``.
+    their largest part. In plain PyTorch:
+    ``kl_divergence(Gamma(alpha, rate), Gamma(prior_alpha, prior_rate)).sum(-1)``.
 
     Parameters
     ----------
