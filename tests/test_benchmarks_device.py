@@ -1,4 +1,4 @@
-"""The parts of the benchmarks that know the device, with a GPU in name alone."""
+"""The parts of the benchmarks that depend on the device, with a pretended GPU."""
 
 import json
 import subprocess
@@ -40,7 +40,7 @@ class Event:
 
 @pytest.fixture
 def gpu(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What the benchmarks ask of torch.cuda, answered without a GPU."""
+    """The functions of torch.cuda that the benchmarks call, replaced for machines without a GPU."""
     Event.diary = []
     monkeypatch.setattr(device, "NAME", "cuda")
     monkeypatch.setattr(torch.cuda, "Event", Event)

@@ -1,4 +1,4 @@
-"""What the tests of training share: small runs and how they are compared."""
+"""Shared by the tests of training: small runs, and their comparison."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Checkpoints that somebody else wrote, damaged or changed: refused before they do anything."""
+"""Foreign, damaged or changed checkpoints are refused before anything is changed."""
 
 import json
 import pickle
