@@ -26,8 +26,7 @@ def check_csr(op: str, indptr: Tensor, indices: Tensor, counts: Tensor, words: i
         return
     if indptr[0] != 0 or (indptr[1:] < indptr[:-1]).any() or indptr[-1] != len(indices):
         raise ValueError(
-            f"{op}: indptr is no increasing row of places from 0 to {len(indices)}, the number of"
-            " indices"
+            f"{op}: indptr is not non-decreasing from 0 to {len(indices)}, the number of indices"
         )
     bad = (indices < 0) | (indices >= words)
     if bad.any():

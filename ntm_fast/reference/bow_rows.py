@@ -18,7 +18,7 @@ def bow_rows(
     starts = indptr[rows].long()
     lengths = indptr[rows + 1].long() - starts
     if checked and bool(((starts < 0) | (lengths < 0) | (starts + lengths > len(indices))).any()):
-        raise ValueError(f"bow_rows: indptr is no increasing row of places up to {len(indices)}")
+        raise ValueError(f"bow_rows: indptr is not non-decreasing from 0 to {len(indices)}")
     ends = torch.cat((lengths.new_zeros(1), lengths.cumsum(0)))  # [B+1]
     size = int(ends[-1]) if nonzeros is None else nonzeros
     if checked and size < ends[-1]:
