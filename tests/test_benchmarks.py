@@ -1,4 +1,4 @@
-"""The benchmarks' foundations: paired timings, floors, and peers measured as we are."""
+"""What the benchmarks count on: paired timings, floors, and peers measured as we are."""
 
 from pathlib import Path
 
@@ -152,7 +152,7 @@ def test_quality_of_a_model(monkeypatch: pytest.MonkeyPatch) -> None:
     assert 0 < mean["diversity_25"] <= 1
     assert 1 <= mean["leading_topics"] <= 4
     assert mean["perplexity"] > 1
-    # Rows in the file are not measured again; another seed is, and then the mean.
+    # What a file holds is not measured again; one more seed is, and then their mean.
     done = {saved.key(row): row for row in (seed, mean)}
     assert not list(quality.rows_of(wanted, 1, done))
     second, both = quality.rows_of(wanted._replace(seeds=(0, 1)), 1, done, epochs=2)

@@ -17,7 +17,7 @@ from tests.kernels import kernel_of
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "ntm_fast"
 
-# The parts that each part may import. cli → report, estimator → training → models → ops → _C.
+# What each part may import of the others. cli → report, estimator → training → models → ops → _C.
 ALLOWED: dict[str, set[str]] = {
     "_version": set(),
     "_build_info": {"_C", "_version"},

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from benchmarks import stop_words
-from ntm_fast.data import vectorise
+from ntm_fast.data.text import vectorise
 
 
 def test_a_page_of_made_up_text(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -79,7 +79,7 @@ class TopicModel(nn.Module):
         return self.encoder.weight.device
 
     def begin_at(self, corpus: Corpus) -> None:
-        """Start the background at the frequency of each word in the corpus.
+        """Begin at what the corpus says without any training: how frequent each word is.
 
         A word that does not occur counts as half an occurrence.
         """

@@ -12,8 +12,8 @@ import torch
 from torch import Tensor
 from torch._subclasses import FakeTensor
 
-# Larger than log(1 / u) of every uniform u that a sampler draws. log(1 / u) / alpha is finite if
-# alpha is at least this number over the largest finite one.
+# Above log 1 / u of all uniforms u that samplers draw: over an alpha below this over the largest
+# finite number it may be infinite.
 LARGEST_LOG = 40
 
 F = TypeVar("F", bound=Callable[..., Any])

@@ -1,4 +1,4 @@
-"""Shared by the tests of training: small runs, and their comparison."""
+"""What the tests of training share: small runs and how they are compared."""
 
 from pathlib import Path
 

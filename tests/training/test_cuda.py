@@ -1,4 +1,4 @@
-"""Training on a GPU: as on the CPU, no waiting in a step, the same bits in every run."""
+"""Training on a GPU: as on the CPU, without a wait in the step, from run to run the same bits."""
 
 import copy
 import math
@@ -52,7 +52,7 @@ def waits_forbidden() -> Iterator[None]:
 # One posterior draws by torch's own generators, which differ from device to device.
 @pytest.mark.parametrize("name", [n for n, r in RECIPES.items() if r.model.posterior != "gaussian"])
 def test_steps_are_those_of_the_cpu(name: str) -> None:
-    """The weights diverge slowly: gradients differ in the last bits, and Adam divides them."""
+    """The weights' paths part slowly: gradients differ in the last bits, and Adam divides them."""
     runs = {device: trainer(name, device, topic_dropout=0.1) for device in ("cpu", "cuda")}
     losses = {}
     for device, run in runs.items():

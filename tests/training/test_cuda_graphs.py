@@ -1,4 +1,4 @@
-"""Recorded steps read changing values from memory, and give the same results."""
+"""Recorded steps: that they read what changes from its place, and leave the results as they are."""
 
 import math
 from collections.abc import Callable
@@ -17,7 +17,7 @@ CORPUS = block_corpus(n_documents=120)
 
 
 class Recorder:
-    """Replays by doing the work again, so that a value kept from the first time would show."""
+    """Replays by doing the work again: whatever it had taken from its first time would show."""
 
     def __init__(self) -> None:
         self.warmed = self.recorded = self.replayed = 0
@@ -54,7 +54,7 @@ def test_buckets(nonzeros: int) -> None:
 
 @pytest.mark.parametrize("name", ["ProdLDA", "LDAVAE"])
 def test_a_recorded_run_is_the_run(name: str) -> None:
-    """With schedules of everything that may change; padding affects only the last bits."""
+    """Over schedules of everything that may change; the padding moves the last bits."""
     changes = {"epochs": 6, "kl_schedule": "linear", "warm_up": 4, "optimiser": "adam"}
     changes |= {"learning_rate_schedule": "cosine", "validation": 0.0, "diversity": 0.5}
     changes |= {"diversity_every": 2}

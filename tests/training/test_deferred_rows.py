@@ -1,4 +1,4 @@
-"""Rows whose updates are postponed end up where plain Adam puts them."""
+"""Rows whose steps wait end up where plain Adam puts them."""
 
 import copy
 import os
@@ -52,7 +52,7 @@ def run(
 
 
 def check_same(batches: list[list[int]], features: int, **options: Any) -> None:
-    """Postponing changes no bit in float64; in float32 the error is no larger than plain Adam's."""
+    """Waiting changes no bit in float64, and in float32 errs no more than plain Adam does."""
     truth = run(batches, features, torch.float64, waits=False, **options)
     later = run(batches, features, torch.float64, waits=True, **options)
     assert all(torch.equal(a, b) for a, b in zip(truth, later, strict=True))

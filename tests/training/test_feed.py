@@ -1,4 +1,4 @@
-"""The sources of batches: on the model's device, or sent to it one batch ahead."""
+"""Where batches come from: beside the model, or sent to it one ahead of the other."""
 
 import logging
 
@@ -69,7 +69,7 @@ def test_a_batch_is_sent_before_the_one_ahead_of_it_is_used() -> None:
 
 @pytest.fixture
 def gpu(monkeypatch: pytest.MonkeyPatch) -> dict[str, int]:
-    """A pretended GPU with a settable amount of free memory; its tensors are on the CPU."""
+    """A GPU in name, with so much free memory; its tensors are the CPU's."""
     memory = {"free": 0}
     monkeypatch.setattr(feed, "free_bytes", lambda device: memory["free"])
     monkeypatch.setattr(feed, "device_name", lambda device: "a GPU")
@@ -118,7 +118,7 @@ def test_the_log_names_the_device(caplog: pytest.LogCaptureFixture) -> None:
 
 @pytest.mark.parametrize("name", ["ProdLDA", "LDAVAE"])
 def test_a_run_is_where_its_model_is(name: str) -> None:
-    """On any default device of torch."""
+    """Whatever torch makes tensors on unless told otherwise."""
     usual, other = trainer(name, epochs=2), trainer(name, epochs=2)
     history = usual.fit(CORPUS, CORPUS)
     with torch.device("meta"):

@@ -1,4 +1,4 @@
-"""Foreign, damaged or changed checkpoints are refused before anything is changed."""
+"""Checkpoints that somebody else wrote, damaged or changed: refused before they do anything."""
 
 import json
 import pickle

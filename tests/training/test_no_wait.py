@@ -1,7 +1,7 @@
 """A training step reads nothing back from its device.
 
 Without a GPU it is run on fake tensors, which have no values: any step of Python that needed one
-would raise. The checks of values that only the CPU does are skipped, as on a GPU.
+would raise. What the checks of values are on the CPU is left out, as it is on a GPU.
 """
 
 import sys
@@ -73,7 +73,7 @@ def test_no_part_of_a_model_waits(fake: FakeTensorMode, posterior: str, decoder:
 
 @pytest.mark.parametrize(("posterior", "decoder"), FITTING)
 def test_what_can_be_recorded(fake: FakeTensorMode, posterior: str, decoder: str) -> None:
-    """Seed and weight may be on the device, except where the trainer refuses to record."""
+    """Seed and weight may be the device's own, but where the trainer refuses to record."""
     seed, weight = torch.empty((), dtype=torch.int64), torch.empty(())
     if why_not(TrainingSettings(), posterior) is None:
         assert step(posterior, decoder, seed, weight).shape == ()

@@ -31,7 +31,7 @@ def parameters(shapes: Shapes, dtype: torch.dtype) -> list[torch.nn.Parameter]:
 
 
 def gradients(shapes: Shapes, step: int) -> list[Tensor]:
-    """Gradients of very different sizes, some of them 0, the same for all dtypes."""
+    """Of very different sizes, some of them 0, the same for all dtypes."""
     generator = torch.Generator().manual_seed(step)
     values = [torch.randn(s, generator=generator) for s in shapes]
     return [v * 10.0 ** (4 * v.sin() - 4) * (v < 1.5) for v in values]

@@ -1,4 +1,4 @@
-"""Values that change during a run: rates, the parts trained, the prior, free bits."""
+"""What changes over a run: rates, parts trained, the prior, free bits."""
 
 import math
 

@@ -24,7 +24,7 @@ def test_two_runs_give_the_same_bits(name: str) -> None:
 
 
 def test_any_number_of_threads_gives_the_same_bits() -> None:
-    """Every product of a step is made by kernels whose sums do not depend on the threads."""
+    """Every product of a step is made by kernels whose sums do not hang on the threads."""
     before = torch.get_num_threads()
     runs = []
     try:
@@ -207,7 +207,7 @@ def test_a_clock_that_stands_still(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_bad_documents_stay_a_value_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    """For example if another program changes the files of the corpus meanwhile."""
+    """Such as those of a corpus whose files another program changes meanwhile."""
     run = trainer("LDAVAE")
 
     def refuse(*_: object, **__: object) -> None:

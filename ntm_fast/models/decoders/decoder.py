@@ -27,10 +27,10 @@ class Decoder(OpsModule):
 
     @torch.no_grad()
     def begin_at(self, frequencies: Tensor) -> None:
-        """Start the words' background, if there is one, at the words' frequencies [V], > 0.
+        """Let the words' background, if there is one, begin at the words' frequencies [V], > 0.
 
-        Learned from scratch, it takes thousands of steps to separate the rarest words from the most
-        frequent ones, and meanwhile the topics learn that in its place.
+        Learned from nothing, it takes thousands of steps to tell the rarest words from the most
+        frequent ones, while topics learn that in its place.
         """
         if self.shift is not None:
             logs = frequencies.log()
