@@ -64,7 +64,7 @@ def tf32(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.gpu
 @pytest.mark.parametrize("mode", MODES)
 def test_tf32_errs_an_eighth_of_bfloat16(mode: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It has three more bits. Three bfloat16 products would err less than a hundredth as much."""
+    """It has three bits more. Three products of bfloat16 would err less than a hundredth."""
     ours, bfloat16 = [], []
     for documents, words, topics in SHAPES:
         args, how = problem(fixed_batch(documents, words, 20), topics, mode, SPREAD)

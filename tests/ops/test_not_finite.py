@@ -1,4 +1,4 @@
-"""NaN and infinity spread as in the reference: to the same places, forward and backward."""
+"""NaN and infinity travel as in the reference: to the same places, forward and backward."""
 
 import math
 from collections.abc import Callable
@@ -57,7 +57,7 @@ def finite(function: Callable[..., Any], args: list[Any], upstream: float = 1.0)
 
 
 def refused(name: str, place: int, bad: float) -> bool:
-    """Inputs that raise or are undefined by the docstrings: shapes and rates that are not > 0."""
+    """What the docstrings say raises, or has no meaning: shapes and rates that are not positive."""
     if name == "bow_mixture_log_likelihood":
         return place == 0 and bad == -math.inf  # a proportion
     return name in ("kl_dirichlet", "kl_gamma", "kl_weibull_gamma") and bad != math.inf

@@ -1,4 +1,4 @@
-"""Tests that need a GPU: no waiting, graphs, streams, devices, and the numbers of the CPU."""
+"""What only a GPU can show: no waiting, graphs, streams, devices, and the numbers of the CPU."""
 
 from collections.abc import Callable
 from typing import Any
@@ -42,7 +42,7 @@ def mixture() -> Case:
 
 
 def proportions() -> Case:
-    """The proportions have no gradient; the logits have one through what follows from them."""
+    """Of the proportions nothing has a gradient, of what follows from them the logits have."""
 
     def function(logits: Tensor, theta: Tensor, prior: Tensor, *csr: Tensor) -> Tensor:
         topics = logits.detach().softmax(0)

@@ -1,4 +1,4 @@
-"""Every op returns the right shapes for tensors without values: on meta and fake tensors."""
+"""Every op says what it would return where tensors have no values: on meta and fake tensors."""
 
 from collections.abc import Callable
 from types import SimpleNamespace
@@ -13,7 +13,7 @@ from torch.utils._pytree import tree_map_only
 from ntm_fast import ops
 from scripts import every_op
 
-# The number of nonzeros that bow_rows gathers depends on values, unless it is given.
+# How many nonzeros bow_rows gathers hangs on values, unless they are given.
 NAMES = sorted(set(every_op.calls(torch.float32, 3)) - {"bow_rows"})
 
 
