@@ -59,7 +59,7 @@ refers to those words, diversity to the first 25.
 Without countermeasures, most of a mixture's likely words are stop words, the same ones in every
 topic. A list removes the words it contains. A limit on the document frequency (`max_df`) needs no
 list and also removes words that are frequent in the field. A background
-(`options={{"background": True}}`, or `ntm-fast train --background`) keeps all words in the model
+(`background=True`, or `ntm-fast train --background`) keeps all words in the model
 and moves the words that topics share out of them; ProdLDA, NVLDA and LDAVAE have one by default.
 The first topics in each case:
 
