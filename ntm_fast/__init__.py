@@ -5,70 +5,23 @@ from typing import TYPE_CHECKING, Any
 
 from ntm_fast._build_info import build_info
 from ntm_fast._version import __version__
+from ntm_fast.recipes import RECIPES, RENAMED_MODELS
 
 if TYPE_CHECKING:
-    from ntm_fast.data import Corpus
-    from ntm_fast.estimator import (
-        ETM,
-        GSM,
-        LDAVAE,
-        NVDM,
-        NVLDA,
-        WHAI,
-        DirichletETM,
-        DirichletVAE,
-        DirichletVAERSVI,
-        FigurnovLDA,
-        InverseCDF,
-        NeuralTopicModel,
-        ProdLDA,
-        PublishedDirichletVAE,
-        PublishedNVLDA,
-        PublishedProdLDA,
-    )
-
-__all__ = [
-    "ETM",
-    "GSM",
-    "LDAVAE",
-    "NVDM",
-    "NVLDA",
-    "WHAI",
-    "Corpus",
-    "DirichletETM",
-    "DirichletVAE",
-    "DirichletVAERSVI",
-    "FigurnovLDA",
-    "InverseCDF",
-    "NeuralTopicModel",
-    "ProdLDA",
-    "PublishedDirichletVAE",
-    "PublishedNVLDA",
-    "PublishedProdLDA",
-    "__version__",
-    "build_info",
-]
+    from ntm_fast.data import Corpus as Corpus
+    from ntm_fast.estimator.named import *  # noqa: F403
+    from ntm_fast.training import Callback as Callback
+    from ntm_fast.training import JSONLines as JSONLines
+    from ntm_fast.training import TensorBoard as TensorBoard
 
 # Imported at first use: `import ntm_fast` is quick, and works without the compiled extension.
 _HOMES = {
     "Corpus": "ntm_fast.data",
-    "DirichletETM": "ntm_fast.estimator",
-    "DirichletVAE": "ntm_fast.estimator",
-    "DirichletVAERSVI": "ntm_fast.estimator",
-    "ETM": "ntm_fast.estimator",
-    "FigurnovLDA": "ntm_fast.estimator",
-    "GSM": "ntm_fast.estimator",
-    "InverseCDF": "ntm_fast.estimator",
-    "LDAVAE": "ntm_fast.estimator",
-    "NVDM": "ntm_fast.estimator",
-    "NVLDA": "ntm_fast.estimator",
-    "NeuralTopicModel": "ntm_fast.estimator",
-    "ProdLDA": "ntm_fast.estimator",
-    "PublishedDirichletVAE": "ntm_fast.estimator",
-    "PublishedNVLDA": "ntm_fast.estimator",
-    "PublishedProdLDA": "ntm_fast.estimator",
-    "WHAI": "ntm_fast.estimator",
+    **dict.fromkeys(("Callback", "JSONLines", "TensorBoard"), "ntm_fast.training"),
+    **dict.fromkeys(("NeuralTopicModel", *RECIPES, *RENAMED_MODELS), "ntm_fast.estimator"),
 }
+
+__all__ = ["__version__", "build_info", *sorted(_HOMES.keys() - RENAMED_MODELS.keys())]
 
 
 def __getattr__(name: str) -> Any:
@@ -78,4 +31,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted(set(globals()) | set(_HOMES))
+    return sorted({*globals(), *__all__})

@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable
 from numbers import Integral, Real
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
-import numpy as np
-from numpy.typing import NDArray
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 T = TypeVar("T")
 
@@ -68,14 +68,10 @@ def sequence(name: str, value: Any, check: Callable[[str, Any], T]) -> tuple[T, 
     return tuple(check(f"{name}[{at}]", element) for at, element in enumerate(value))
 
 
-def normalise(settings: Any, **values: Any) -> None:
-    """Set fields of a frozen dataclass to their checked values."""
-    for name, value in values.items():
-        object.__setattr__(settings, name, value)
-
-
 def as_array(name: str, value: Any) -> NDArray[Any]:
     """A NumPy view of an array, a nested list or a tensor of any device."""
+    import numpy as np  # here, so that the command line's help does not load it
+
     if hasattr(value, "detach"):
         value = value.detach().cpu().numpy()
     try:

@@ -5,6 +5,8 @@ They were chosen on held-out documents; docs/measured.md has what they reach on 
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 from ntm_fast.settings import ModelSettings, Recipe, TrainingSettings
 
 PRODLDA = Recipe(
@@ -110,7 +112,7 @@ LDAVAE = Recipe(
         diversity_every=8,
         # Held-out documents found the last of 80 epochs best (one seed): better to learn from
         # them too, and longer.
-        validation=0.0,
+        validation_fraction=0.0,
         patience=15,
     ),
 )
@@ -223,7 +225,7 @@ FIGURNOV_LDA = Recipe(
         prior_burn_in=341,
         kl_schedule="linear",
         warm_up=80,
-        validation=0.0,
+        validation_fraction=0.0,
     ),
 )
 # Srivastava & Sutton, 2017, as their code has it (akashgit/autoencoding_vi_for_topic_models):
@@ -248,7 +250,7 @@ PUBLISHED_PRODLDA = Recipe(
         betas=(0.99, 0.999),
         batch_size=200,
         epochs=100,  # 80 in the README
-        validation=0.0,
+        validation_fraction=0.0,
         patience=None,
     ),
 )
@@ -287,7 +289,7 @@ PUBLISHED_DIRICHLET_VAE = Recipe(
         epochs=500,  # without a bound there
         kl_schedule="linear",
         warm_up=100,
-        validation=0.1,
+        validation_fraction=0.1,
         patience=30,
     ),
 )
@@ -298,7 +300,7 @@ RECIPES = {
     "LDAVAE": LDAVAE,
     # The same model with other gradients: what differs in the results is the gradients' doing.
     "DirichletVAERSVI": DIRICHLET_VAE.changed(posterior="dirichlet-rsvi", boost=10),
-    "InverseCDF": DIRICHLET_VAE.changed(posterior="dirichlet-inverse-cdf"),
+    "DirichletVAEInverseCDF": DIRICHLET_VAE.changed(posterior="dirichlet-inverse-cdf"),
     "PublishedProdLDA": PUBLISHED_PRODLDA,
     "PublishedNVLDA": PUBLISHED_NVLDA,
     "PublishedDirichletVAE": PUBLISHED_DIRICHLET_VAE,
@@ -309,3 +311,10 @@ RECIPES = {
     "DirichletETM": DIRICHLET_ETM,
     "FigurnovLDA": FIGURNOV_LDA,
 }
+RENAMED_MODELS = {"InverseCDF": "DirichletVAEInverseCDF"}  # old names: in files, and deprecated
+N = TypeVar("N", str, None)
+
+
+def current_model(name: N) -> N:
+    """The name that this release has for a model; that of a file may be older."""
+    return name if name is None else RENAMED_MODELS.get(name, name)

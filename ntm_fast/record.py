@@ -7,6 +7,8 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
+from ntm_fast.settings import current_names
+
 METADATA, VERSION = "model.json", 1  # of a saved model: its file of settings, and their version
 NUMBER = (int, float)
 Kind = Any  # a type, a tuple of types, [kind of the elements], or {name: kind}: names it must have
@@ -102,6 +104,9 @@ def read_record(path: Path, metadata: Mapping[str, Any]) -> Record | None:
     best = metadata.get("best_epoch")
     if best is not None:
         checked(where, "best_epoch", best, int)
+    values["training"] = current_names(values["training"])
+    recipe = values["recipe"]
+    values["recipe"] = {**recipe, "changed": current_names(recipe["changed"])}
     return Record(**values, best_epoch=best)
 
 

@@ -1,129 +1,332 @@
-"""Every setting of a model and of its training, and both together as a recipe."""
+"""Every setting of a model and of its training, and both together as a recipe.
+
+A setting is one field below: its type, bounds, default and meaning. From it come the check of its
+values, the estimators' keyword (`scripts/generate_settings.py` writes them), the command line's
+`--option`, what `ntm-fast settings` prints, and docs/settings.md.
+"""
 
 from __future__ import annotations
 
+import difflib
+import functools
 import math
-from dataclasses import dataclass, fields, replace
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, fields, replace
+from typing import Any, TypeVar
 
 from ntm_fast import checks
 
-ACTIVATIONS = ("softplus", "relu")
-INPUTS = ("counts", "log1p", "normalised")
-SCHEDULES = ("constant", "linear", "cyclic")
-RATE_SCHEDULES = ("constant", "linear", "cosine")
-OPTIMISERS = ("adam", "deferred-adam", "lazy-adam")
-PRECISIONS = ("highest", "high", "medium")
-FLAGS = (
-    "encoder_batch_norm",
-    "decoder_batch_norm",
-    "learned_prior",
-    "correction",
-    "topic_batch_norm",
-    "learned_embeddings",
-)
+NONE = "none"  # the word for None, where a setting can be None: a None is the recipe's value there
+RENAMED = {"validation": "validation_fraction"}  # old names, as in files of older releases
+
+C = TypeVar("C", bound=type)
 
 
 @dataclass(frozen=True)
-class ModelSettings:
-    """Encoder, posterior and decoder of a topic model; defaults are ProdLDA's.
-
-    Models saved before a field existed are read with its default, which has to mean what they did.
+class Setting:
+    """What a setting takes and means.
 
     Attributes
     ----------
-    n_topics : K
-    posterior, decoder : names in `POSTERIORS` and `DECODERS`
-    prior : concentration a of the symmetric Dirichlet prior (or of its Laplace approximation)
-    hidden : widths of the encoder's layers
-    activation : "softplus" or "relu"
-    inputs : "counts", "log1p" or "normalised"
-    encoder_dropout, topic_dropout : probabilities, for the encoder's output and for θ
-    encoder_batch_norm, decoder_batch_norm : whether q's parameters and the logits are normalised
-    batch_norm_momentum, batch_norm_eps : of both
-    concentration_floor, concentration_ceiling : bounds of a Dirichlet posterior's α, and of a
-        Weibull posterior's mean
-    variance_floor, variance_ceiling : bounds of a Gaussian posterior's σ², None for none
-    learned_prior : whether the prior is trained too, beginning as `prior` says
-    boost, correction : of "dirichlet-rsvi": by how much α is raised, and whether the term of the
-        gradient that it leaves out is estimated
-    prior_rate : rate b of a Weibull posterior's prior Gamma(prior, b)
-    shape_floor : least shape of a Weibull posterior; below 0.1 its mean explodes
-    background : whether words have a bias that all topics share; None for as the decoder is
-        known: yes for products, and for mixtures with `topic_batch_norm`. It begins at the words'
-        frequencies in the documents that an estimator is fitted to
-    topic_batch_norm : whether a mixture's logits are normalised over the topics, word by word
-    embedding_size : of embedded decoders, unless their word embeddings are given
-    learned_embeddings : whether word embeddings are trained
-    refinement : of mixtures: updates of each document's θ when it is evaluated, beginning at the
-        encoder's; see `ntm_fast.ops.bow_mixture_proportions`. The ELBO stays the
-        encoder's
+    type : as documentation has it, such as "float > 0"
+    doc : what it means
+    none : what None means; "" where None is no value
+    checked : (name, value) -> the value, or an error that names it
+    read : text -> the value; ValueError or KeyError where it is none
     """
 
-    n_topics: int = 50
-    posterior: str = "logistic-normal"
-    decoder: str = "product"
-    prior: float = 1.0
-    hidden: tuple[int, ...] = (100, 100)
-    activation: str = "softplus"
-    inputs: str = "counts"
-    encoder_dropout: float = 0.0
-    topic_dropout: float = 0.0
-    encoder_batch_norm: bool = True
-    decoder_batch_norm: bool = True
-    batch_norm_momentum: float = 0.01
-    batch_norm_eps: float = 1e-3
-    concentration_floor: float = 1e-5
-    concentration_ceiling: float = 1e3
-    variance_floor: float | None = None
-    variance_ceiling: float | None = None
-    learned_prior: bool = False
-    boost: int = 10
-    correction: bool = False
-    prior_rate: float = 1.0
-    shape_floor: float = 0.1
-    background: bool | None = None
-    topic_batch_norm: bool = False
-    embedding_size: int = 300
-    learned_embeddings: bool = True
-    refinement: int = 0
+    type: str
+    doc: str
+    none: str
+    checked: Callable[[str, Any], Any]
+    read: Callable[[str], Any]
+
+    @property
+    def full_type(self) -> str:
+        """The type, with "none" where that is a value too."""
+        return f'{self.type} or "{NONE}"' if self.none else self.type
+
+    @property
+    def meaning(self) -> str:
+        """What the setting means, and "none" where that is a value."""
+        return f'{self.doc} "{NONE}": {self.none}.' if self.none else self.doc
+
+    def check(self, name: str, value: Any) -> Any:
+        """The value, normalised; TypeError or ValueError that names it unless it is allowed."""
+        return None if value is None and self.none else self.checked(name, value)
+
+    def given(self, value: Any) -> Any:
+        """A value that a user gives, in which the word "none" stands for None."""
+        return None if self.none and isinstance(value, str) and value == NONE else value
+
+    def parse(self, name: str, text: str) -> Any:
+        """The value that a text says, checked; `name` is what errors call it."""
+        if self.none and text.strip().lower() in (NONE, "null"):
+            return NONE
+        try:
+            value = self.read(text.strip())
+        except (KeyError, ValueError):
+            value = text  # of the wrong kind, which the check says
+        return self.check(name, value)
+
+
+def integer(default: int | None, *, low: int, doc: str, none: str = "") -> Any:
+    """A field for an int >= low."""
+    return _field(
+        default, f"int >= {low}", doc, lambda n, v: checks.integer(n, v, low), int, none=none
+    )
+
+
+def number(
+    default: float | None,
+    *,
+    low: float = 0.0,
+    above: float | None = None,
+    high: float = math.inf,
+    below: float | None = None,
+    doc: str,
+    none: str = "",
+) -> Any:
+    """A field for a float within bounds; `above` and `below` are excluded, `low` and `high` not."""
+    check, expected = _bounded(low, above, high, below)
+    return _field(default, f"float {expected}", doc, check, float, none=none)
+
+
+def choice(default: str, choices: Iterable[str], *, doc: str) -> Any:
+    """A field for one of some words."""
+    known = tuple(choices)
+    *others, last = map(repr, known)
+    return _field(
+        default,
+        f"{', '.join(others)} or {last}",
+        doc,
+        lambda n, v: checks.choice(n, v, known),
+        str,
+    )
+
+
+def flag(default: bool | None, *, doc: str, none: str = "") -> Any:
+    """A field for True or False."""
+    words = {"true": True, "false": False}
+    return _field(default, "bool", doc, checks.flag, lambda t: words[t.lower()], none=none)
+
+
+def name_of(default: str, *, doc: str) -> Any:
+    """A field for a name that the model looks up in its own table."""
+    return _field(default, "str", doc, lambda _, value: value, str)
+
+
+def integers(default: Any, *, pair: tuple[str, str] | None = None, doc: str, none: str = "") -> Any:
+    """A field for a tuple of ints >= 1, or for a pair of them with these names."""
+    element = lambda n, v: checks.integer(n, v, 1)  # noqa: E731
+    return _tuple(default, "ints >= 1", pair, doc, element, int, none)
+
+
+def numbers(default: Any, *, below: float, pair: tuple[str, str], doc: str) -> Any:
+    """A field for a pair of floats >= 0 with these names."""
+    element, expected = _bounded(0.0, None, math.inf, below)
+    return _tuple(default, f"floats {expected}", pair, doc, element, float, "")
+
+
+def _bounded(
+    low: float, above: float | None, high: float, below: float | None
+) -> tuple[Callable[[str, Any], float], str]:
+    """The check of a number within bounds, and the bounds in words."""
+    ends = ("low " if above is not None else "") + ("high" if below is not None else "")
+    low, high = low if above is None else above, high if below is None else below
+    if high == math.inf:
+        expected = f"{'>=' if above is None else '>'} {low:g}"
+    else:
+        left, right = "[" if above is None else "(", "]" if below is None else ")"
+        expected = f"in {left}{low:g}, {high:g}{right}"
+    return lambda n, v: checks.number(n, v, low, high, open_ends=ends), expected
+
+
+def _tuple(
+    default: Any,
+    elements: str,
+    pair: tuple[str, str] | None,
+    doc: str,
+    element: Callable[[str, Any], Any],
+    read: Callable[[str], Any],
+    none: str,
+) -> Any:
+    def check(name: str, value: Any) -> Any:
+        found = checks.sequence(name, value, element)
+        if pair is not None and len(found) != 2:
+            raise ValueError(f"{name} is {value}; expected two numbers, {' and '.join(pair)}")
+        return found
+
+    def read_all(text: str) -> tuple[Any, ...]:
+        inner = text.strip("()[]").rstrip(", ")
+        return tuple(read(part) for part in inner.split(","))
+
+    kind = f"tuple of {elements}" if pair is None else f"two {elements}"
+    return _field(default, kind, doc, check, read_all, none=none)
+
+
+def _field(
+    default: Any,
+    kind: str,
+    doc: str,
+    check: Callable[[str, Any], Any],
+    read: Callable[[str], Any],
+    *,
+    none: str = "",
+) -> Any:
+    return field(default=default, metadata={"setting": Setting(kind, doc, none, check, read)})
+
+
+def explains_keywords(cls: C) -> C:
+    """Decorator of a dataclass: the error at an unknown keyword says what to write instead."""
+    init = cls.__init__  # type: ignore[misc]
+
+    @functools.wraps(init)
+    def explaining(self: Any, *args: Any, **keywords: Any) -> None:
+        known = {f.name for f in fields(cls)}
+        for name in keywords.keys() - known:
+            raise TypeError(_what_to_write(type(self).__name__, name, keywords[name], known))
+        init(self, *args, **keywords)
+
+    cls.__init__ = explaining  # type: ignore[misc]
+    return cls
+
+
+def _what_to_write(cls: str, name: str, value: Any, known: set[str]) -> str:
+    if name == "options" and "random_state" in known:
+        given = value if isinstance(value, Mapping) else {}
+        shown = {RENAMED.get(n, n): NONE if v is None else v for n, v in given.items()}
+        write = ", ".join(f"{n}={v!r}" for n, v in (shown or {"warm_up": 5}).items())
+        return f"options is no longer taken: pass each setting by its name, {cls}(…, {write})"
+    if name in RENAMED and RENAMED[name] in known:
+        return f"{name} is now called {RENAMED[name]}: {cls}(…, {RENAMED[name]}={value!r})"
+    if name in ("posterior", "decoder"):
+        return f"{cls}'s {name} is fixed; NeuralTopicModel takes one"
+    close = difflib.get_close_matches(name, known, 1)
+    hint = f"did you mean {close[0]!r}?" if close else f"help({cls}) lists them"
+    return f"{cls} has no setting {name!r}: {hint}"
+
+
+def current_names(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Values by the names that this release has for them; those of a file may be older."""
+    return {RENAMED.get(name, name): value for name, value in values.items()}
+
+
+class _Checked:
+    """Settings that check and normalise themselves."""
 
     def __post_init__(self) -> None:
-        checks.normalise(
-            self,
-            n_topics=checks.integer("n_topics", self.n_topics, 1),
-            prior=checks.number("prior", self.prior, 0, open_ends="low"),
-            hidden=checks.sequence("hidden", self.hidden, lambda n, v: checks.integer(n, v, 1)),
-            activation=checks.choice("activation", self.activation, ACTIVATIONS),
-            inputs=checks.choice("inputs", self.inputs, INPUTS),
-            boost=checks.integer("boost", self.boost, 1),
-            refinement=checks.integer("refinement", self.refinement, 0),
-            embedding_size=checks.integer("embedding_size", self.embedding_size, 1),
-            **{name: checks.flag(name, getattr(self, name)) for name in FLAGS},
-            **{
-                name: checks.number(name, getattr(self, name), 0, 1, open_ends="high")
-                for name in ("encoder_dropout", "topic_dropout")
-            },
-            **{
-                name: checks.number(name, getattr(self, name), 0, high, open_ends="low")
-                for name, high in (
-                    ("batch_norm_momentum", 1.0),
-                    ("batch_norm_eps", math.inf),
-                    ("prior_rate", math.inf),
-                    ("shape_floor", math.inf),
-                    ("concentration_floor", math.inf),
-                    ("concentration_ceiling", math.inf),
-                )
-            },
-        )
+        for part in fields(self):  # type: ignore[arg-type]
+            setting: Setting = part.metadata["setting"]
+            value = setting.check(part.name, getattr(self, part.name))
+            object.__setattr__(self, part.name, value)
+
+
+@explains_keywords
+@dataclass(frozen=True)
+class ModelSettings(_Checked):
+    """Encoder, posterior and decoder of a topic model; defaults are ProdLDA's.
+
+    A field's default must reproduce the behaviour from before the field existed, since older
+    models load with it.
+    """
+
+    n_topics: int = integer(50, low=1, doc="Number of topics, K.")
+    posterior: str = name_of(
+        "logistic-normal",
+        doc="Family of q(θ | x) and of its gradients: logistic-normal, dirichlet (implicit"
+        " gradients), dirichlet-rao-blackwell, dirichlet-rsvi, dirichlet-inverse-cdf,"
+        " score-function, weibull, gaussian-softmax or gaussian.",
+    )
+    decoder: str = name_of(
+        "product",
+        doc="p(x | θ): product (of experts), mixture (of topics), embedded-product,"
+        " embedded-mixture or poisson.",
+    )
+    prior: float = number(
+        1.0,
+        above=0,
+        doc="Concentration of the symmetric Dirichlet prior on θ, or of the prior derived from it.",
+    )
+    hidden: tuple[int, ...] = integers((100, 100), doc="Widths of the encoder's layers.")
+    activation: str = choice(
+        "softplus", ("softplus", "relu"), doc="Activation of the encoder's layers."
+    )
+    inputs: str = choice(
+        "counts",
+        ("counts", "log1p", "normalised"),
+        doc="What the encoder reads: counts, log(1 + counts), or counts divided by their sum.",
+    )
+    encoder_dropout: float = number(
+        0.0, below=1, doc="Probability of dropping a unit of the encoder's output."
+    )
+    topic_dropout: float = number(0.0, below=1, doc="Probability of dropping a topic of θ.")
+    encoder_batch_norm: bool = flag(
+        True, doc="Whether the posterior's parameters are batch-normalised."
+    )
+    decoder_batch_norm: bool = flag(
+        True, doc="Whether a product's logits are batch-normalised, word by word."
+    )
+    batch_norm_momentum: float = number(
+        0.01, above=0, high=1, doc="Share of a batch in the running statistics of both batch norms."
+    )
+    batch_norm_eps: float = number(
+        1e-3, above=0, doc="Added to the variance in both batch norms and in topic_batch_norm."
+    )
+    concentration_floor: float = number(
+        1e-5,
+        above=0,
+        doc="Lower bound of a Dirichlet posterior's α, and of a Weibull posterior's mean.",
+    )
+    concentration_ceiling: float = number(1e3, above=0, doc="Upper bound of the same.")
+    variance_floor: float | None = number(
+        None, above=0, none="no bound", doc="Lower bound of a Gaussian posterior's variance."
+    )
+    variance_ceiling: float | None = number(
+        None, above=0, none="no bound", doc="Upper bound of a Gaussian posterior's variance."
+    )
+    learned_prior: bool = flag(
+        False, doc="Whether the prior is trained too, starting from `prior`."
+    )
+    boost: int = integer(
+        10, low=1, doc="Of dirichlet-rsvi: how much α is raised before the rejection sampler."
+    )
+    correction: bool = flag(
+        False,
+        doc="Of dirichlet-rsvi: whether the part of the gradient that it leaves out is estimated.",
+    )
+    prior_rate: float = number(
+        1.0, above=0, doc="Rate b of a Weibull posterior's prior, Gamma(prior, b)."
+    )
+    shape_floor: float = number(
+        0.1,
+        above=0,
+        doc="Lower bound of a Weibull posterior's shape; below 0.1 its mean explodes.",
+    )
+    background: bool | None = flag(
+        None,
+        none="True for products, and for mixtures with topic_batch_norm",
+        doc="Whether words have a bias that all topics share. It starts at the words' frequencies.",
+    )
+    topic_batch_norm: bool = flag(
+        False, doc="Whether a mixture's logits are normalised over the topics, word by word."
+    )
+    embedding_size: int = integer(
+        300, low=1, doc="Dimension of word and topic embeddings, unless embeddings are given."
+    )
+    learned_embeddings: bool = flag(True, doc="Whether the word embeddings are trained.")
+    refinement: int = integer(
+        0,
+        low=0,
+        doc="Of mixtures: number of updates of a document's θ at evaluation, starting from the"
+        " encoder's θ (see ntm_fast.ops.bow_mixture_proportions). The ELBO is not affected.",
+    )
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
         low, high = self.variance_floor, self.variance_ceiling
-        for name, value in (("variance_floor", low), ("variance_ceiling", high)):
-            if value is not None:
-                checks.normalise(self, **{name: checks.number(name, value, 0, open_ends="low")})
         if low is not None and high is not None and high <= low:
             raise ValueError(f"variance_ceiling is {high}; expected > variance_floor, {low}")
-        if self.background is not None:
-            checks.flag("background", self.background)
         if self.concentration_ceiling <= self.concentration_floor:
             raise ValueError(
                 f"concentration_ceiling is {self.concentration_ceiling}; expected more than"
@@ -131,133 +334,150 @@ class ModelSettings:
             )
 
 
+@explains_keywords
 @dataclass(frozen=True)
-class TrainingSettings:
-    """Optimiser, schedule and stopping rule; defaults are ProdLDA's.
+class TrainingSettings(_Checked):
+    """Optimiser, schedule and stopping rule; defaults are ProdLDA's."""
 
-    Attributes
-    ----------
-    epochs : passes over the training documents, at most
-    batch_size : documents a step (AEVB's M)
-    n_samples : draws of θ a document and step (AEVB's L)
-    em_steps : None trains encoder and decoder together; (E, M) takes E steps of encoder and
-        posterior alone, then M of decoder and prior alone, in turns
-    optimiser : "adam"; "deferred-adam", the same but that rows of words which a batch lacks wait
-        for their steps until they are read, or all rows are: the same weights up to rounding in
-        less time (on the CPU, where batches touch few of the words; else it is plain Adam); or
-        "lazy-adam", another method, on the CPU alone, which does not move such rows at all
-    learning_rate, betas, weight_decay : Adam's
-    learning_rate_schedule : "constant", or "linear" or "cosine" down to 0 at the last epoch
-    learning_rate_warm_up : epochs over which the learning rate rises from 0 first
-    kl_weight : final weight of the KL term; 1 for a VAE, others for a β-VAE
-    kl_schedule : "constant", "linear" (0 to kl_weight over `warm_up` epochs) or "cyclic" (that
-        rise over the first half of each of `warm_up` epochs, again and again)
-    warm_up : epochs, see kl_schedule; of fewer `epochs` in all, none comes to kl_weight
-    free_bits : nats of KL a document that cost nothing to use
-    diversity : weight of the topics' overlap, which keeps them from being learned twice over;
-        in nats a document, turned up with the KL term; see `ntm_fast.ops.topic_overlap`
-    diversity_every : steps of which one pays for the overlap, and so many times over: it changes
-        slowly, and at 50,000 words costs more than all else in a step
-    prior_burn_in : epochs before a learned prior moves
-    validation : share of the documents held out to decide when to stop, 0 for none
-    patience : epochs without a better validation ELBO before training stops, None for never;
-        with validation documents the best epoch's weights are kept in either case
-    precision : of float32 matrix products: "highest", "high" or "medium", as in
-        `torch.set_float32_matmul_precision`; sums, losses and statistics stay float32. What each
-        comes to on this machine, `ntm-fast info` says; "medium" rounds operands to bfloat16 where
-        that is faster
-    autocast : compute the losses under `torch.autocast` to bfloat16: the encoder's dense layers
-        too multiply in it, and the decoder as at "medium". For GPUs above all; weights, gradients,
-        sums and statistics stay float32
-    cuda_graphs : on a GPU that holds the corpus, record each shape of step once and replay it: one
-        launch instead of hundreds, for models so small that launching takes longer than computing.
-        Not with em_steps or prior_burn_in, nor posterior "gaussian"
-    """
-
-    epochs: int = 100
-    batch_size: int = 200
-    n_samples: int = 1
-    em_steps: tuple[int, int] | None = None
-    optimiser: str = "deferred-adam"
-    learning_rate: float = 2e-3
-    betas: tuple[float, float] = (0.99, 0.999)
-    weight_decay: float = 0.0
-    learning_rate_schedule: str = "constant"
-    learning_rate_warm_up: int = 0
-    kl_weight: float = 1.0
-    kl_schedule: str = "constant"
-    warm_up: int = 0
-    free_bits: float = 0.0
-    diversity: float = 0.0
-    diversity_every: int = 1
-    prior_burn_in: int = 0
-    validation: float = 0.1
-    patience: int | None = 20
-    precision: str = "highest"
-    autocast: bool = False
-    cuda_graphs: bool = False
-
-    def __post_init__(self) -> None:
-        checks.normalise(
-            self,
-            epochs=checks.integer("epochs", self.epochs, 0),
-            batch_size=checks.integer("batch_size", self.batch_size, 1),
-            n_samples=checks.integer("n_samples", self.n_samples, 1),
-            optimiser=checks.choice("optimiser", self.optimiser, OPTIMISERS),
-            learning_rate=checks.number("learning_rate", self.learning_rate, 0, open_ends="low"),
-            betas=checks.sequence(
-                "betas", self.betas, lambda n, v: checks.number(n, v, 0, 1, open_ends="high")
-            ),
-            weight_decay=checks.number("weight_decay", self.weight_decay, 0),
-            kl_weight=checks.number("kl_weight", self.kl_weight, 0),
-            kl_schedule=checks.choice("kl_schedule", self.kl_schedule, SCHEDULES),
-            warm_up=checks.integer("warm_up", self.warm_up, 0),
-            free_bits=checks.number("free_bits", self.free_bits, 0),
-            diversity=checks.number("diversity", self.diversity, 0),
-            diversity_every=checks.integer("diversity_every", self.diversity_every, 1),
-            prior_burn_in=checks.integer("prior_burn_in", self.prior_burn_in, 0),
-            learning_rate_schedule=checks.choice(
-                "learning_rate_schedule", self.learning_rate_schedule, RATE_SCHEDULES
-            ),
-            learning_rate_warm_up=checks.integer(
-                "learning_rate_warm_up", self.learning_rate_warm_up, 0
-            ),
-            validation=checks.number("validation", self.validation, 0, 1, open_ends="high"),
-            precision=checks.choice("precision", self.precision, PRECISIONS),
-        )
-        if len(self.betas) != 2:
-            raise ValueError(f"betas is {self.betas}; expected two numbers")
-        if self.em_steps is not None:
-            steps = checks.sequence("em_steps", self.em_steps, lambda n, v: checks.integer(n, v, 1))
-            if len(steps) != 2:
-                raise ValueError(f"em_steps is {self.em_steps}; expected two numbers, E and M")
-            checks.normalise(self, em_steps=steps)
-        if self.patience is not None:
-            checks.normalise(self, patience=checks.integer("patience", self.patience, 1))
+    epochs: int = integer(100, low=0, doc="Passes over the training documents, at most.")
+    batch_size: int = integer(
+        200,
+        low=1,
+        doc="Documents per step. Unless it is given, estimators reduce the recipe's value (not"
+        " below 32) so that an epoch has at least 16 steps.",
+    )
+    n_samples: int = integer(1, low=1, doc="Draws of θ per document and step.")
+    em_steps: tuple[int, int] | None = integers(
+        None,
+        pair=("E", "M"),
+        none="encoder and decoder are trained together",
+        doc="(E, M): alternate E steps of encoder and posterior with M steps of decoder and prior.",
+    )
+    optimiser: str = choice(
+        "deferred-adam",
+        ("adam", "deferred-adam", "lazy-adam"),
+        doc="'deferred-adam' is Adam, except that updates to rows of words absent from a batch are"
+        " postponed until the row is next read: the same weights up to rounding, in less time on"
+        " the CPU. 'lazy-adam', on the CPU only, never makes those updates: another method.",
+    )
+    learning_rate: float = number(2e-3, above=0, doc="Adam's learning rate.")
+    betas: tuple[float, float] = numbers(
+        (0.99, 0.999),
+        below=1,
+        pair=("beta1", "beta2"),
+        doc="Adam's decay rates of both moments.",
+    )
+    weight_decay: float = number(0.0, doc="Adam's weight decay.")
+    learning_rate_schedule: str = choice(
+        "constant",
+        ("constant", "linear", "cosine"),
+        doc="'linear' and 'cosine' lower the learning rate to 0 at the last epoch.",
+    )
+    learning_rate_warm_up: int = integer(
+        0, low=0, doc="Epochs over which the learning rate first rises from 0."
+    )
+    kl_weight: float = number(
+        1.0, doc="Final weight of the KL term: 1 for a VAE, others for a β-VAE."
+    )
+    kl_schedule: str = choice(
+        "constant",
+        ("constant", "linear", "cyclic"),
+        doc="'linear' raises the KL term's weight from 0 over warm_up epochs; 'cyclic' does so in"
+        " the first half of every warm_up epochs.",
+    )
+    warm_up: int = integer(
+        0,
+        low=0,
+        doc="Epochs of kl_schedule; if `epochs` is smaller, kl_weight is never reached.",
+    )
+    free_bits: float = number(0.0, doc="Nats of KL per document that are not penalised.")
+    diversity: float = number(
+        0.0,
+        doc="Weight of the penalty on the overlap of topics, which discourages duplicate topics; in"
+        " nats per document, raised together with the KL term (see ntm_fast.ops.topic_overlap).",
+    )
+    diversity_every: int = integer(
+        1, low=1, doc="Apply that penalty every this many steps, scaled up accordingly: it is slow."
+    )
+    prior_burn_in: int = integer(0, low=0, doc="Epochs before a learned prior is trained.")
+    validation_fraction: float = number(
+        0.1,
+        below=1,
+        doc="Share of the documents held out from training to choose the best epoch; 0 holds out"
+        " none.",
+    )
+    patience: int | None = integer(
+        20,
+        low=1,
+        none="training never stops early",
+        doc="Epochs without a better validation ELBO before training stops. The best epoch's"
+        " weights are kept in either case.",
+    )
+    precision: str = choice(
+        "highest",
+        ("highest", "high", "medium"),
+        doc="Of float32 matrix products, as in torch.set_float32_matmul_precision; `ntm-fast info`"
+        " says what each means on this machine. Sums, losses and statistics stay float32.",
+    )
+    autocast: bool = flag(
+        False,
+        doc="Whether losses are computed under torch.autocast to bfloat16: the encoder's dense"
+        " layers multiply in it, and the decoder as at precision 'medium'. Mainly for GPUs.",
+    )
+    cuda_graphs: bool = flag(
+        False,
+        doc="On a GPU that holds the corpus, record each shape of step once and replay it: faster"
+        " for small models. Not with em_steps, prior_burn_in or posterior gaussian.",
+    )
 
 
-@dataclass(frozen=True)
+MODEL, TRAINING = (
+    {part.name: part.metadata["setting"] for part in fields(cls)}
+    for cls in (ModelSettings, TrainingSettings)
+)
+SETTINGS: dict[str, Setting] = {**MODEL, **TRAINING}
+
+
+def setting_field(name: str) -> Any:
+    """A field for a model's setting in another class, with the same default."""
+    part = ModelSettings.__dataclass_fields__[name]
+    return field(default=part.default, metadata=part.metadata)
+
+
+@dataclass(frozen=True, repr=False)
 class Recipe:
     """A model and how it is trained."""
 
     model: ModelSettings
     training: TrainingSettings
 
+    def as_dict(self) -> dict[str, Any]:
+        """All settings by name."""
+        return {
+            part.name: getattr(settings, part.name)
+            for settings in (self.model, self.training)
+            for part in fields(settings)
+        }
+
     def changed(self, **values: Any) -> Recipe:
-        """The recipe with other values for fields of either part, checked.
+        """The recipe with other values for fields of either part, checked; "none" means None.
 
         Raises ValueError or TypeError naming the field, its value and what was expected.
         """
-        model, training = (
-            {field.name for field in fields(part)} for part in (self.model, self.training)
-        )
-        unknown = sorted(set(values) - model - training)
-        if unknown:
+        for name in sorted(values.keys() - SETTINGS.keys()):
+            if name in RENAMED:
+                raise ValueError(f"{name} is now called {RENAMED[name]}")
             raise ValueError(
-                f"unknown option {unknown[0]!r}; expected one of"
-                f" {', '.join(sorted(model | training))}"
+                f"unknown setting {name!r}; expected one of {', '.join(sorted(SETTINGS))}"
             )
+        given = {name: SETTINGS[name].given(value) for name, value in values.items()}
         return Recipe(
-            replace(self.model, **{k: v for k, v in values.items() if k in model}),
-            replace(self.training, **{k: v for k, v in values.items() if k in training}),
+            replace(self.model, **{k: v for k, v in given.items() if k in MODEL}),
+            replace(self.training, **{k: v for k, v in given.items() if k in TRAINING}),
         )
+
+    def __repr__(self) -> str:
+        """One line per setting."""
+        values = self.as_dict()
+        width = max(map(len, values))
+        return "\n".join(f"{name:<{width}}  {value!r}" for name, value in values.items())

@@ -1,6 +1,7 @@
 """The rules of the house: who may import whom, and what files and names an op has."""
 
 import ast
+import importlib
 import inspect
 import re
 import subprocess
@@ -10,40 +11,41 @@ from pathlib import Path
 import pytest
 import torch
 
-import ntm_fast
 from ntm_fast import ops, reference
+from tests import import_graph
 from tests.kernels import kernel_of
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "ntm_fast"
 
-# What each part may import of the others. cli → report, estimator → training → models → ops → _C.
-ALLOWED: dict[str, set[str]] = {
+# The floors, from the ground up, and what each may import of those below it.
+FLOORS: dict[str, set[str]] = {
+    "_C": set(),
     "_version": set(),
-    "_build_info": {"_C", "_version"},
-    "__init__": {"_build_info", "_version", "estimator", "data", "ops", "reference", "metrics"},
-    "__main__": {"cli"},
     "files": set(),
     "checks": set(),
     "record": set(),
+    "_build_info": {"_C", "_version"},
     "settings": {"checks"},
     "recipes": {"settings"},
     "reference": set(),
     "ops": {"_C", "reference"},
     "data": {"files", "checks", "reference"},
     "models": {"files", "checks", "settings", "record", "_version", "data", "ops", "reference"},
+    "metrics": {"checks", "data", "ops"},
+    "optim": {"checks", "ops"},
     "training": {
         "files",
         "checks",
         "settings",
         "recipes",
+        "optim",
         "_build_info",
         "_version",
         "data",
         "ops",
         "models",
     },
-    "metrics": {"checks", "data", "ops"},
     "report": {"record", "data"},
     "estimator": {
         "files",
@@ -71,6 +73,7 @@ ALLOWED: dict[str, set[str]] = {
         "metrics",
         "estimator",
     },
+    "__init__": {"_build_info", "_version", "data", "estimator", "training"},
     "cli": {
         "files",
         "record",
@@ -85,51 +88,89 @@ ALLOWED: dict[str, set[str]] = {
         "estimator",
         "studies",
     },
+    "__main__": {"cli"},
 }
 STRANGERS = [("models/posteriors", "models/decoders"), ("models/decoders", "models/posteriors")]
 
 
-def part(path: Path) -> str:
-    return path.relative_to(PACKAGE).with_suffix("").parts[0]
+def floor(module: str) -> str:
+    return "__init__" if module == "ntm_fast" else module.split(".")[1]
 
 
 def modules() -> list[Path]:
-    return sorted(PACKAGE.rglob("*.py"))
+    return list(import_graph.modules().values())
 
 
-def imports(path: Path) -> Iterator[str]:
-    """Full names of all that a file imports, also inside functions."""
-    package = ["ntm_fast", *path.relative_to(PACKAGE).parts[:-1]]
-    for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            base = package[: len(package) - node.level + 1] if node.level else []
-            name = ".".join([*base, *([node.module] if node.module else [])])
-            yield from (f"{name}.{alias.name}" for alias in node.names)
-
-
-@pytest.mark.parametrize("path", modules(), ids=lambda p: str(p.relative_to(PACKAGE)))
-def test_imports_run_one_way(path: Path) -> None:
-    own = part(path)
-    assert own in ALLOWED, f"ntm_fast/{own} is not in the design: add it here and to ALLOWED"
-    for name in imports(path):
-        top, *rest = name.split(".")
-        if top == "ntm_fast" and rest and rest[0] != own:
-            allowed = set(ALLOWED[own])
-            if "estimator" in allowed:  # by the names that ntm_fast itself gives them
-                allowed |= set(ntm_fast._HOMES)
-            assert rest[0] in allowed, f"{own} may not import {name}"
+@pytest.mark.parametrize("module", import_graph.modules())
+def test_imports_run_downwards(module: str) -> None:
+    own = floor(module)
+    assert own in FLOORS, f"ntm_fast/{own} is not in the design: add it here and to FLOORS"
+    for target in import_graph.graph()[module]:
+        assert floor(target) in {own, *FLOORS[own]}, f"{module} may not import {target}"
     if own == "reference":
-        outside = {name.split(".")[0] for name in imports(path)}
+        outside = {i.module.split(".")[0] for i in import_graph.imports(module)}
         assert outside <= {"__future__", "collections", "math", "typing", "torch", "ntm_fast"}
+
+
+def test_floors_lie_above_those_that_they_import() -> None:
+    below: set[str] = set()
+    for name, allowed in FLOORS.items():
+        assert allowed <= below, f"{name} may import {sorted(allowed - below)}, which is above it"
+        below.add(name)
+
+
+def test_modules_do_not_import_each_other_in_circles() -> None:
+    """Imports for types alone count too: who names a thing depends on it."""
+    assert import_graph.circles(import_graph.graph()) == []
+
+
+def test_circles_are_found() -> None:
+    edges = {"a": {"b"}, "b": {"c", "d"}, "c": {"a"}, "d": {"e"}, "e": {"d"}, "f": {"a"}}
+    found = import_graph.circles({node: frozenset(targets) for node, targets in edges.items()})
+    assert sorted(found) == [["a", "b", "c"], ["d", "e"]]
+    assert import_graph.home("ntm_fast.data", "Corpus") == "ntm_fast.data.corpus"
+    assert import_graph.home("ntm_fast", "Corpus") == "ntm_fast.data.corpus"
+    assert import_graph.home("ntm_fast.data", "datasets") == "ntm_fast.data.datasets"
+    assert import_graph.home("ntm_fast.ops", "dropout") == "ntm_fast.ops.dropout"
+
+
+def test_no_two_modules_have_one_name() -> None:
+    """An op and its reference are the exception."""
+    places: dict[str, list[Path]] = {}
+    for stem, path in import_graph.stems():
+        places.setdefault(stem, []).append(path)
+    twins = {f"ntm_fast/{folder}" for folder in ("ops", "reference")}
+    shared = {
+        stem: paths
+        for stem, paths in places.items()
+        if len(paths) > 1 and {str(path.parent) for path in paths} != twins
+    }
+    assert not shared
+
+
+@pytest.mark.parametrize("package", ["ntm_fast", "ntm_fast.data"])
+def test_names_that_are_imported_at_first_use(package: str) -> None:
+    """Those that type checkers see are those that there are, from the same place."""
+    tree = ast.parse(import_graph.modules()[package].read_text(encoding="utf-8"))
+    (block,) = (node for node in tree.body if isinstance(node, ast.If))
+    names = {
+        a.asname or a.name for n in block.body if isinstance(n, ast.ImportFrom) for a in n.names
+    }
+    found = importlib.import_module(package)
+    lazy = set(dir(found)) - set(vars(found))
+    assert names <= set(dir(found))
+    assert lazy <= names
+    for name in names:
+        place = importlib.import_module(import_graph.home(package, name))
+        assert getattr(found, name) is getattr(place, name, place)
 
 
 @pytest.mark.parametrize(("folder", "stranger"), STRANGERS)
 def test_strangers(folder: str, stranger: str) -> None:
-    for path in (PACKAGE / folder).rglob("*.py"):
-        name = "ntm_fast." + stranger.replace("/", ".")
-        assert not [i for i in imports(path) if i.startswith(name)], f"{path} imports {stranger}"
+    own, other = (f"ntm_fast.{name.replace('/', '.')}" for name in (folder, stranger))
+    for module, targets in import_graph.graph().items():
+        if module.startswith(own):
+            assert not [t for t in targets if t.startswith(other)], f"{module} imports {stranger}"
 
 
 def is_compiled(op: str) -> bool:

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from benchmarks.floor import memory
 from benchmarks.rows import check_alike, timed
-from ntm_fast.training.optimiser import Adam
+from ntm_fast.optim import Adam
 
 HIDDEN, TOPICS = 100, 50
 SIZES = {2_000: 0.9, 54_000: 0.08, 300_000: 0.015}  # words, share of them in a batch

@@ -1,4 +1,4 @@
-"""Commands to begin with: demo, info."""
+"""Commands to begin with: demo, info, settings."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from ntm_fast.cli.support import (
     model_named,
     use_threads,
 )
+from ntm_fast.recipes import RECIPES
 from ntm_fast.report import facts_as_text, paragraph, record_as_facts, topics_as_text
 
 _READ = {
@@ -131,22 +132,58 @@ def _show_model(folder: Path, as_json: bool) -> None:
 
 
 def _show_recipe(name: str, as_json: bool) -> None:
-    from ntm_fast.estimator.fit_record import recipe_facts
+    from ntm_fast.estimator.recipe_facts import recipe_facts
 
     facts = recipe_facts(name)
     if as_json:
         print(json.dumps(facts, indent=1))
         return
     source = f" Source: {facts['source']}." if "source" in facts else ""
-    print(textwrap.fill(f"{name}: {facts['summary']}{source}", 88, break_on_hyphens=False))
-    for part in ("settings", "training"):
-        rows = {field: _value(row["value"]) for field, row in facts[part].items()}
-        width, room = max(map(len, rows)), max(map(len, rows.values()))
-        print(f"\n{part}:")
-        for field, value in rows.items():
-            print(f"{field:<{width}}  {value:<{room}}  {facts[part][field]['meaning']}".rstrip())
+    print(_wrapped(f"{name}: {facts['summary']}{source}", 88))
+    for part, heading in (("settings", "model"), ("training", "training")):
+        rows = facts[part]
+        shown = {setting: _value(row["value"]) for setting, row in rows.items() if row["used"]}
+        width, room = max(map(len, shown)), max(map(len, shown.values()))
+        print(f"\n{heading}:")
+        for setting, value in shown.items():
+            print(f"{setting:<{width}}  {value:<{room}}  {rows[setting]['type']}")
+            print(textwrap.indent(_wrapped(rows[setting]["meaning"], 84), "    "))
+        if unused := [setting for setting in rows if setting not in shown]:
+            print(_wrapped(f"not used by this model: {', '.join(unused)}", 88))
+
+
+def _wrapped(text: str, width: int) -> str:
+    return textwrap.fill(text, width, break_on_hyphens=False)
 
 
 def _value(value: object) -> str:
     """A setting as `--option` takes it."""
+    if isinstance(value, list):
+        return ",".join(map(str, value))
     return value if isinstance(value, str) else json.dumps(value)
+
+
+@command(example="ntm-fast settings prodlda")
+def settings(
+    model: Annotated[
+        str | None, typer.Argument(metavar="NAME", help=f"One of {MODEL_NAMES}.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Print every setting of a model: its value in the model's recipe, its type and its meaning.
+
+    Each can be given to `ntm-fast train` as --option NAME=VALUE, and to the model's class in
+    Python as a keyword. Without NAME: the models, each with its posterior and decoder.
+    """
+    if model is not None:
+        _show_recipe(model_named(model, "NAME"), as_json)
+        return
+    parts = {
+        name: {"posterior": recipe.model.posterior, "decoder": recipe.model.decoder}
+        for name, recipe in RECIPES.items()
+    }
+    if as_json:
+        print(json.dumps(parts, indent=1))
+        return
+    rows = {name.lower(): f"{p['posterior']}, {p['decoder']}" for name, p in parts.items()}
+    print(facts_as_text({"model": "posterior, decoder", **rows}))

@@ -11,6 +11,8 @@ from typing import Annotated, Any
 
 import typer
 
+from ntm_fast.data.readers.formats import one_line
+
 PRINTED, WRITTEN = -1, -2  # what a command that ended well has made; no exit codes
 
 app = typer.Typer(
@@ -19,14 +21,7 @@ app = typer.Typer(
     help="Fast training of VAE topic models on sparse corpora.",
 )
 
-Source = Annotated[
-    str,
-    typer.Argument(
-        help="A text file (one document a line), a folder of .txt files, .csv, .jsonl, .npz,"
-        " docword.*, .feat, an OCTIS folder, a corpus saved by `ntm-fast corpus`,"
-        " - for lines of standard input, or one of: docstrings, newsgroups."
-    ),
-]
+Source = Annotated[str, typer.Argument(help=one_line())]
 Column = Annotated[str | None, typer.Option(help="Column of a table that holds text.")]
 Encoding = Annotated[str | None, typer.Option(help="Of text files; UTF-8 unless given.")]
 StopWords = Annotated[

@@ -2,36 +2,27 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from ntm_fast.recipes import RECIPES, RENAMED_MODELS
+from ntm_fast.settings import RENAMED, SETTINGS
 
 if TYPE_CHECKING:
     from ntm_fast.data import Corpus
 
-DATASETS = ("docstrings", "newsgroups")
-MODELS = (  # those of ntm_fast.training.RECIPES, which takes seconds to import
-    "ProdLDA",
-    "NVLDA",
-    "DirichletVAE",
-    "LDAVAE",
-    "DirichletVAERSVI",
-    "InverseCDF",
-    "PublishedProdLDA",
-    "PublishedNVLDA",
-    "PublishedDirichletVAE",
-    "WHAI",
-    "NVDM",
-    "GSM",
-    "ETM",
-    "DirichletETM",
-    "FigurnovLDA",
-)
+MODELS = tuple(RECIPES)
+OPTIONS = {  # what has an option of its own
+    **{n: f"--{n.replace('_', '-')}" for n in ("batch_size", "learning_rate", "prior", "epochs")},
+    **{"background": "--background", "n_topics": "--topics", "random_state": "--seed"},
+    **dict.fromkeys(("estimator", "posterior", "decoder"), "--model"),
+}
 MODEL_NAMES = ", ".join(MODELS).lower()
 SECONDS_BETWEEN_LINES = 10  # of progress, where there is no terminal
 
@@ -41,18 +32,32 @@ def given(**options: Any) -> dict[str, Any]:
     return {name: value for name, value in options.items() if value is not None}
 
 
-def settings(options: Sequence[str]) -> dict[str, Any]:
-    """What `--option NAME=VALUE` asks for: values as in JSON, words without quotes."""
-    asked: dict[str, Any] = {}
+def checked_settings(options: Sequence[str], **others: Any) -> dict[str, Any]:
+    """The settings of `--option NAME=VALUE` and of those with an option of their own, checked.
+
+    Errors name the option. A setting that is None in `others` is not given.
+    """
+    asked = {n: SETTINGS[n].check(option_of(n), value) for n, value in given(**others).items()}
     for option in options:
-        name, equals, value = option.partition("=")
+        name, equals, text = option.partition("=")
         if not equals:
             raise ValueError(f"--option is {option!r}; expected NAME=VALUE")
-        try:
-            asked[name] = json.loads(value)
-        except (ValueError, RecursionError):
-            asked[name] = value
+        name = RENAMED.get(name, name)
+        if name in ("n_topics", "posterior", "decoder"):
+            raise ValueError(f"--option has {name!r}; expected {option_of(name)} for that")
+        if name not in SETTINGS:
+            close = get_close_matches(name, SETTINGS, 1)
+            hint = f"did you mean {close[0]!r}?" if close else "`ntm-fast settings` lists them"
+            raise ValueError(f"--option has {name!r}, which is no setting: {hint}")
+        if name in asked:
+            raise ValueError(f"--option has {name!r}, which is given already")
+        asked[name] = SETTINGS[name].parse(f"--option {name}", text)
     return asked
+
+
+def option_of(name: str) -> str:
+    """What the command line calls a setting, or a parameter of an estimator."""
+    return OPTIONS.get(name, f"--option {name}")
 
 
 def reading(**options: Any) -> dict[str, Any]:
@@ -71,28 +76,11 @@ def reading(**options: Any) -> dict[str, Any]:
 def model_named(name: str, option: str) -> str:
     """The class of a model that `option` names, in any case and with hyphens or without."""
     plain = name.strip().lower().replace("-", "")
-    for model in MODELS:
-        if model.lower() == plain:
-            return model
+    known = {model.lower(): model for model in MODELS}
+    known |= {old.lower(): new for old, new in RENAMED_MODELS.items()}
+    if plain in known:
+        return known[plain]
     raise ValueError(f"{option} has {name!r}; expected {MODEL_NAMES}")
-
-
-def read_source(source: str, work: dict[str, Any] | None = None, **options: Any) -> Corpus:
-    """A corpus of whatever `source` names: a path or a ready-made data set.
-
-    `work` says how and where it is made, such as its output folder (`WorkOptions`).
-    """
-    from ntm_fast.data import datasets, read
-
-    work = work or {}
-    if source not in DATASETS or Path(source).exists():
-        return read(source, **work, **options)
-    if options:
-        raise ValueError(f"{source} is a ready-made corpus and takes no {min(options)}")
-    found: Corpus = getattr(datasets, source)()
-    if work.get("output") is not None:
-        found.save(work["output"], overwrite=work["overwrite"])
-    return found
 
 
 def load_model(model: Path) -> Any:
@@ -105,9 +93,11 @@ def load_model(model: Path) -> Any:
 def read_for(model: Any, source: str, **options: Any) -> Corpus:
     """Documents in a model's words, and a line on standard error of how many are known."""
     from ntm_fast.data import known_share
+    from ntm_fast.data.readers.read import is_ready_made, read_named
 
-    ready_made = source in DATASETS and not Path(source).exists()
-    documents: Corpus = model.read(read_source(source) if ready_made else source, **options)
+    documents: Corpus = model.read(
+        read_named(source) if is_ready_made(source) else source, **options
+    )
     unknown = int((documents.known_words == 0).sum())
     named = "1 document" if len(documents) == 1 else f"{len(documents):,} documents"
     share = "" if documents.words_read is None else f", {known_share(documents):.1%} of words known"
@@ -178,7 +168,7 @@ def read_stop_words(text: str) -> str | list[str] | None:
     """What `vectorise` takes for `none`, a language, or the path of a file of words."""
     if text == "none":
         return None
-    from ntm_fast.data.text_files import lines
+    from ntm_fast.data.text.stop_words import stop_words_in
     from ntm_fast.files import path_of
 
     path = path_of(text)
@@ -189,7 +179,7 @@ def read_stop_words(text: str) -> str | list[str] | None:
                 " file"
             )
         return _language(text)
-    return [word for _, line in lines(path, can_be_told=False) for word in line.split()]
+    return stop_words_in(path)
 
 
 def _language(name: str) -> str:

@@ -14,6 +14,8 @@ from numpy.typing import ArrayLike, NDArray
 from ntm_fast.data import saved_corpus, validation
 from ntm_fast.data.origin import Origin
 from ntm_fast.data.text.tokenisation import in_nfc
+from ntm_fast.data.text.word_counts import CsrBlock
+from ntm_fast.files import full_path_of
 
 _BLOCK = 1 << 16  # documents whose lengths are summed together
 
@@ -366,7 +368,7 @@ class Corpus:
         holds a corpus, whose files are replaced; any others in the folder stay. OSError (disk
         full, no permission) leaves what was there untouched.
         """
-        saved_corpus.save(self, folder, overwrite=overwrite)
+        _save(self, folder, overwrite)
 
     @classmethod
     def load(cls, folder: str | os.PathLike[str]) -> Corpus:
@@ -374,7 +376,9 @@ class Corpus:
 
         Raises FileNotFoundError or ValueError naming the file that is missing or damaged.
         """
-        return saved_corpus.load(cls, folder)
+        parts = saved_corpus.load(folder)
+        with saved_corpus.damage_names(folder):
+            return cls(**parts)
 
 
 def _as_rows(rows: Any) -> Any:
@@ -462,11 +466,43 @@ class Subset:
 
     def save(self, folder: str | os.PathLike[str], *, overwrite: bool = False) -> None:
         """Write the documents to `folder`, as `Corpus.save` of a copy of them does."""
-        saved_corpus.save(self, folder, overwrite=overwrite)
+        _save(self, folder, overwrite)
 
     def blocks(self) -> Iterator[Corpus]:
         """All documents in order, so many at a time as can be copied."""
         return (self[start : start + _BLOCK] for start in range(0, len(self), _BLOCK))
+
+
+def _save(documents: Corpus | Subset, folder: str | os.PathLike[str], overwrite: bool) -> None:
+    """Write the documents to `folder`, whole or not at all; see `Corpus.save`."""
+    if not documents.n_nonzeros:
+        raise ValueError(f"{documents!r} has no words to save to {str(full_path_of(folder))!r}")
+    with (
+        saved_corpus.new_folder(folder, overwrite) as written,
+        saved_corpus.save_errors_name(folder),
+    ):
+        texts = saved_corpus.DocumentLines(written)
+        saved_corpus.write(
+            written,
+            _csr_blocks(documents, texts),
+            documents.vocabulary,
+            len(documents),
+            documents.n_nonzeros,
+            texts,
+            origin=documents.origin,
+            numbered=documents.numbered,
+        )
+
+
+def _csr_blocks(
+    documents: Corpus | Subset, texts: saved_corpus.DocumentLines
+) -> Iterator[CsrBlock]:
+    """The counts, block by block; labels and ids go to `texts` on the way."""
+    for block in documents.blocks():
+        for name in saved_corpus.TEXTS:
+            if (values := getattr(block, name)) is not None:
+                texts.add(name, values)
+        yield CsrBlock(block.document_nonzeros, block.indices, block.counts)
 
 
 def split_rows(

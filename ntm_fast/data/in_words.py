@@ -6,13 +6,14 @@ import os
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from ntm_fast.data.corpus import Corpus
 from ntm_fast.data.origin import WORD_LISTS, Origin
-from ntm_fast.data.readers.guess import Reader, read, reader_for
-from ntm_fast.data.readers.matrix import read_libsvm
-from ntm_fast.data.readers.table import is_frame, read_frame, read_table
+from ntm_fast.data.readers.formats import Format
+from ntm_fast.data.readers.read import accepted_options, format_of, read
+from ntm_fast.data.readers.table import is_frame, read_frame
 from ntm_fast.data.text.tokenisation import Tokenisation, as_texts, guessed, name_of
 from ntm_fast.data.text.vectorise import TOKENISATION, vectorise
 from ntm_fast.data.text_files import decodes
@@ -117,36 +118,30 @@ def _read(known: Known, source: Any, options: dict[str, Any]) -> Corpus:
             f"documents are a {type(source).__name__}; expected a path, a list of texts, a"
             " DataFrame, or a Corpus"
         )
-    reader = reader_for(source, "pattern" in options)
+    row, path = format_of(source, "pattern" in options)
+    asked = {**_remembered(row, path, known, options), **options}
+    if row.holds_texts:
+        return read(source, **{**asked, **_counting(known, options, words_given=False)})
     name = os.fspath(source)
-    if reader.takes_texts:
-        counting = _counting(known, options, words_given=False)
-        return read(source, **{**_told(reader, known, options), **counting})
-    told = {**_told(reader, known, options), **options}
-    found = read(source, **told)
-    if reader.function is read_libsvm and "zero_based" not in told:
+    found = read(source, **asked)
+    if "zero_based" in row.remembered and "zero_based" not in asked:
         _warn_of_numbering(found, name)
     return matched(found, known, name)
 
 
-def _told(reader: Reader, known: Known, options: Mapping[str, Any]) -> dict[str, Any]:
-    """Options of the reader that the model's corpus was read with, and that are not given anew."""
+def _remembered(
+    row: Format, path: Path, known: Known, options: Mapping[str, Any]
+) -> dict[str, Any]:
+    """The reader's options that the model's corpus was read with, as far as they apply here."""
     before = {} if known.origin is None else known.origin.options
-    told: dict[str, Any] = {}
-    if reader.function is read_table:
-        quoted = reader.source.name.lower().removesuffix(".gz").endswith((".csv", ".tsv"))
-        names = ("column", "quoting") if quoted else ("column",)
-        told |= {name: before[name] for name in names if name in before}
-    if reader.function is read_libsvm:
-        if "zero_based" in before:
-            told["zero_based"] = before["zero_based"]
-        told["n_words"] = len(known.vocabulary)
+    found = {name: before[name] for name in row.remembered if name in before}
+    if "n_words" in row.parameters:
+        found["n_words"] = len(known.vocabulary)
     encoding = before.get("encoding")
-    if "encoding" in reader.takes and encoding not in (None, "utf-8"):
-        regular = reader.source.is_file()
-        if "encoding" not in options and regular and not decodes(reader.source):
-            told["encoding"] = encoding
-    return told
+    takes_it = "encoding" in accepted_options(row) and "encoding" not in options
+    if takes_it and encoding not in (None, "utf-8") and path.is_file() and not decodes(path):
+        found["encoding"] = encoding
+    return found
 
 
 def _warn_of_numbering(found: Corpus, name: str) -> None:

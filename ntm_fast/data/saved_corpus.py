@@ -16,13 +16,13 @@ import os
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ntm_fast.data.origin import Origin
-from ntm_fast.data.text.word_counts import Rows
+from ntm_fast.data.text.word_counts import CsrBlock
 from ntm_fast.data.validation import checked_vocabulary
 from ntm_fast.files import (
     clear_leftovers,
@@ -33,44 +33,12 @@ from ntm_fast.files import (
     replacing_folder,
 )
 
-if TYPE_CHECKING:
-    from ntm_fast.data.corpus import Corpus, Subset
-
 FORMAT = "ntm_fast corpus"
 VERSION = 1
 METADATA = "corpus.json"
 _ARRAYS = {"indptr": "<i8", "indices": "<i4", "counts": "<f4"}
-_TEXTS = ("labels", "document_ids")
-FILES = (METADATA, "vocabulary.txt", *(f"{n}.npy" for n in _ARRAYS), *(f"{n}.txt" for n in _TEXTS))
-
-
-def save(
-    corpus: Corpus | Subset, folder: str | os.PathLike[str], *, overwrite: bool = False
-) -> None:
-    """Write `corpus` to `folder`, whole or not at all; see `Corpus.save`."""
-    if not corpus.n_nonzeros:
-        raise ValueError(f"{corpus!r} has no words to save to {str(full_path_of(folder))!r}")
-
-    def parts(texts: Lines) -> Iterator[Rows]:
-        for block in corpus.blocks():
-            for name in _TEXTS:
-                if (values := getattr(block, name)) is not None:
-                    texts.add(name, values)
-            yield Rows(block.document_nonzeros, block.indices, block.counts)
-
-    with new_folder(folder, overwrite) as written, naming(folder):
-        texts = Lines(written)
-        rows = parts(texts)
-        write(
-            written,
-            rows,
-            corpus.vocabulary,
-            len(corpus),
-            corpus.n_nonzeros,
-            texts,
-            origin=corpus.origin,
-            numbered=corpus.numbered,
-        )
+TEXTS = ("labels", "document_ids")
+FILES = (METADATA, "vocabulary.txt", *(f"{n}.npy" for n in _ARRAYS), *(f"{n}.txt" for n in TEXTS))
 
 
 @contextmanager
@@ -80,16 +48,16 @@ def new_folder(folder: str | os.PathLike[str], overwrite: bool) -> Iterator[Path
     clear_leftovers(target.parent)
     _require_free(target, overwrite)
     with ExitStack() as stack:
-        with naming(target):
+        with save_errors_name(target):
             written = stack.enter_context(replacing_folder(target, FILES))
         yield written
-        with naming(target):
+        with save_errors_name(target):
             stack.pop_all().close()
 
 
 @contextmanager
-def naming(folder: str | os.PathLike[str] | None) -> Iterator[None]:
-    """Say of an OSError within the block which corpus it keeps from being saved, if any."""
+def save_errors_name(folder: str | os.PathLike[str] | None) -> Iterator[None]:
+    """Add the corpus that could not be saved, if there is one, to any OSError in the block."""
     try:
         yield
     except OSError as error:
@@ -106,8 +74,8 @@ def is_numbered(vocabulary: Sequence[str]) -> bool:
     return all(word == str(v) for v, word in enumerate(vocabulary))
 
 
-class Lines:
-    """Labels and document ids as they come: into files of `folder`, or into `values` without."""
+class DocumentLines:
+    """Labels and document ids, collected into files of `folder`; without one, into `values`."""
 
     def __init__(self, folder: Path | None) -> None:
         self.values: dict[str, list[str]] = {}
@@ -116,11 +84,11 @@ class Lines:
 
     @property
     def names(self) -> set[str]:
-        """What there are lines of."""
+        """The names under which lines were added."""
         return {*self.values, *self._files}
 
     def add(self, name: str, values: Sequence[str]) -> None:
-        """Add lines, checked already, of the documents that follow."""
+        """Add the lines of the next documents; they have been checked."""
         if self._folder is None:
             self.values.setdefault(name, []).extend(values)
             return
@@ -129,17 +97,17 @@ class Lines:
         self._files[name].write("".join(f"{value}\n" for value in values).encode())
 
     def as_tuples(self) -> dict[str, tuple[str, ...]]:
-        """All lines so far by name, of those in `values`."""
+        """The lines in `values`, by name."""
         return {name: tuple(lines) for name, lines in self.values.items()}
 
     def close(self) -> None:
-        """Have all of it in the files."""
+        """Close the files, which then hold all lines."""
         for file in self._files.values():
             file.close()
 
 
 def gather(
-    parts: Iterable[Rows], n_documents: int, n_nonzeros: int
+    parts: Iterable[CsrBlock], n_documents: int, n_nonzeros: int
 ) -> tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.float32]]:
     """(indptr, indices, counts) of all documents, read-only."""
     indptr = np.zeros(n_documents + 1, np.int64)
@@ -157,16 +125,16 @@ def gather(
 
 def write(
     folder: Path,
-    parts: Iterable[Rows],
+    parts: Iterable[CsrBlock],
     vocabulary: Sequence[str],
     n_documents: int,
     n_nonzeros: int,
-    texts: Lines,
+    texts: DocumentLines,
     *,
     origin: Origin | None = None,
     numbered: bool = False,
 ) -> None:
-    """Write a corpus to `folder`; the files of `texts` there are complete with the last part."""
+    """Write a corpus to `folder`; `texts` is complete once the last part has been read."""
     sizes = {"indptr": n_documents + 1, "indices": n_nonzeros, "counts": n_nonzeros}
     n_tokens, end = 0.0, np.zeros(1, np.int64)
     with ExitStack() as stack:
@@ -191,20 +159,23 @@ def write(
         "n_nonzeros": n_nonzeros,
         "n_tokens": n_tokens,
         "dtypes": {name: np.dtype(kind).name for name, kind in _ARRAYS.items()},
-        **{name: name in texts.names for name in _TEXTS},
+        **{name: name in texts.names for name in TEXTS},
         "numbered": numbered,
         **({} if origin is None else {"origin": origin.as_dict()}),
     }
     (folder / METADATA).write_text(json.dumps(metadata, indent=1) + "\n", encoding="utf-8")
 
 
-def load(cls: type[Corpus], folder: str | os.PathLike[str]) -> Corpus:
-    """Open the corpus in `folder`; see `Corpus.load`."""
+def load(folder: str | os.PathLike[str]) -> dict[str, Any]:
+    """The parts of the corpus in `folder`, by the names that `Corpus` gives them.
+
+    Arrays are memory-mapped and not yet checked.
+    """
     root = path_of(folder)
     metadata = _read_metadata(root)
     arrays = {name: _open_array(root / f"{name}.npy") for name in _ARRAYS}
-    texts: dict[str, Sequence[str] | None] = {
-        name: read_lines(root / f"{name}.txt") if metadata.get(name) else None for name in _TEXTS
+    texts = {
+        name: read_lines(root / f"{name}.txt") if metadata.get(name) else None for name in TEXTS
     }
     vocabulary = read_words(root / "vocabulary.txt", metadata["n_words"])
     sizes = {
@@ -217,14 +188,21 @@ def load(cls: type[Corpus], folder: str | os.PathLike[str]) -> Corpus:
             raise ValueError(
                 f"{root / name} has {found} entries, expected {expected} as {METADATA} says"
             )
-    try:
+    with damage_names(root):
         kept = metadata.get("origin")
         origin = None if kept is None else Origin.from_dict(kept)
-        # Before this was written down, columns without words could be told by their names alone.
-        numbered = bool(metadata.get("numbered", is_numbered(vocabulary)))
-        return cls(**arrays, vocabulary=vocabulary, **texts, origin=origin, numbered=numbered)  # type: ignore[arg-type]
+    # Files from before this was recorded show it by their words alone.
+    numbered = bool(metadata.get("numbered", is_numbered(vocabulary)))
+    return {**arrays, "vocabulary": vocabulary, **texts, "origin": origin, "numbered": numbered}
+
+
+@contextmanager
+def damage_names(folder: str | os.PathLike[str]) -> Iterator[None]:
+    """Say which saved corpus is damaged where a part of it does not pass a check."""
+    try:
+        yield
     except (ValueError, TypeError) as error:
-        raise ValueError(f"damaged corpus in {root}: {error}") from error
+        raise ValueError(f"damaged corpus in {path_of(folder)}: {error}") from error
 
 
 def _require_free(target: Path, overwrite: bool) -> None:

@@ -10,7 +10,7 @@ import time
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from importlib.metadata import PackageNotFoundError, version
-from typing import TYPE_CHECKING, Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -21,17 +21,22 @@ from ntm_fast.data import Corpus, Subset
 from ntm_fast.models import ModelSettings, TopicModel
 from ntm_fast.models.saved_model import settings_in_force
 from ntm_fast.record import Record
-from ntm_fast.training import RECIPES, Recipe, Trainer
+from ntm_fast.settings import NONE, Recipe
+from ntm_fast.training import Trainer
 
-if TYPE_CHECKING:
-    from ntm_fast.estimator.topic_estimator import TopicEstimator
 
-NONE = "none"  # what a setting that is None is called where it has to be named
+class NamedRecipe(NamedTuple):
+    """The recipe that an estimator's settings depart from."""
+
+    name: str
+    recipe: Recipe
+    source: str | None  # the paper that the estimator's docstring names
+    ops: Any = None  # the module that computes
 
 
 @dataclass
-class Run:
-    """A call of `fit` or `partial_fit`, noted when it begins; `earlier` is what it goes on from."""
+class FitRecorder:
+    """Notes a call of `fit` or `partial_fit` from its start; `earlier` is the record it continues."""
 
     call: str
     earlier: Record | None = None
@@ -47,7 +52,7 @@ class Run:
         self._train, self._held_out = train, held_out
         self._epochs_before = trainer.state.epoch
 
-    def record(self, estimator: TopicEstimator, trainer: Trainer) -> Record:
+    def record(self, trainer: Trainer, base: NamedRecipe) -> Record:
         """What was done, now that it is done."""
         seconds = time.perf_counter() - self._start
         train, held_out, earlier = self._train, self._held_out, self.earlier
@@ -57,7 +62,7 @@ class Run:
             "words": train.n_words,
             "tokens": _tokens(train),
             "nonzeros": train.n_nonzeros,
-            "digest": trainer.hash_of(train),  # made once, if a checkpoint needs it too
+            "digest": trainer.run.hash_of(train),  # made once, if a checkpoint needs it too
         }
         documents |= _origin(train, earlier)
         run: dict[str, Any] = {
@@ -65,19 +70,19 @@ class Run:
             "began": self._began,
             "seconds": round(seconds, 3),
             "epochs": trainer.state.epoch - self._epochs_before,
-            "seed": trainer.seed,
+            "seed": trainer.run.seed,
             **{name: documents[name] for name in ("documents", "tokens", "digest")},
             "environment": environment(trainer.model.device),
         }
-        if trainer.resumed_from is not None:
+        if trainer.run.resumed_from is not None:
             run["resumed_after"] = self._epochs_before
         runs = _with_run([] if earlier is None else earlier.runs, run)
-        best = None if trainer.best_weights is None else trainer.state.best_epoch
+        best = None if trainer.run.best_weights is None else trainer.state.best_epoch
         return Record(
-            recipe=_recipe(estimator, trainer, held_out is not None),
+            recipe=_recipe(base, trainer, held_out is not None),
             training=training_in_force(trainer, held_out is not None),
             corpus=documents,
-            seed=trainer.seed,
+            seed=trainer.run.seed,
             epochs=trainer.state.epoch,
             began=runs[0]["began"],
             seconds=round(sum(run["seconds"] for run in runs), 3),
@@ -119,19 +124,18 @@ def training_in_force(trainer: Trainer, validated: bool) -> dict[str, Any]:
     """The settings of a run as they took effect, without None: such a setting is left out."""
     settings = asdict(trainer.settings)
     if not validated:  # there was nothing to hold out, or it was not asked for
-        settings["validation"] = 0.0
+        settings["validation_fraction"] = 0.0
         del settings["patience"]
     return {name: plain(value) for name, value in settings.items() if value is not None}
 
 
-def _recipe(estimator: TopicEstimator, trainer: Trainer, validated: bool) -> dict[str, Any]:
-    """The recipe's name, its paper, and its values of what is otherwise in this run."""
-    name, base = _named_recipe(estimator)
-    found: dict[str, Any] = {"name": name}
-    if (source := source_of(type(estimator))) is not None:
-        found["source"] = source
+def _recipe(base: NamedRecipe, trainer: Trainer, validated: bool) -> dict[str, Any]:
+    """The recipe's name, its paper, and its values of the settings that differ in this run."""
+    found: dict[str, Any] = {"name": base.name}
+    if base.source is not None:
+        found["source"] = base.source
     ours = {**settings_in_force(trainer.model), **training_in_force(trainer, validated)}
-    theirs = {**_in_force(base.model, estimator._ops), **asdict(base.training)}
+    theirs = {**in_force(base.recipe.model, base.ops), **asdict(base.recipe.training)}
     unused = {"n_topics"} if validated else {"n_topics", "patience"}
     found["changed"] = {
         name: NONE if theirs.get(name) is None else plain(theirs[name])
@@ -141,17 +145,8 @@ def _recipe(estimator: TopicEstimator, trainer: Trainer, validated: bool) -> dic
     return found
 
 
-def _named_recipe(estimator: TopicEstimator) -> tuple[str, Recipe]:
-    """The recipe that the estimator's parameters depart from, and its name."""
-    cls = type(estimator)
-    if cls._recipe == RECIPES.get(cls.__name__):
-        return cls.__name__, cls._recipe
-    base = estimator._base_recipe()
-    return next((name for name, known in RECIPES.items() if known == base), cls.__name__), base
-
-
 @functools.lru_cache(64)  # milliseconds, which many a small batch takes
-def _in_force(settings: ModelSettings, ops: Any = None) -> dict[str, Any]:
+def in_force(settings: ModelSettings, ops: Any = None) -> dict[str, Any]:
     """A recipe's settings as they take effect in a model."""
     with torch.device("meta"):  # nothing is made or drawn
         return settings_in_force(TopicModel(1, settings, ops=ops))
@@ -208,35 +203,3 @@ def plain(value: Any) -> Any:
     if isinstance(value, np.generic):
         return value.item()
     return value
-
-
-def recipe_facts(name: str) -> dict[str, Any]:
-    """A named model's recipe as `ntm-fast info` shows it: settings with what each of them means."""
-    from ntm_fast.estimator import named
-
-    recipe, cls = RECIPES[name], vars(named).get(name)
-    doc = inspect.cleandoc((cls.__doc__ if cls else None) or "")
-    facts: dict[str, Any] = {"model": name, "summary": " ".join(doc.split("\n\n")[0].split())}
-    if cls is not None and (source := source_of(cls)) is not None:
-        facts["source"] = source
-    model = {**asdict(recipe.model), **_in_force(recipe.model)}
-    for part, values in (("settings", model), ("training", asdict(recipe.training))):
-        meanings = _meanings(type(recipe.model if part == "settings" else recipe.training))
-        facts[part] = {
-            field: {
-                "value": NONE if value is None else plain(value),
-                "meaning": meanings.get(field, ""),
-            }
-            for field, value in values.items()
-        }
-    return facts
-
-
-def _meanings(cls: type) -> dict[str, str]:
-    """What the docstring says under Attributes of each field."""
-    _, _, attributes = inspect.cleandoc(cls.__doc__ or "").partition("Attributes\n----------\n")
-    found: dict[str, str] = {}
-    for names, meaning in re.findall(r"^(\w[\w, ]*?) : (.+(?:\n +.+)*)", attributes, re.M):
-        for name in names.split(", "):
-            found[name] = " ".join(meaning.split())
-    return found

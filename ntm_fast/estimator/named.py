@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import os
+import warnings
+from dataclasses import dataclass, field
 from typing import Any, cast
 
 import numpy as np
 import torch
 
 from ntm_fast.data import Corpus
-from ntm_fast.estimator.topic_estimator import TopicEstimator
+from ntm_fast.estimator.topic_estimator import TopicEstimator, parameter
 from ntm_fast.models import TopicModel
 from ntm_fast.models.decoders.embedded import WordEmbeddings
-from ntm_fast.training import RECIPES, Recipe
+from ntm_fast.recipes import RECIPES, RENAMED_MODELS
+from ntm_fast.settings import Recipe, explains_keywords, setting_field
 
 _LIKE_DIRICHLET = (
     "dirichlet-rao-blackwell",
@@ -22,47 +24,14 @@ _LIKE_DIRICHLET = (
 )
 
 
+@explains_keywords
+@dataclass(eq=False, repr=False, kw_only=True)
 class NeuralTopicModel(TopicEstimator):
     """A topic model of any posterior and decoder, trained as the named model nearest to them is.
 
-    For all parameters of which the default is None the recipe's value is taken
-    (`ntm_fast.training.RECIPES`); they are checked in `fit`.
-
-    Parameters
-    ----------
-    n_topics : K
-    posterior : "logistic-normal", "dirichlet" (implicit gradients), "dirichlet-rao-blackwell",
-        "dirichlet-rsvi", "dirichlet-inverse-cdf", "score-function", "weibull", "gaussian-softmax"
-        or "gaussian"
-    decoder : "product" (of experts), "mixture" (of topics), "embedded-product",
-        "embedded-mixture" or "poisson"
-    prior : concentration of the symmetric Dirichlet prior on θ
-    hidden : widths of the encoder's layers
-    epochs : passes over the documents, at most
-    batch_size : documents a step; None takes fewer than the recipe where an epoch would have less
-        than 16 steps, but 32
-    learning_rate : Adam's
-    validation : share of the documents held out from training, by which the best epoch is chosen
-    patience : epochs without a better validation ELBO before training stops
-    options : any other field of `ModelSettings` and `TrainingSettings`, such as
-        ``{"topic_dropout": 0.1, "kl_schedule": "linear", "warm_up": 20}``
-    checkpoint : file that the run's state is saved to after each epoch and at Ctrl-C
-    random_state : int, RandomState or None; an int makes two fits give the same bits
-    device : "auto" (a GPU, if there is one that can be used), "cpu" or "cuda"
-    verbose : whether to show a progress bar
-
-    Attributes
-    ----------
-    components_ : float32 [K, V], each topic as a distribution over words. For a mixture the
-        topics themselves; for a product the topic's own weights, without the background that
-        all topics share.
-    model_ : the trained :class:`ntm_fast.models.TopicModel`
-    vocabulary_ : tuple of the V words
-    history_ : list of :class:`ntm_fast.training.Epoch`
-    n_epochs_, n_features_in_ : int
-    record_ : :class:`ntm_fast.record.Record`, how the model was made: settings in force, seed,
-        documents, versions, machine, time; saved with it, and shown by `ntm-fast info MODEL`
-    feature_names_in_ : names of the columns, where X had them
+    The recipe is that of the first of `ntm_fast.training.RECIPES` with this posterior and decoder,
+    or else with "dirichlet" for the other Dirichlet posteriors, or else ProdLDA's, which is shown
+    below.
 
     Examples
     --------
@@ -72,44 +41,11 @@ class NeuralTopicModel(TopicEstimator):
     >>> theta = model.transform(X)  # doctest: +SKIP
     """
 
-    _recipe = RECIPES["ProdLDA"]
+    posterior: str = setting_field("posterior")
+    decoder: str = setting_field("decoder")
 
-    def __init__(
-        self,
-        n_topics: int = 50,
-        *,
-        posterior: str = "logistic-normal",
-        decoder: str = "product",
-        prior: float | None = None,
-        hidden: tuple[int, ...] | None = None,
-        epochs: int | None = None,
-        batch_size: int | None = None,
-        learning_rate: float | None = None,
-        validation: float | None = None,
-        patience: int | None = None,
-        options: dict[str, Any] | None = None,
-        checkpoint: str | os.PathLike[str] | None = None,
-        random_state: Any = None,
-        device: str = "auto",
-        verbose: int | bool = 0,
-    ) -> None:
-        super().__init__(
-            n_topics,
-            prior=prior,
-            hidden=hidden,
-            epochs=epochs,
-            batch_size=batch_size,
-            learning_rate=learning_rate,
-            validation=validation,
-            patience=patience,
-            options=options,
-            checkpoint=checkpoint,
-            random_state=random_state,
-            device=device,
-            verbose=verbose,
-        )
-        self.posterior = posterior
-        self.decoder = decoder
+    recipe = RECIPES["ProdLDA"]
+    _opens_all = True
 
     def _base_recipe(self) -> Recipe:
         like = "dirichlet" if self.posterior in _LIKE_DIRICHLET else self.posterior
@@ -117,7 +53,7 @@ class NeuralTopicModel(TopicEstimator):
             for recipe in RECIPES.values():
                 if (recipe.model.posterior, recipe.model.decoder) == (posterior, self.decoder):
                     return recipe
-        return self._recipe
+        return self.recipe
 
 
 class ProdLDA(TopicEstimator):
@@ -129,12 +65,11 @@ class ProdLDA(TopicEstimator):
     term is turned up over 20 epochs instead of being there at once; beta1 is 0.9 instead of 0.99;
     batch norms move by 0.1 instead of 0.001; a tenth of the documents is held out, the best of at
     most 60 epochs is kept.
-    Parameters and attributes as :class:`NeuralTopicModel`, posterior and decoder fixed.
 
     Source: Srivastava & Sutton, "Autoencoding Variational Inference for Topic Models", 2017.
     """
 
-    _recipe = RECIPES["ProdLDA"]
+    recipe = RECIPES["ProdLDA"]
 
 
 class NVLDA(TopicEstimator):
@@ -142,16 +77,15 @@ class NVLDA(TopicEstimator):
 
     The recipe is ours. It differs from the paper's, which is :class:`PublishedNVLDA`: a learned
     background of words and a term that keeps topics apart
-    (``options={"background": False, "diversity": 0.0}`` takes both away); prior 0.3 instead of 1;
+    (``background=False, diversity=0.0`` takes both away); prior 0.3 instead of 1;
     log1p of the counts; no dropout instead of 0.25; KL warm-up; learning rate 0.01 instead of
     0.005; held-out documents choose the best of 80 epochs instead of 300 epochs without any; θ of
     a document is refined when it is evaluated.
-    Parameters and attributes as :class:`NeuralTopicModel`, posterior and decoder fixed.
 
     Source: Srivastava & Sutton, "Autoencoding Variational Inference for Topic Models", 2017.
     """
 
-    _recipe = RECIPES["NVLDA"]
+    recipe = RECIPES["NVLDA"]
 
 
 class DirichletVAE(TopicEstimator):
@@ -162,13 +96,12 @@ class DirichletVAE(TopicEstimator):
     the counts; KL warm-up over 20 epochs instead of 100; learning rate 0.002 instead of 0.001;
     batch norms that move by 0.01 instead of 0.001; the words' background begins at their
     frequencies; at most 80 epochs.
-    Parameters and attributes as :class:`NeuralTopicModel`, posterior and decoder fixed.
 
     Source: Burkhardt & Kramer, "Decoupling Sparsity and Smoothness in the Dirichlet Variational
     Autoencoder Topic Model", 2019.
     """
 
-    _recipe = RECIPES["DirichletVAE"]
+    recipe = RECIPES["DirichletVAE"]
 
 
 class _Published(TopicEstimator):
@@ -220,13 +153,12 @@ class PublishedProdLDA(_Published):
 
     As published it does not use all of its topics: on 20 Newsgroups with 1,995 words 32 of 50 were
     distinct and in use. 100 epochs of a few hundred documents are too few steps to part topics.
-    Parameters and attributes as :class:`NeuralTopicModel`, posterior and decoder fixed.
 
     Source: Srivastava & Sutton, "Autoencoding Variational Inference for Topic Models", 2017;
     github.com/akashgit/autoencoding_vi_for_topic_models.
     """
 
-    _recipe = RECIPES["PublishedProdLDA"]
+    recipe = RECIPES["PublishedProdLDA"]
 
 
 class PublishedNVLDA(_Published):
@@ -242,13 +174,12 @@ class PublishedNVLDA(_Published):
 
     As published it does not use all of its topics: on 20 Newsgroups with 1,995 words 23 of 50 were
     distinct and in use (after 150 epochs).
-    Parameters and attributes as :class:`NeuralTopicModel`, posterior and decoder fixed.
 
     Source: Srivastava & Sutton, "Autoencoding Variational Inference for Topic Models", 2017;
     github.com/akashgit/autoencoding_vi_for_topic_models.
     """
 
-    _recipe = RECIPES["PublishedNVLDA"]
+    recipe = RECIPES["PublishedNVLDA"]
 
 
 class PublishedDirichletVAE(_Published):
@@ -267,13 +198,12 @@ class PublishedDirichletVAE(_Published):
     floor is added to α, not taken as the least; the KL term rises from step to step, not from
     epoch to epoch; epochs are compared only once it has risen, where the code compares all; 500
     epochs at most; evaluation by running statistics, as in :class:`PublishedProdLDA`.
-    Parameters and attributes as :class:`NeuralTopicModel`, posterior and decoder fixed.
 
     Source: Burkhardt & Kramer, "Decoupling Sparsity and Smoothness in the Dirichlet Variational
     Autoencoder Topic Model", 2019; github.com/sophieburkhardt/dirichlet-vae-topic-models.
     """
 
-    _recipe = RECIPES["PublishedDirichletVAE"]
+    recipe = RECIPES["PublishedDirichletVAE"]
 
     def _begin(self, model: TopicModel, source: torch.Generator) -> None:
         head = cast(torch.nn.Linear, model.posterior.head)
@@ -294,17 +224,16 @@ class LDAVAE(TopicEstimator):
 
     The recipe is ours; the paper's is :class:`FigurnovLDA`. It adds what LDA has not: a learned
     background of words, and a term that keeps topics apart;
-    ``options={"background": False, "diversity": 0.0}`` takes both away. It differs further:
+    ``background=False, diversity=0.0`` takes both away. It differs further:
     prior 0.3, fixed, instead of 0.7, learned in the end; two layers of 100 softplus units on log1p
     of the counts, with batch norm of α, instead of three of 300 ReLU units on the counts; learning
     rate 0.02 instead of 0.0003; batches of 200 instead of 32; 120 epochs instead of 180,000 steps;
     θ of a document is refined when it is evaluated.
-    Parameters and attributes as :class:`NeuralTopicModel`, posterior and decoder fixed.
 
     Source: Figurnov, Mohamed & Mnih, "Implicit Reparameterization Gradients", 2018.
     """
 
-    _recipe = RECIPES["LDAVAE"]
+    recipe = RECIPES["LDAVAE"]
 
 
 class FigurnovLDA(TopicEstimator):
@@ -313,13 +242,12 @@ class FigurnovLDA(TopicEstimator):
     180,000 steps on 20 Newsgroups: of other corpora, as many passes over the documents. Ours are
     the KL term's warm-up over 80 epochs, without which the posterior collapsed; that α's floor is
     added to it, not clipped; and that a learned prior is exp, not softplus, of what is trained.
-    Parameters and attributes as :class:`NeuralTopicModel`, posterior and decoder fixed.
 
     Source: Figurnov, Mohamed & Mnih, "Implicit Reparameterization Gradients", 2018, appendix D;
     the rest from TensorFlow Probability's example of it.
     """
 
-    _recipe = RECIPES["FigurnovLDA"]
+    recipe = RECIPES["FigurnovLDA"]
 
 
 class DirichletVAERSVI(TopicEstimator):
@@ -327,27 +255,24 @@ class DirichletVAERSVI(TopicEstimator):
 
     All but the gradients is :class:`DirichletVAE`'s recipe, so that what differs in the results is
     their doing; :class:`PublishedDirichletVAE` is the paper's.
-    Parameters and attributes as :class:`NeuralTopicModel`, posterior and decoder fixed; ``boost``
-    and ``correction`` are among `options`.
 
     Source: Burkhardt & Kramer, "Decoupling Sparsity and Smoothness in the Dirichlet Variational
     Autoencoder Topic Model", 2019; Naesseth et al., 2017.
     """
 
-    _recipe = RECIPES["DirichletVAERSVI"]
+    recipe = RECIPES["DirichletVAERSVI"]
 
 
-class InverseCDF(TopicEstimator):
+class DirichletVAEInverseCDF(TopicEstimator):
     """`DirichletVAE` with approximate inverse-CDF draws of the gammas: cheap, slightly biased.
 
     All but the draws is :class:`DirichletVAE`'s recipe, not the paper's, which is of a VAE in
     general; draws are exact in evaluation.
-    Parameters and attributes as :class:`NeuralTopicModel`, posterior and decoder fixed.
 
     Source: Joo, Lee, Park & Moon, "Dirichlet Variational Autoencoder", 2019.
     """
 
-    _recipe = RECIPES["InverseCDF"]
+    recipe = RECIPES["DirichletVAEInverseCDF"]
 
 
 class WHAI(TopicEstimator):
@@ -356,15 +281,14 @@ class WHAI(TopicEstimator):
     Of the paper's model one layer; topics are learned by Adam together with the encoder, where the
     paper samples them by stochastic-gradient MCMC; batch norm in the encoder is ours, and so are
     learning rate, batch size and epochs.
-    Parameters and attributes as :class:`NeuralTopicModel`, posterior and decoder fixed. The ELBO
-    is that of the counts, lengths of documents included: of other models' only
+    The ELBO is that of the counts, lengths of documents included: of other models' only
     ``perplexity(kind="held_out_words")`` is comparable.
 
     Source: Zhang, Chen, Guo & Zhou, "WHAI: Weibull Hybrid Autoencoding Inference for Deep Topic
     Modeling", 2018, with one layer.
     """
 
-    _recipe = RECIPES["WHAI"]
+    recipe = RECIPES["WHAI"]
 
 
 class NVDM(TopicEstimator):
@@ -372,61 +296,36 @@ class NVDM(TopicEstimator):
 
     Encoder and decoder are trained in turns of 10 steps, in the authors' code of 10 passes over
     the documents; log1p of the counts and the learning rate 0.001 (5e-5 there) are ours.
-    Parameters and attributes as :class:`NeuralTopicModel`, posterior and decoder fixed;
     `transform` gives the softmax of the posterior's mean, and `word_probabilities` takes the mean
     itself (`model_.topic_codes`).
 
     Source: Miao, Yu & Blunsom, "Neural Variational Inference for Text Processing", 2016.
     """
 
-    _recipe = RECIPES["NVDM"]
+    recipe = RECIPES["NVDM"]
 
 
+@explains_keywords
+@dataclass(eq=False, repr=False, kw_only=True)
 class _Embedded(TopicEstimator):
     """What the models with word embeddings share."""
 
-    def __init__(
-        self,
-        n_topics: int = 50,
-        *,
-        embeddings: Any = None,
-        prior: float | None = None,
-        hidden: tuple[int, ...] | None = None,
-        epochs: int | None = None,
-        batch_size: int | None = None,
-        learning_rate: float | None = None,
-        validation: float | None = None,
-        patience: int | None = None,
-        options: dict[str, Any] | None = None,
-        checkpoint: str | os.PathLike[str] | None = None,
-        random_state: Any = None,
-        device: str = "auto",
-        verbose: int | bool = 0,
-    ) -> None:
-        super().__init__(
-            n_topics,
-            prior=prior,
-            hidden=hidden,
-            epochs=epochs,
-            batch_size=batch_size,
-            learning_rate=learning_rate,
-            validation=validation,
-            patience=patience,
-            options=options,
-            checkpoint=checkpoint,
-            random_state=random_state,
-            device=device,
-            verbose=verbose,
-        )
-        self.embeddings = embeddings
+    embeddings: Any = field(
+        default=None,
+        metadata=parameter(
+            "array [V, E]",
+            "Word embeddings ρ, a row for each word of the vocabulary. They stay as given, unless"
+            " learned_embeddings is True. None learns them from the corpus.",
+        ),
+    )
 
     def _base_recipe(self) -> Recipe:
         if self.embeddings is None:
-            return self._recipe
+            return self.recipe
         shape = np.shape(self.embeddings)
         if len(shape) != 2:
             raise ValueError(f"embeddings has shape {shape}; expected [V, E]")
-        return self._recipe.changed(embedding_size=shape[1], learned_embeddings=False)
+        return self.recipe.changed(embedding_size=shape[1], learned_embeddings=False)
 
     def _new_model(self, corpus: Corpus, recipe: Recipe, seed: int) -> TopicModel:
         model = super()._new_model(corpus, recipe, seed)
@@ -441,13 +340,12 @@ class GSM(_Embedded):
 
     The paper's model; log1p of the counts as inputs, the optimiser's values, batch size and number
     of epochs are set here, and are not claimed to be the paper's.
-    Parameters and attributes as :class:`ETM`.
 
     Source: Miao, Grefenstette & Blunsom, "Discovering Discrete Latent Topics with Neural
     Variational Inference", 2017.
     """
 
-    _recipe = RECIPES["GSM"]
+    recipe = RECIPES["GSM"]
 
 
 class ETM(_Embedded):
@@ -457,16 +355,11 @@ class ETM(_Embedded):
     learned unless given, where the code's default is embeddings made beforehand; a tenth of the
     documents is held out, whose ELBO chooses the best epoch and ends the training after 20 without
     a better one, where the code goes by perplexity of held-out words and trains all epochs.
-    Parameters and attributes as :class:`NeuralTopicModel`, posterior and decoder fixed, and
-
-    embeddings : array [V, E] or None
-        Word embeddings ρ, a row for each word of the vocabulary; they stay as given, unless
-        options hold ``"learned_embeddings": True``. None learns them from the corpus.
 
     Source: Dieng, Ruiz & Blei, "Topic Modeling in Embedding Spaces", 2020.
     """
 
-    _recipe = RECIPES["ETM"]
+    recipe = RECIPES["ETM"]
 
 
 class DirichletETM(_Embedded):
@@ -474,7 +367,15 @@ class DirichletETM(_Embedded):
 
     Of no paper: prior 0.1, a smaller encoder than ETM's (two layers of 100 softplus units, batch
     norm, log1p of the counts) and KL warm-up are ours.
-    Parameters and attributes as :class:`ETM`.
     """
 
-    _recipe = RECIPES["DirichletETM"]
+    recipe = RECIPES["DirichletETM"]
+
+
+def __getattr__(name: str) -> Any:
+    """A class by its old name, with a warning."""
+    if name in RENAMED_MODELS:
+        new = RENAMED_MODELS[name]
+        warnings.warn(f"{name} is now called {new}", DeprecationWarning, stacklevel=2)
+        return globals()[new]
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -6,6 +6,7 @@ import os
 import threading
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence, Set
+from dataclasses import Field, dataclass, field, fields
 from numbers import Integral
 from typing import Any, ClassVar, TypeVar, cast
 
@@ -13,7 +14,6 @@ import numpy as np
 import scipy.sparse as sp
 import torch
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
@@ -22,12 +22,19 @@ from ntm_fast.data import Corpus, Known, Subset, in_words_of, vectorise
 from ntm_fast.data.corpus import split_rows
 from ntm_fast.data.text.tokenisation import as_texts
 from ntm_fast.data.validation import checked_vocabulary
-from ntm_fast.estimator import disk
-from ntm_fast.estimator.fit_record import Run
+from ntm_fast.estimator.docstring import described
+from ntm_fast.estimator.fit_record import FitRecorder, NamedRecipe, source_of
+from ntm_fast.estimator.keywords import Keywords
+from ntm_fast.estimator.saved_estimator import SavedEstimator, current_parameters
+from ntm_fast.estimator.scikit_learn import Base
+from ntm_fast.estimator.summary import summary
+from ntm_fast.estimator.unused import check_used
 from ntm_fast.metrics.perplexity import PerplexityKind
 from ntm_fast.models import TopicModel
 from ntm_fast.models.backend import choose_device
-from ntm_fast.training import Epoch, Recipe, Trainer, TrainingInterrupted
+from ntm_fast.recipes import RECIPES, current_model
+from ntm_fast.settings import SETTINGS, Recipe, Setting, explains_keywords
+from ntm_fast.training import Callback, Epoch, Trainer, TrainingInterrupted
 from ntm_fast.training.checkpoint import seed_of
 
 E = TypeVar("E", bound="TopicEstimator")
@@ -37,42 +44,54 @@ LEAST_BATCH, STEPS = 32, 16  # of a corpus so small that an epoch has no more st
 EpochCallback = Callable[[Epoch], "bool | None"]
 
 
-class TopicEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):  # type: ignore[misc]
-    """What all the estimators share; None for a parameter means the recipe's value."""
+ESTIMATORS: dict[str, type[TopicEstimator]] = {}  # by name: those that a saved model can be
 
-    _recipe: ClassVar[Recipe]
+
+def parameter(kind: str, doc: str) -> dict[str, Setting]:
+    """The metadata of an estimator's keyword that is no setting of its model or training."""
+    return {"setting": Setting(kind, doc, "", _as_it_is, str)}
+
+
+def _as_it_is(name: str, value: Any) -> Any:
+    return value
+
+
+@explains_keywords
+@dataclass(eq=False, repr=False, kw_only=True)
+class TopicEstimator(Keywords, Base):
+    """What all the estimators share; None for a setting means the recipe's value."""
+
+    checkpoint: str | os.PathLike[str] | None = field(
+        default=None,
+        metadata=parameter(
+            "path", "File that the run's state is saved to after each epoch and at Ctrl-C."
+        ),
+    )
+    random_state: Any = field(
+        default=None,
+        metadata=parameter("int or RandomState", "With an int, two fits give the same bits."),
+    )
+    device: str = field(
+        default="auto",
+        metadata=parameter(
+            "'auto', 'cpu' or 'cuda'", "'auto' is a GPU, if there is one that can be used."
+        ),
+    )
+    verbose: int | bool = field(
+        default=0, metadata=parameter("int or bool", "Whether to show a progress bar.")
+    )
+
+    recipe: ClassVar[Recipe]
     _ops: ClassVar[Any] = None  # the module that computes; None is ntm_fast.ops
 
-    def __init__(
-        self,
-        n_topics: int = 50,
-        *,
-        prior: float | None = None,
-        hidden: tuple[int, ...] | None = None,
-        epochs: int | None = None,
-        batch_size: int | None = None,
-        learning_rate: float | None = None,
-        validation: float | None = None,
-        patience: int | None = None,
-        options: dict[str, Any] | None = None,
-        checkpoint: str | os.PathLike[str] | None = None,
-        random_state: Any = None,
-        device: str = "auto",
-        verbose: int | bool = 0,
-    ) -> None:
-        self.n_topics = n_topics
-        self.prior = prior
-        self.hidden = hidden
-        self.epochs = epochs
-        self.batch_size = batch_size
-        self.learning_rate = learning_rate
-        self.validation = validation
-        self.patience = patience
-        self.options = options
-        self.checkpoint = checkpoint
-        self.random_state = random_state
-        self.device = device
-        self.verbose = verbose
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        if cls.__name__.startswith("_"):
+            return
+        if cls.__module__.startswith("ntm_fast."):
+            ESTIMATORS[cls.__name__] = cls
+        if cls.__dict__.get("__doc__"):
+            cls.__doc__ = described(cls, _parameters_of(cls), cls.recipe)
 
     # -- fitting --------------------------------------------------------------------------------
 
@@ -84,6 +103,7 @@ class TopicEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         vocabulary: Sequence[str] | Mapping[str, int] | None = None,
         resume_from: str | os.PathLike[str] | None = None,
         callback: EpochCallback | None = None,
+        callbacks: Sequence[Callback] = (),
     ) -> E:
         """Learn topics.
 
@@ -100,22 +120,26 @@ class TopicEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
             or settings than it was made with raise ValueError naming them, and so does another
             random_state; None continues with the run's. `epochs` and `patience` may be others
         callback : called with each :class:`ntm_fast.training.Epoch`; True stops the training
+        callbacks : what watches, logs or stops the training, such as
+            :class:`ntm_fast.JSONLines` or a :class:`ntm_fast.Callback` of your own
         """
-        run = Run("fit")
-        recipe = self._settings()
+        run = FitRecorder("fit")
+        recipe = self.chosen_recipe()
         corpus = self._corpus(X, vocabulary, reset=True)
         # A run that goes on holds out the documents that it held out before.
         seed = self._seed() if resume_from is None else self._seed_of(resume_from)
         train: Corpus | Subset = corpus
         held_out: Subset | None = None
-        if recipe.training.validation > 0 and len(corpus) > 1:
-            rows = split_rows(len(corpus), recipe.training.validation, 0.0, seed)
+        if recipe.training.validation_fraction > 0 and len(corpus) > 1:
+            rows = split_rows(len(corpus), recipe.training.validation_fraction, 0.0, seed)
             parts = [Subset(corpus, chosen) for chosen in rows[:2]]
             if all(part.document_nonzeros.any() for part in parts):
                 train, held_out = parts
         model = self._new_model(corpus, recipe, seed)
-        trainer = self._new_trainer(model, self._with_steps(recipe, len(train)), seed, callback)
-        trainer.facts["n_documents"] = len(corpus)
+        trainer = self._new_trainer(
+            model, self._with_steps(recipe, len(train)), seed, callback, callbacks
+        )
+        trainer.run.facts["n_documents"] = len(corpus)
         if resume_from is not None:
             trainer.resume(resume_from, train)
         self.__dict__.pop("_trainer", None)
@@ -133,20 +157,23 @@ class TopicEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         y: Any = None,
         *,
         vocabulary: Sequence[str] | Mapping[str, int] | None = None,
+        callbacks: Sequence[Callback] = (),
     ) -> E:
         """One pass over documents, without validation.
 
         A fitted model is continued: schedules, `history_` and `n_epochs_` go on where they were.
+        `callbacks` are as in `fit`, for this pass alone.
         """
         fitted = hasattr(self, "model_")
-        run = Run("partial_fit", getattr(self, "record_", None) if fitted else None)
+        run = FitRecorder("partial_fit", getattr(self, "record_", None) if fitted else None)
         corpus = self._corpus(X, vocabulary, reset=not fitted)
         if not hasattr(self, "_trainer"):
             seed = self._seed()
-            model = self.model_ if fitted else self._new_model(corpus, self._settings(), seed)
-            self._trainer = self._new_trainer(model, self._settings(), seed, None)
+            recipe = self.chosen_recipe()
+            model = self.model_ if fitted else self._new_model(corpus, recipe, seed)
+            self._trainer = self._new_trainer(model, recipe, seed, None)
             if fitted:
-                self._trainer.history = list(self.history_)
+                self._trainer.run.history = list(self.history_)
                 self._trainer.state.epoch = self.n_epochs_
         settings, done = self._trainer.settings, self._trainer.state.epoch
         if settings.learning_rate_schedule != "constant" and done >= settings.epochs:
@@ -154,6 +181,7 @@ class TopicEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
                 f"learning_rate_schedule is {settings.learning_rate_schedule!r}, whose"
                 f" {settings.epochs} epochs are over: nothing would be learned; expected 'constant'"
             )
+        self._trainer.callbacks = callbacks
         run.begin(self._trainer, corpus)
         self._trainer.fit(corpus, epochs=done + 1)
         return self._finish(self._trainer, run)
@@ -167,57 +195,67 @@ class TopicEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
             return seed_of(checkpoint, None, None)
         return seed_of(checkpoint, int(self.random_state), self._seed())
 
-    def _settings(self) -> Recipe:
-        named = (
-            "prior",
-            "hidden",
-            "epochs",
-            "batch_size",
-            "learning_rate",
-            "validation",
-            "patience",
-            "posterior",
-            "decoder",
-        )
-        given = {name: getattr(self, name, None) for name in named}
-        chosen = {name: value for name, value in given.items() if value is not None}
-        chosen["n_topics"] = self.n_topics
-        options = {} if self.options is None else self.options
-        if not isinstance(options, dict):
-            raise TypeError(f"options is {options!r}; expected a dict or None")
-        for name in chosen.keys() & options.keys():
-            raise ValueError(f"options has {name!r}, which is given as a parameter too")
-        return self._base_recipe().changed(**chosen, **options)
+    def chosen_recipe(self) -> Recipe:
+        """The recipe with the settings given here, checked.
+
+        Raises as `fit` does: TypeError or ValueError naming a setting and what was expected,
+        UnusedSettingError, a ValueError, where the model does not use it.
+        """
+        given = {name: getattr(self, name, None) for name in SETTINGS}
+        base = self._base_recipe()
+        recipe = base.changed(**{n: value for n, value in given.items() if value is not None})
+        check_used(recipe, base.changed(n_topics=recipe.model.n_topics))
+        return recipe
 
     def _with_steps(self, recipe: Recipe, n_documents: int) -> Recipe:
         """The recipe with smaller batches for few documents, unless batch_size is given.
 
         An epoch of 800 documents would be four steps of 200, and all epochs too few of them.
         """
-        if self.batch_size is not None or "batch_size" in (self.options or {}):
+        if self.batch_size is not None:
             return recipe
         most = max(LEAST_BATCH, n_documents // STEPS)
         return recipe.changed(batch_size=min(recipe.training.batch_size, most))
 
     def _base_recipe(self) -> Recipe:
-        return self._recipe
+        """The recipe that the settings given here depart from."""
+        return self.recipe
+
+    def _named_recipe(self) -> NamedRecipe:
+        """The recipe that a record says the settings depart from: the class's own, if it has one.
+
+        Else the one of another model that they depart from.
+        """
+        cls, base = type(self), self._base_recipe()
+        name = cls.__name__
+        if cls.recipe == RECIPES.get(name):
+            base = cls.recipe
+        else:
+            name = next((known for known, other in RECIPES.items() if other == base), name)
+        return NamedRecipe(name, base, source_of(cls), self._ops)
 
     def _new_model(self, corpus: Corpus, recipe: Recipe, seed: int) -> TopicModel:
         device = choose_device(self.device)
         with _ONE_AT_A_TIME, torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             model = TopicModel(corpus.n_words, recipe.model, ops=self._ops)
-        model.begin_at(corpus)
+        model.init_background(corpus)
         return model.to(device)
 
     def _new_trainer(
-        self, model: TopicModel, recipe: Recipe, seed: int, callback: EpochCallback | None
+        self,
+        model: TopicModel,
+        recipe: Recipe,
+        seed: int,
+        callback: EpochCallback | None,
+        callbacks: Sequence[Callback] = (),
     ) -> Trainer:
         given = self.random_state
         return Trainer(
             model,
             recipe.training,
             seed=seed,
+            callbacks=callbacks,
             progress=bool(self.verbose),
             callback=callback,
             checkpoint=self.checkpoint,
@@ -227,11 +265,11 @@ class TopicEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
             },
         )
 
-    def _finish(self: E, trainer: Trainer, run: Run) -> E:
+    def _finish(self: E, trainer: Trainer, run: FitRecorder) -> E:
         self.model_ = trainer.model.eval()
         self.history_ = trainer.history
         self.n_epochs_ = trainer.state.epoch
-        self.record_ = run.record(self, trainer)
+        self.record_ = run.record(trainer, self._named_recipe())
         self.read_topics()
         return self
 
@@ -322,8 +360,30 @@ class TopicEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
 
     def perplexity(self, X: Any, kind: PerplexityKind = "held_out_words", seed: int = 0) -> float:
         """Perplexity of documents; see :func:`ntm_fast.metrics.perplexity`."""
+        if kind == "elbo":
+            warnings.warn(
+                'perplexity(kind="elbo") is now elbo(X): it is no perplexity, and higher is better',
+                DeprecationWarning,
+                stacklevel=2,
+            )
+            return self.elbo(X, seed)
         check_is_fitted(self, "model_")
         return metrics.perplexity(self.model_, self._corpus(X), kind, seed)
+
+    def elbo(self, X: Any, seed: int = 0) -> float:
+        """Mean ELBO per document, in nats: higher is better.
+
+        From one draw of θ per document; documents without words are left out.
+        """
+        check_is_fitted(self, "model_")
+        return metrics.perplexity(self.model_, self._corpus(X), "elbo", seed)
+
+    def summary(self, n: int = 10) -> str:
+        """The model as text: its recipe, documents, ELBO, and the n top words of each topic."""
+        ids = self.top_word_ids(min(n, len(getattr(self, "vocabulary_", ())) or n))
+        topics = [[self.vocabulary_[word] for word in topic] for topic in ids]
+        record = getattr(self, "record_", None)
+        return summary(type(self).__name__, self.model_, record, self.history_, topics)
 
     def word_probabilities(self, theta: ArrayLike) -> NDArray[np.float32]:
         """p(v | θ) [D, V] for topic proportions θ [D, K]."""
@@ -380,7 +440,17 @@ class TopicEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         holds a model, which is replaced; what else lies in the folder stays there.
         """
         check_is_fitted(self, "model_")
-        disk.save(self, folder, overwrite=overwrite)
+        saved = SavedEstimator(
+            estimator=type(self).__name__,
+            parameters=self.get_params(deep=False),
+            numbered_words=self.numbered_words_,
+            named_columns=hasattr(self, "feature_names_in_"),
+            history=self.history_,
+            record=getattr(self, "record_", None),
+        )
+        saved.save(
+            self.model_, folder, self.vocabulary_, _parameters_of(type(self)), overwrite=overwrite
+        )
 
     @classmethod
     def load(cls: type[E], folder: str | os.PathLike[str]) -> E:
@@ -391,12 +461,47 @@ class TopicEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         Raises FileNotFoundError, or ValueError naming what is damaged or foreign, or that the
         folder holds another estimator than a `cls` (`NeuralTopicModel.load` opens all).
         """
-        return cast(E, disk.load(cls, folder))
+        model, vocabulary, saved = SavedEstimator.load(folder, ops=cls._ops)
+        kind = cls._class_of(saved)
+        loaded = kind(**saved.parameters_for(_parameters_of(kind)))
+        if hasattr(loaded, "embeddings") and not model.settings.learned_embeddings:
+            words = model.decoder.get_parameter("embeddings.words")
+            loaded.set_params(embeddings=words.detach().numpy().copy())
+        loaded.model_ = model.to(choose_device(loaded.device))
+        loaded.vocabulary_, loaded.origin_ = vocabulary, saved.origin
+        loaded.numbered_words_ = saved.numbered_words
+        loaded.n_features_in_ = len(vocabulary)
+        if saved.named_columns:
+            loaded.__dict__["feature_names_in_"] = np.asarray(vocabulary, dtype=object)
+        loaded.history_, loaded.n_epochs_ = saved.history, len(saved.history)
+        if saved.record is not None:
+            loaded.record_ = saved.record
+        loaded.read_topics()
+        return cast(E, loaded)
+
+    @classmethod
+    def _class_of(cls, saved: SavedEstimator) -> type[TopicEstimator]:
+        """The saved estimator's class: one of ours or `cls`, never what else has its name."""
+        name = current_model(saved.estimator)
+        if name == cls.__name__:
+            return cls
+        kind = ESTIMATORS.get(name)
+        if kind is None:
+            raise ValueError(
+                f"{saved.path} names the estimator {name[:100]!r}, which this release does not"
+                f" know; expected {', '.join(sorted(ESTIMATORS))}"
+            )
+        if vars(cls).get("_opens_all") or issubclass(kind, cls):
+            return kind
+        raise ValueError(f"{saved.path.parent} holds a {name}; expected a {cls.__name__}")
 
     def __getstate__(self) -> dict[str, Any]:
         state = dict(super().__getstate__())
         state.pop("_trainer", None)  # it holds a generator, which cannot be pickled
         return state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(current_parameters(state))  # pickles of older releases
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -404,6 +509,13 @@ class TopicEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         tags.input_tags.positive_only = True
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         return tags
+
+
+def _parameters_of(cls: type[TopicEstimator]) -> dict[str, Setting]:
+    """What each keyword of a class takes, those included that `dataclass` has not seen yet."""
+    own = {name: part for name, part in vars(cls).items() if isinstance(part, Field)}
+    known = {part.name: part for part in fields(cls)} | own
+    return {name: part.metadata.get("setting") or SETTINGS[name] for name, part in known.items()}
 
 
 def _named(corpus: Corpus, vocabulary: Sequence[str] | Mapping[str, int] | None) -> Corpus:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, NamedTuple
@@ -79,7 +80,14 @@ class TopicModel(nn.Module):
         return self.encoder.weight.device
 
     def begin_at(self, corpus: Corpus) -> None:
-        """Begin at what the corpus says without any training: how frequent each word is.
+        """The old name of `init_background`."""
+        warnings.warn(
+            "TopicModel.begin_at is now called init_background", DeprecationWarning, stacklevel=2
+        )
+        self.init_background(corpus)
+
+    def init_background(self, corpus: Corpus) -> None:
+        """Start the words' background, if the decoder has one, at their frequencies in a corpus.
 
         A word that does not occur counts as half an occurrence.
         """
@@ -88,7 +96,7 @@ class TopicModel(nn.Module):
         for start in range(0, corpus.n_nonzeros, CHUNK):
             part = slice(start, start + CHUNK)
             counts += np.bincount(corpus.indices[part], corpus.counts[part], self.n_words)
-        self.decoder.begin_at(torch.from_numpy(counts))
+        self.decoder.init_background(torch.from_numpy(counts))
 
     def loss(
         self,

@@ -93,7 +93,7 @@ def _documents(metadata: Mapping[str, Any], record: Record) -> str:
         verb = "was" if held_out == 1 else "were"
         text += (
             f" {_n(held_out, 'further document')} {verb} held out to choose the epoch"
-            f" ({_v(record.training.get('validation'))} of all)."
+            f" ({_v(record.training.get('validation_fraction'))} of all)."
         )
     if len(record.runs) > 1:
         text += (

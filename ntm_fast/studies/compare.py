@@ -111,13 +111,13 @@ def _measure(
     """One row: what the process of a model does."""
     import torch
 
-    import ntm_fast
+    from ntm_fast import estimator as estimators
     from ntm_fast.training import NotFiniteError
 
     if threads is not None:
         torch.set_num_threads(threads)
     train, test = Corpus.load(train_folder), Corpus.load(test_folder)
-    model = getattr(ntm_fast, name)(n_topics, epochs=epochs, random_state=seed)
+    model = getattr(estimators, name)(n_topics, epochs=epochs, random_state=seed)
     began = time.perf_counter()
 
     def over(epoch: Any) -> bool:

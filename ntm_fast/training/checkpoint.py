@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import warnings
-from dataclasses import asdict, fields, replace
+from dataclasses import asdict, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-import numpy as np
 import safetensors
 import safetensors.torch
 import torch
@@ -20,12 +18,10 @@ from ntm_fast._build_info import build_info
 from ntm_fast._version import __version__
 from ntm_fast.data import Corpus, Subset
 from ntm_fast.files import known_fields, path_of, replacing_file
+from ntm_fast.optim import Adam, check_state
 from ntm_fast.training import saved_run
-from ntm_fast.training.optimiser import Adam, check_state
 from ntm_fast.training.saved_run import FORMAT, VERSION, SavedRun
-
-if TYPE_CHECKING:
-    from ntm_fast.training.trainer import Trainer
+from ntm_fast.training.state import ResumedFrom, Run
 
 MAY_CHANGE = ("epochs", "patience", "cuda_graphs")  # settings that a resumed run may have otherwise
 
@@ -47,90 +43,90 @@ class MismatchError(ValueError):
         return f"{name} is {self.found!r}; expected {self.expected!r}, as in {self.path}"
 
 
-def save(trainer: Trainer, path: Path) -> None:
+def save(run: Run, path: Path) -> None:
     """Write weights, best weights, optimiser, generator and position to `path`, or nothing.
 
-    Raises OSError where that fails; a checkpoint that was there stays.
+    Raises OSError if that fails; an existing checkpoint then stays.
     """
-    adam = trainer.optimiser
+    adam = run.optimiser
     optimiser = adam.waiting_state() if isinstance(adam, Adam) else adam.state_dict()["state"]
-    tensors = {f"model.{name}": value for name, value in trainer.model.state_dict().items()}
-    for name, value in (trainer.best_weights or {}).items():
+    tensors = {f"model.{name}": value for name, value in run.model.state_dict().items()}
+    for name, value in (run.best_weights or {}).items():
         tensors[f"best.{name}"] = value
     for index, values in optimiser.items():
         for name, value in values.items():
             tensors[f"optimiser.{index}.{name}"] = torch.as_tensor(value)
-    tensors["generator"] = trainer.generator.get_state()
+    tensors["generator"] = run.generator.get_state()
     metadata = {
         "format": FORMAT,
         "version": VERSION,
-        "seed": trainer.seed,
-        "state": asdict(trainer.state),
-        "history": [asdict(epoch) for epoch in trainer.history],
-        "model": asdict(trainer.model.settings),
-        "training": asdict(trainer.settings),
-        "corpus": trainer.documents,
-        "environment": environment(trainer.model.device),
-        "n_words": trainer.model.n_words,
-        **trainer.facts,
+        "seed": run.seed,
+        "state": asdict(run.state),
+        "history": [asdict(epoch) for epoch in run.history],
+        "model": asdict(run.model.settings),
+        "training": asdict(run.settings),
+        "corpus": run.documents,
+        "environment": environment(run.model.device),
+        "n_words": run.model.n_words,
+        **run.facts,
     }
     path.parent.mkdir(parents=True, exist_ok=True)
     _write(path, metadata, {n: value.detach().cpu().contiguous() for n, value in tensors.items()})
 
 
 def mark_diverged(path: Path, message: str) -> None:
-    """Note in the checkpoint at `path` that the run went on from there to a loss not finite."""
+    """Note in the checkpoint at `path` that the run diverged after it."""
     metadata, tensors = saved_run.read_parts(path)
     _write(path, {**metadata, "diverged": message}, tensors)
 
 
-def load(trainer: Trainer, path: Path, corpus: Corpus | Subset | None = None) -> None:
-    """Put the state saved at `path` into `trainer`, or raise and leave it; see `Trainer.resume`."""
+def load(run: Run, path: Path, corpus: Corpus | Subset | None = None) -> None:
+    """Put the state saved at `path` into `run`, or raise and leave it; see `Trainer.resume`."""
     saved = saved_run.read(path)
     if corpus is None:
-        _check_settings(trainer, saved)
+        _check_settings(run, saved)
     else:
-        # With other documents the size of a batch may differ by itself: they are told first.
-        _check_settings(trainer, saved, but="batch_size")
-        check_corpus(saved, corpus, trainer.hash_of(corpus), trainer.facts.get("n_documents"))
-        _check_settings(trainer, saved)
-    if saved.diverged is not None and trainer.settings.epochs > saved.state.epoch:
+        # Other documents may change the size of a batch: the error is about the documents.
+        _check_settings(run, saved, but="batch_size")
+        check_corpus(saved.origin, corpus, run.hash_of(corpus), run.facts.get("n_documents"))
+        _check_settings(run, saved)
+    if saved.diverged is not None and run.settings.epochs > saved.state.epoch:
         raise ValueError(
-            f"epochs is {trainer.settings.epochs}, but the run in {path} diverged after epoch"
+            f"epochs is {run.settings.epochs}, but the run in {path} diverged after epoch"
             f" {saved.state.epoch} ({saved.diverged}); expected epochs={saved.state.epoch}, which"
             " gives the model as it was then, or a new run with a lower learning_rate"
         )
-    own = trainer.model.state_dict()
+    own = run.model.state_dict()
     saved_run.same_tensors(path, "model.", saved.weights, own)
     if saved.best:
         saved_run.same_tensors(path, "best.", saved.best, own)
     saved_run.check_generator(path, saved.generator)
-    groups = trainer.optimiser.param_groups
+    groups = run.optimiser.param_groups
     with saved_run.damaged(path):
         check_state([p for group in groups for p in group["params"]], saved.optimiser)
-    ours = isinstance(trainer.optimiser, Adam)
+    ours = isinstance(run.optimiser, Adam)
     if not ours and any("done" in values for values in saved.optimiser.values()):
         raise ValueError(f"{path} is of the middle of an epoch on the CPU; expected its device")
 
     # From here on nothing can fail.
-    _warn_of_environment(saved.environment, environment(trainer.model.device))
-    trainer.model.load_state_dict(saved.weights)
-    trainer.best_weights = saved.best or None
-    if isinstance(trainer.optimiser, Adam):
-        trainer.optimiser.load_waiting_state(saved.optimiser)
+    _warn_of_environment(saved.environment, environment(run.model.device))
+    run.model.load_state_dict(saved.weights)
+    run.best_weights = saved.best or None
+    if isinstance(run.optimiser, Adam):
+        run.optimiser.load_waiting_state(saved.optimiser)
     else:
-        options = trainer.optimiser.state_dict()["param_groups"]
-        trainer.optimiser.load_state_dict({"state": saved.optimiser, "param_groups": options})
-    trainer.seed = saved.seed
-    trainer.generator.set_state(saved.generator)
-    trainer.state, trainer.history = saved.state, saved.history
-    trainer.resumed_from = replace(saved, weights={}, best={}, optimiser={})  # taken up by now
+        options = run.optimiser.state_dict()["param_groups"]
+        run.optimiser.load_state_dict({"state": saved.optimiser, "param_groups": options})
+    run.seed = saved.seed
+    run.generator.set_state(saved.generator)
+    run.state, run.history = saved.state, saved.history
+    run.resumed_from = saved.origin
 
 
 def seed_of(path: str | os.PathLike[str], random_state: int | None, seed: int | None) -> int:
     """The seed of the run saved at `path`; raises as `load` does.
 
-    MismatchError where `seed`, which `random_state` comes to, is another.
+    MismatchError if `seed`, which `random_state` gives, is another.
     """
     file = path_of(path)
     facts = saved_run.read_facts(file)
@@ -146,7 +142,7 @@ def random_state_of(path: Path) -> int | None:
 
 
 def check_replaceable(path: Path) -> None:
-    """Raise FileExistsError if there is something at `path` that is no checkpoint of ours."""
+    """Raise FileExistsError for anything at `path` that is no checkpoint of ours."""
     if not path.exists() and not path.is_symlink():
         return
     try:
@@ -158,30 +154,19 @@ def check_replaceable(path: Path) -> None:
 
 
 def check_corpus(
-    saved: SavedRun, corpus: Corpus | Subset, its_digest: str, n_documents: int | None = None
+    origin: ResumedFrom, corpus: Corpus | Subset, its_hash: str, n_documents: int | None = None
 ) -> None:
     """Raise ValueError if a resumed run is continued on documents other than those it hashed."""
-    if saved.corpus == its_digest:
+    if origin.documents == its_hash:
         return
     now = (len(corpus) if n_documents is None else n_documents, corpus.n_words)
-    was = (saved.n_documents, saved.n_words)
-    told = f"{now[0]} documents of {now[1]} words"
+    was = (origin.n_documents, origin.n_words)
+    found = f"{now[0]} documents of {now[1]} words"
     if now == was:
-        told += ", of which some are others"
+        found += ", of which some are others"
     elif None not in was:  # as in old checkpoints
-        told = f"{was[0]} documents of {was[1]} words expected, found {told}"
-    raise ValueError(f"the documents are others than those {saved.path} was made with: {told}")
-
-
-def digest(corpus: Corpus | Subset) -> str:
-    """Hash of the documents and the vocabulary; a part's is that of a copy of its documents."""
-    state = hashlib.blake2b(digest_size=16)
-    state.update(np.concatenate([[0], np.cumsum(corpus.document_nonzeros)]).data)
-    for name in ("indices", "counts"):
-        for block in corpus.blocks():
-            state.update(getattr(block, name).data)
-    state.update("\n".join(corpus.vocabulary).encode())
-    return state.hexdigest()
+        found = f"{was[0]} documents of {was[1]} words expected, found {found}"
+    raise ValueError(f"the documents are others than those {origin.path} was made with: {found}")
 
 
 def environment(device: torch.device) -> dict[str, Any]:
@@ -206,11 +191,11 @@ def _write(path: Path, metadata: dict[str, Any], tensors: dict[str, Tensor]) -> 
             raise OSError(f"cannot save the checkpoint to {path}: {error}") from None
 
 
-def _check_settings(trainer: Trainer, saved: SavedRun, but: str = "") -> None:
+def _check_settings(run: Run, saved: SavedRun, but: str = "") -> None:
     """Raise MismatchError at a setting that is not the run's, of the model first."""
     for old, settings in (
-        (saved.model, trainer.model.settings),
-        (saved.training, trainer.settings),
+        (saved.model, run.model.settings),
+        (saved.training, run.settings),
     ):
         known_fields(saved.path, old, {field.name for field in fields(settings)})
         for field in fields(settings):
@@ -219,7 +204,7 @@ def _check_settings(trainer: Trainer, saved: SavedRun, but: str = "") -> None:
             was = tuple(was) if isinstance(was, list) else was
             if was == now or field.name in (*MAY_CHANGE, but):
                 continue
-            kind = trainer.facts.get("estimator")
+            kind = run.facts.get("estimator")
             if kind is not None and saved.estimator not in (None, kind):
                 raise MismatchError("estimator", kind, saved.estimator, saved.path)
             raise MismatchError(field.name, now, was, saved.path)

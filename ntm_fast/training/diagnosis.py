@@ -1,7 +1,8 @@
-"""Where a run stopped being finite."""
+"""The step and the tensor where a run stopped being finite."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -9,8 +10,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ntm_fast.data import Batch
+from ntm_fast.data import Batch, Corpus, Subset
 from ntm_fast.models import TopicModel
+from ntm_fast.models.topic_model import evaluating, in_chunks
+from ntm_fast.training.state import Run
 
 PARAMETER, DRAW = "the posterior's", "the draw of theta"
 
@@ -51,7 +54,7 @@ def first_not_finite(model: TopicModel, batch: Batch, seed: Tensor) -> str | Non
         except StopIteration:
             return None
         except ValueError as error:
-            # With the encoder's output known to be finite, what is refused comes of the weights.
+            # The encoder's output is finite here: the refused values come from the weights.
             if name == DRAW or name.startswith(PARAMETER):
                 return f"what follows {name} ({error})"
             raise
@@ -65,6 +68,51 @@ def weight_not_finite(model: TopicModel) -> str | None:
         if value.is_floating_point() and not value.isfinite().all():
             return name
     return None
+
+
+def diverged(run: Run, what: str) -> NotFiniteError:
+    """The error to raise when a run has diverged; the run notes the reason."""
+    run.diverged = what
+    advice = f"A lower learning_rate may help (it is {run.settings.learning_rate})"
+    path, epoch = (None, 0) if run.saved is None else run.saved
+    return NotFiniteError(f"{what}. {advice}", path, epoch)
+
+
+def loss_diverged(run: Run, step: int, batch: Batch, seed: Tensor) -> NotFiniteError:
+    """The error for a loss that is not finite, at a step of the epoch, from 0."""
+    name = first_not_finite(run.model, batch, seed) or "the mean over the batch"
+    place = f"epoch {run.state.epoch + 1}, step {step + 1}"
+    return diverged(run, f"the loss is not finite at {place}: first in {name}")
+
+
+def check_weights(run: Run) -> None:
+    """Raise NotFiniteError for a weight that is not finite."""
+    name = weight_not_finite(run.model)
+    if name is not None:
+        place = f"epoch {run.state.epoch + 1}, step {run.state.step}"
+        raise diverged(run, f"{name} is not finite after {place}")
+
+
+def validation_elbo(run: Run, documents: Corpus | Subset) -> float:
+    """Mean ELBO of documents, by one draw each; NotFiniteError if it is not finite."""
+    refused: ValueError | None = None
+    try:
+        score = float(run.model.elbo(documents, seed=0).double().mean())
+    except ValueError as error:
+        score, refused = math.nan, error
+    if math.isfinite(score):
+        return score
+    name = None
+    with evaluating(run.model), torch.no_grad():
+        for batch, _ in in_chunks(documents, run.model.device, run.model.decoder.ops):
+            name = name or first_not_finite(run.model, batch, torch.tensor(0))
+    if refused is not None and name is None:
+        raise refused
+    raise diverged(
+        run,
+        f"the validation ELBO is not finite after epoch {run.state.epoch + 1}: first in"
+        f" {name or 'the mean over the documents'}",
+    ) from refused
 
 
 def _steps(model: TopicModel, batch: Batch, seed: Tensor) -> Iterator[tuple[str, Tensor]]:

@@ -16,7 +16,9 @@ import torch
 from torch import Tensor
 
 from ntm_fast.files import check_version, known_fields, parse_json
-from ntm_fast.training.state import Epoch, State
+from ntm_fast.recipes import current_model
+from ntm_fast.settings import current_names
+from ntm_fast.training.state import Epoch, ResumedFrom, State
 
 FORMAT = "ntm_fast checkpoint"
 VERSION = 2  # 1 had no digest
@@ -29,7 +31,7 @@ OptimiserState = dict[int, dict[str, Tensor]]
 
 @dataclass(frozen=True)
 class SavedRun:
-    """What a checkpoint holds; tensors are checked against a model by `checkpoints.load`."""
+    """What a checkpoint holds; tensors are checked against a model by `checkpoint.load`."""
 
     path: Path
     seed: int
@@ -48,6 +50,11 @@ class SavedRun:
     best: dict[str, Tensor]
     optimiser: OptimiserState
     generator: Tensor
+
+    @property
+    def origin(self) -> ResumedFrom:
+        """The facts that stay with the resumed run."""
+        return ResumedFrom(self.path, self.corpus, self.n_documents, self.n_words)
 
 
 def read(path: Path) -> SavedRun:
@@ -186,12 +193,14 @@ def _facts(path: Path, metadata: dict[str, Any]) -> dict[str, Any]:
         "seed": field("seed", "an int of 64 bits"),
         "state": state,
         "history": history,
-        **{name: field(name, "an object") for name in ("model", "training", "environment")},
+        **{name: field(name, "an object") for name in ("model", "environment")},
+        "training": current_names(field("training", "an object")),
         "corpus": field("corpus", "a string"),
         # Checkpoints of the first version lack these.
         **{name: field(name, "a count or null") for name in ("n_documents", "n_words")},
         "random_state": field("random_state", "an int or null"),
-        **{name: field(name, "a string or null") for name in ("estimator", "diverged")},
+        "estimator": current_model(field("estimator", "a string or null")),
+        "diverged": field("diverged", "a string or null"),
     }
 
 

@@ -19,7 +19,7 @@ from ntm_fast.data.corpus import split_rows
 from ntm_fast.record import Record, read_record
 from ntm_fast.report import paragraph, record_as_facts
 from ntm_fast.training import RECIPES, TrainingInterrupted
-from ntm_fast.training.checkpoint import digest
+from ntm_fast.training.state import hash_documents
 from tests.estimator.common import CORPUS, NAMED, QUICK, X
 
 
@@ -79,7 +79,7 @@ def test_run_is_recorded(tmp_path: Path) -> None:
         "words": X.shape[1],
         "tokens": float(X[train].sum()),
         "nonzeros": X[train].nnz,
-        "digest": digest(Subset(corpus, train)),
+        "digest": hash_documents(Subset(corpus, train)),
         "description": "Documents were read from a matrix.",
         "origin": {"reader": "a matrix"},
     }
@@ -146,7 +146,10 @@ def test_partial_fit_goes_on_with_the_record(tmp_path: Path) -> None:
         ("partial_fit", 3),
         ("partial_fit", 1),
     ]
-    assert [run["digest"] for run in record.runs[1:]] == [digest(half), digest(CORPUS)]
+    assert [run["digest"] for run in record.runs[1:]] == [
+        hash_documents(half),
+        hash_documents(CORPUS),
+    ]
     assert record.runs[0] == model.record_.runs[0]
     assert record.seconds == pytest.approx(sum(run["seconds"] for run in record.runs))
     assert record.corpus["documents"] == 300

@@ -1,11 +1,13 @@
-"""What the tests of training share: small runs and how they are compared."""
+"""Shared by the tests of training: small runs, and how they are compared."""
 
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
 
 from ntm_fast.models import TopicModel
-from ntm_fast.training import RECIPES, Trainer
+from ntm_fast.training import RECIPES, Callback, Epoch, Trainer
 from tests.blocks import block_corpus
 
 CORPUS = block_corpus(n_documents=120)
@@ -13,13 +15,21 @@ HELD_OUT = block_corpus(n_documents=40, seed=1)
 Weights = dict[str, torch.Tensor]
 
 
-def trainer(name: str = "ProdLDA", checkpoint: Path | None = None, **changes: object) -> Trainer:
+def trainer(
+    name: str = "ProdLDA",
+    checkpoint: Path | None = None,
+    *,
+    callback: Callable[[Epoch], Any] | None = None,
+    callbacks: Sequence[Callback] = (),
+    **changes: object,
+) -> Trainer:
     options = {"n_topics": 4, "hidden": (16,), "epochs": 4, "batch_size": 32}
     options |= {"kl_schedule": "constant", **changes}
     recipe = RECIPES[name].changed(**options)
     torch.manual_seed(0)
     model = TopicModel(40, recipe.model)
-    return Trainer(model, recipe.training, seed=5, checkpoint=checkpoint)
+    watching: dict[str, Any] = {"callback": callback, "callbacks": callbacks}
+    return Trainer(model, recipe.training, seed=5, checkpoint=checkpoint, **watching)
 
 
 def weights(of: Trainer) -> Weights:

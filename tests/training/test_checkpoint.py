@@ -37,7 +37,7 @@ def test_resume_in_the_middle_of_an_epoch(tmp_path: Path) -> None:
     straight.fit(CORPUS, HELD_OUT)
     file = tmp_path / "state.safetensors"
     interrupted = trainer("ProdLDA", file, **lazy)
-    original, steps = interrupted.optimiser.step, []
+    original, steps = interrupted.run.optimiser.step, []
 
     def step() -> None:
         original()
@@ -45,7 +45,7 @@ def test_resume_in_the_middle_of_an_epoch(tmp_path: Path) -> None:
         if len(steps) == 6:  # the second of epoch 2's four
             os.kill(os.getpid(), signal.SIGINT)
 
-    interrupted.optimiser.step = step  # type: ignore[method-assign, assignment]
+    interrupted.run.optimiser.step = step  # type: ignore[method-assign, assignment]
     before = signal.getsignal(signal.SIGINT)
     with pytest.raises(TrainingInterrupted, match="saved to") as error:
         interrupted.fit(CORPUS, HELD_OUT)
@@ -78,8 +78,7 @@ def test_ctrl_c_in_a_process_of_its_own(tmp_path: Path) -> None:
     file = tmp_path / "state.safetensors"
     code = f"""
         from tests.training.runs import CORPUS, trainer
-        run = trainer("ProdLDA", {str(file)!r}, epochs=10**6)
-        run.callback = lambda epoch: print(epoch.epoch, flush=True)
+        run = trainer("ProdLDA", {str(file)!r}, epochs=10**6, callback=print)
         run.fit(CORPUS)
     """
     process = subprocess.Popen(

@@ -4,13 +4,14 @@ import copy
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import pytest
 import torch
 
 from ntm_fast.data import CorpusTensors
 from ntm_fast.models import TopicModel
-from ntm_fast.training import RECIPES, Trainer, feed
+from ntm_fast.training import RECIPES, Trainer, cuda_graphs, loaders
 from tests.blocks import block_corpus
 
 if not torch.cuda.is_available():
@@ -57,7 +58,7 @@ def test_steps_are_those_of_the_cpu(name: str) -> None:
     losses = {}
     for device, run in runs.items():
         run.model.train()
-        batches = feed.Resident(CORPUS, run.model.device, run.model.decoder.ops).batches
+        batches = loaders.DeviceLoader(CORPUS, run.model.device, run.model.decoder.ops).batches
         values = []
         for number, batch in enumerate(batches(ROWS.split(40))):
             loss = run.loss(batch, torch.tensor(7 + number), 0.5)
@@ -70,8 +71,8 @@ def test_steps_are_those_of_the_cpu(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", list(RECIPES))
-@pytest.mark.parametrize("kind", [feed.Resident, feed.Streamed])
-def test_no_step_waits(name: str, kind: type[feed.Feed]) -> None:
+@pytest.mark.parametrize("kind", [loaders.DeviceLoader, loaders.HostLoader])
+def test_no_step_waits(name: str, kind: type[loaders.Loader]) -> None:
     run = trainer(name, n_samples=2)
     run.model.train()
     batches = kind(CORPUS, CUDA, run.model.decoder.ops).batches(ROWS.split(20))
@@ -90,7 +91,7 @@ def test_no_step_waits(name: str, kind: type[feed.Feed]) -> None:
 def test_a_step_sorts_once(name: str) -> None:
     run = trainer(name, n_samples=2)
     run.model.train()
-    (batch,) = feed.Resident(CORPUS, CUDA, run.model.decoder.ops).batches([ROWS[:20]])
+    (batch,) = loaders.DeviceLoader(CORPUS, CUDA, run.model.decoder.ops).batches([ROWS[:20]])
     with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU]) as profile:
         run.step(run.loss(batch, torch.tensor(7), 1.0))
     assert sum(event.name == "aten::sort" for event in profile.events()) == 1
@@ -104,12 +105,12 @@ def test_two_runs_give_the_same_bits(name: str) -> None:
     assert_same_bits(*runs)
 
 
-def test_resident_and_streamed_give_the_same_bits(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_corpus_on_device_or_host_gives_the_same_bits(monkeypatch: pytest.MonkeyPatch) -> None:
     runs = [trainer("ProdLDA") for _ in range(2)]
     runs[0].fit(CORPUS)
-    monkeypatch.setattr(feed, "free_bytes", lambda device: 0)
-    assert isinstance(runs[1]._feed(CORPUS), feed.Streamed)
+    monkeypatch.setattr(loaders, "free_bytes", lambda device: 0)
     runs[1].fit(CORPUS)
+    assert "the corpus on the host" in runs[1].run.place
     assert_same_bits(*runs)
 
 
@@ -178,11 +179,19 @@ def test_a_model_moves_between_devices() -> None:
 
 
 @pytest.mark.parametrize("name", ["ProdLDA", "NVLDA", "DirichletVAE", "LDAVAE"])
-def test_recorded_steps_train_alike(name: str) -> None:
+def test_recorded_steps_train_as_well(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     changes = {"epochs": 8, "kl_schedule": "linear", "warm_up": 4}
     changes |= {"learning_rate_schedule": "cosine"}
+    made: list[cuda_graphs.RecordedSteps] = []
+
+    class Noted(cuda_graphs.RecordedSteps):
+        def __init__(self, *parts: Any) -> None:
+            super().__init__(*parts)
+            made.append(self)
+
+    monkeypatch.setattr(cuda_graphs, "RecordedSteps", Noted)
     runs = [trainer(name, cuda_graphs=wanted, **changes) for wanted in (False, True)]
     plain, replayed = (run.fit(CORPUS) for run in runs)
-    assert runs[1]._replays is not None
-    assert any(shape.replay for shape in runs[1]._replays.shapes.values())
+    assert made, "steps were recorded"
+    assert any(shape.replay for shape in made[0].shapes.values())
     assert [e.elbo for e in replayed] == pytest.approx([e.elbo for e in plain], rel=1e-3)

@@ -8,8 +8,9 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ntm_fast.training import Trainer, feed
-from ntm_fast.training.cuda_graphs import WARM_UP, Replays, bucket
+from ntm_fast.training import cuda_graphs, loaders
+from ntm_fast.training import trainer as loop
+from ntm_fast.training.cuda_graphs import WARM_UP, RecordedSteps, bucket
 from tests.blocks import block_corpus
 from tests.training.runs import trainer
 
@@ -17,9 +18,9 @@ CORPUS = block_corpus(n_documents=120)
 
 
 class Recorder:
-    """Replays by doing the work again: whatever it had taken from its first time would show."""
+    """Replays by doing the work again: anything kept from the first time would show."""
 
-    def __init__(self) -> None:
+    def __init__(self, device: torch.device) -> None:
         self.warmed = self.recorded = self.replayed = 0
 
     def warm_up(self, work: Callable[[], None]) -> None:
@@ -36,13 +37,9 @@ class Recorder:
         return replay
 
 
-def recorded(run: Trainer, recorder: Recorder) -> Trainer:
-    def replays(of: feed.Feed) -> Replays:
-        assert isinstance(of, feed.Resident)
-        return Replays(of, run.train_on, recorder)
-
-    run._replayed = replays  # type: ignore[method-assign]
-    return run
+@pytest.fixture(autouse=True)
+def no_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cuda_graphs, "GraphRecorder", Recorder)
 
 
 @given(st.integers(0, 10**8))
@@ -53,15 +50,24 @@ def test_buckets(nonzeros: int) -> None:
 
 
 @pytest.mark.parametrize("name", ["ProdLDA", "LDAVAE"])
-def test_a_recorded_run_is_the_run(name: str) -> None:
+def test_a_recorded_run_is_the_run(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Over schedules of everything that may change; the padding moves the last bits."""
     changes = {"epochs": 6, "kl_schedule": "linear", "warm_up": 4, "optimiser": "adam"}
     changes |= {"learning_rate_schedule": "cosine", "validation": 0.0, "diversity": 0.5}
     changes |= {"diversity_every": 2}
-    recorder = Recorder()
-    plain = trainer(name, **changes)
-    other = recorded(trainer(name, **changes), recorder)
-    expected, history = plain.fit(CORPUS), other.fit(CORPUS)
+    plain, other = trainer(name, **changes), trainer(name, **changes)
+    expected = plain.fit(CORPUS)
+    steps: list[RecordedSteps] = []
+
+    def recorded(_: object, loader: loaders.Loader, step: cuda_graphs.Step) -> RecordedSteps:
+        assert isinstance(loader, loaders.DeviceLoader)
+        steps.append(RecordedSteps(loader, step))
+        return steps[-1]
+
+    monkeypatch.setattr(loop, "recorded_steps", recorded)
+    history = other.fit(CORPUS)
+    recorder = steps[0].recorder
+    assert isinstance(recorder, Recorder)
     assert recorder.recorded > 0
     assert recorder.warmed + recorder.replayed == 6 * math.ceil(120 / 32)
     assert recorder.warmed >= WARM_UP * recorder.recorded
@@ -71,13 +77,15 @@ def test_a_recorded_run_is_the_run(name: str) -> None:
 
 
 def test_a_loss_is_not_written_over() -> None:
-    run, recorder = trainer("ProdLDA"), Recorder()
+    run = trainer("ProdLDA")
     run.model.train()
-    resident = feed.Resident(CORPUS, torch.device("cpu"), run.model.decoder.ops)
-    replays = Replays(resident, run.train_on, recorder)
+    loader = loaders.DeviceLoader(CORPUS, torch.device("cpu"), run.model.decoder.ops)
+    steps = RecordedSteps(loader, run.train_on)
     rows = torch.arange(32)
-    size = resident.sizes([rows])[0]
-    losses = [replays(rows, size, torch.tensor(seed), 1.0) for seed in range(6)]
+    size = loader.nonzeros([rows])[0]
+    losses = [steps(rows, size, torch.tensor(seed), 1.0) for seed in range(6)]
+    recorder = steps.recorder
+    assert isinstance(recorder, Recorder)
     assert (recorder.warmed, recorder.recorded, recorder.replayed) == (WARM_UP, 1, 6 - WARM_UP)
     assert len({float(loss.loss) for loss in losses}) == 6
     assert not any(term.requires_grad for loss in losses for term in loss)

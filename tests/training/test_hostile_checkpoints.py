@@ -12,8 +12,8 @@ import safetensors.torch
 import torch
 from torch import Tensor
 
+from ntm_fast.optim import CAPACITY, Adam
 from ntm_fast.training import NotFiniteError, checkpoint, saved_run
-from ntm_fast.training.optimiser import CAPACITY, Adam
 from tests.training.runs import CORPUS, assert_equal, trainer, weights
 
 Change = Callable[[dict[str, Any], dict[str, Tensor]], None]
@@ -182,27 +182,32 @@ def test_what_cannot_be_is_refused_and_changes_nothing(
     version = 3 if "newer" in name else 2
     bad = rewritten(good, tmp_path / "bad.checkpoint", change, version)
     run = trainer("ProdLDA")
-    before = weights(run), run.generator.get_state(), run.seed
+    before = weights(run), run.run.generator.get_state(), run.run.seed
     with pytest.raises(ValueError, match=message) as error:
         run.resume(bad)
     assert str(bad) in str(error.value)
     assert_equal(weights(run), before[0])
-    assert run.generator.get_state().equal(before[1])
-    assert (run.seed, run.state.epoch, run.history, run.best_weights) == (before[2], 0, [], None)
-    assert not run.optimiser.state
-    assert run.resumed_from is None
+    assert run.run.generator.get_state().equal(before[1])
+    assert (run.run.seed, run.state.epoch, run.history, run.run.best_weights) == (
+        before[2],
+        0,
+        [],
+        None,
+    )
+    assert not run.run.optimiser.state
+    assert run.run.resumed_from is None
 
 
 def test_rows_that_wait_are_taken_up(good: Path, tmp_path: Path) -> None:
     run = trainer("ProdLDA")
     run.resume(rewritten(good, tmp_path / "waiting", waiting(done=1)))
-    assert isinstance(run.optimiser, Adam)
-    state = run.optimiser.waiting_state()
+    assert isinstance(run.run.optimiser, Adam)
+    state = run.run.optimiser.waiting_state()
     assert state[0]["done"].tolist() == [1] * 40
     assert state[0]["schedule"].tolist() == [[1e-3, 1e-3]] * 3
     with pytest.raises(ValueError, match="done holds"):
-        run.optimiser.load_waiting_state({0: {**state[0], "done": state[0]["done"] - 2}})
-    assert run.optimiser.waiting_state()[0]["done"].tolist() == [1] * 40
+        run.run.optimiser.load_waiting_state({0: {**state[0], "done": state[0]["done"] - 2}})
+    assert run.run.optimiser.waiting_state()[0]["done"].tolist() == [1] * 40
 
 
 @pytest.mark.parametrize("text", ["[" * 100_000, '{"a":' * 100_000, "3", "null", "{", '"x"'])

@@ -8,7 +8,7 @@ import torch
 from ntm_fast.data import CorpusTensors
 from ntm_fast.data.datasets import synthetic
 from ntm_fast.models import TopicModel
-from ntm_fast.training import RECIPES, Trainer, TrainingSettings
+from ntm_fast.training import RECIPES, Epoch, Trainer, TrainingSettings
 from ntm_fast.training.schedules import kl_weight, learning_rate, overlap_is_due, phases
 from tests.training.runs import CORPUS, HELD_OUT, assert_equal, trainer, weights
 
@@ -51,7 +51,7 @@ def test_the_optimiser_gets_the_rate() -> None:
     run = trainer(learning_rate_schedule="linear", epochs=4)
     run.fit(CORPUS)
     last = 4 - 1 / 4  # where the last of four epochs' four steps begins
-    assert run.optimiser.param_groups[0]["lr"] == pytest.approx(2e-3 * (1 - last / 4))
+    assert run.run.optimiser.param_groups[0]["lr"] == pytest.approx(2e-3 * (1 - last / 4))
 
 
 def trained(run: Trainer) -> Parts:
@@ -118,9 +118,13 @@ def test_m_steps_alone_leave_the_encoder() -> None:
 
 
 def test_the_prior_waits_for_its_burn_in() -> None:
-    run = trainer("LDAVAE", learned_prior=True, prior_burn_in=2, epochs=4, patience=None)
     seen = []
-    run.callback = lambda epoch: seen.append(run.model.posterior.log_prior.detach().clone())  # type: ignore
+
+    def look(epoch: Epoch) -> None:
+        seen.append(run.model.posterior.log_prior.detach().clone())
+
+    changes = {"learned_prior": True, "prior_burn_in": 2, "epochs": 4, "patience": None}
+    run = trainer("LDAVAE", callback=look, **changes)
     run.fit(CORPUS)
     assert seen[0].equal(seen[1])
     assert seen[0].unique().numel() == 1

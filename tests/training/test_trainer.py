@@ -24,7 +24,7 @@ def test_two_runs_give_the_same_bits(name: str) -> None:
 
 
 def test_any_number_of_threads_gives_the_same_bits() -> None:
-    """Every product of a step is made by kernels whose sums do not hang on the threads."""
+    """Every product of a step is made by kernels whose sums do not depend on the threads."""
     before = torch.get_num_threads()
     runs = []
     try:
@@ -40,9 +40,9 @@ def test_any_number_of_threads_gives_the_same_bits() -> None:
 
 @pytest.mark.parametrize("name", list(RECIPES))
 def test_the_elbo_rises_and_is_recorded(name: str) -> None:
-    run = trainer(name, epochs=15, learning_rate=0.01, kl_schedule="constant", patience=None)
     seen: list[Epoch] = []
-    run.callback = seen.append  # type: ignore[assignment]
+    changes = {"epochs": 15, "learning_rate": 0.01, "kl_schedule": "constant", "patience": None}
+    run = trainer(name, callback=seen.append, **changes)
     history = run.fit(CORPUS, HELD_OUT)
     assert seen == history
     assert [epoch.epoch for epoch in history] == list(range(1, 16))
@@ -53,9 +53,8 @@ def test_the_elbo_rises_and_is_recorded(name: str) -> None:
 
 
 def test_best_weights_are_restored() -> None:
-    run = trainer(epochs=6)
     kept: list[Weights] = []
-    run.callback = lambda epoch: kept.append(weights(run))  # type: ignore[func-returns-value]
+    run = trainer(epochs=6, callback=lambda epoch: kept.append(weights(run)))
     history = run.fit(CORPUS, HELD_OUT)
     best = max(range(6), key=lambda e: history[e].validation_elbo)
     assert run.state.best_epoch == best + 1
@@ -94,8 +93,7 @@ def test_a_caller_that_wants_no_gradients_can_train() -> None:
 
 
 def test_a_callback_can_stop() -> None:
-    run = trainer()
-    run.callback = lambda epoch: epoch.epoch == 2
+    run = trainer(callback=lambda epoch: epoch.epoch == 2)
     assert len(run.fit(CORPUS)) == 2
 
 
@@ -175,7 +173,7 @@ def test_a_posterior_that_diverges_is_named(name: str, rate: float, tensor: str)
 
 def test_weights_that_diverge_at_the_very_last_step_are_found(tmp_path: Path) -> None:
     run = trainer(epochs=1, checkpoint=tmp_path / "state")
-    step, taken = run.optimiser.step, []
+    step, taken = run.run.optimiser.step, []
 
     def last() -> None:
         step()
@@ -184,7 +182,7 @@ def test_weights_that_diverge_at_the_very_last_step_are_found(tmp_path: Path) ->
             with torch.no_grad():
                 run.model.encoder.weight[3, 2] = math.inf
 
-    run.optimiser.step = last  # type: ignore[method-assign, assignment]
+    run.run.optimiser.step = last  # type: ignore[method-assign, assignment]
     with pytest.raises(
         NotFiniteError, match=r"encoder\.weight is not finite after epoch 1, step 4"
     ):
@@ -230,9 +228,12 @@ def test_schedules() -> None:
 
 
 def test_precision_is_set_for_the_run_alone() -> None:
-    run = trainer(precision="medium", epochs=1)
     seen = []
-    run.callback = lambda epoch: seen.append(torch.get_float32_matmul_precision())  # type: ignore
+
+    def look(epoch: Epoch) -> None:
+        seen.append(torch.get_float32_matmul_precision())
+
+    run = trainer(precision="medium", epochs=1, callback=look)
     before = torch.get_float32_matmul_precision()
     run.fit(CORPUS)
     assert seen == ["medium"]

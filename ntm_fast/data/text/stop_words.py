@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from pathlib import Path
 
 from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
+
+from ntm_fast.data.text_files import lines
 
 
 def stop_words_of(stop_words: str | Collection[str] | None) -> frozenset[str]:
@@ -44,3 +47,8 @@ def _of_language(language: str) -> frozenset[str]:
         names = ", ".join(sorted(set(known.values())))
         raise ValueError(f"stop_words is {language!r}; expected one of {names}, words, or None")
     return frozenset(lists.get_stop_words(name))
+
+
+def stop_words_in(file: Path) -> list[str]:
+    """The words of a file, with blanks or line ends between them."""
+    return [word for _, line in lines(file, can_be_told=False) for word in line.split()]

@@ -24,7 +24,7 @@ from ntm_fast.data.text.tokenisation import (
     is_missing,
 )
 from ntm_fast.data.text.tokens import MOST_JOBS, Document, counted_chunks
-from ntm_fast.data.text.word_counts import Tally
+from ntm_fast.data.text.word_counts import WordCounts
 from ntm_fast.data.text.writing import letters_without_blanks
 from ntm_fast.data.text_files import lines
 from ntm_fast.data.validation import checked_strings, checked_vocabulary, require_words
@@ -162,38 +162,38 @@ def vectorise_documents(
     place = nullcontext(None) if output is None else saved_corpus.new_folder(output, overwrite)
     with (
         place as folder,
-        closing(Tally(settings["vocabulary"], folder)) as tally,
-        closing(saved_corpus.Lines(folder)) as texts,
+        closing(WordCounts(settings["vocabulary"], folder)) as counts,
+        closing(saved_corpus.DocumentLines(folder)) as texts,
     ):
         watch = _Watch(tokenisation, settings["vocabulary"] or ())
         for chunk, counted in counted_chunks(documents, tokenisation, settings["n_jobs"]):
             watch.look(chunk)
-            named = _named(chunk, tally.n_documents)
-            with saved_corpus.naming(output):
+            named = _named(chunk, counts.n_documents)
+            with saved_corpus.save_errors_name(output):
                 for name, values in named.items():
                     texts.add(name, values)
-                tally.add(counted)
+                counts.add(counted)
             if settings["progress"] is not None:
-                settings["progress"](tally.n_documents)
+                settings["progress"](counts.n_documents)
         watch.warn()
-        words, columns = _chosen(tally, settings, tokenisation)
-        n_nonzeros = int(tally.frequency[columns >= 0].sum())
+        words, columns = _chosen(counts, settings, tokenisation)
+        n_nonzeros = int(counts.frequency[columns >= 0].sum())
         origin = watch.told(origin).with_words(
-            stop_words_left_out=tally.stop_words or None,
-            known=tally.known_words(columns),
+            stop_words_left_out=counts.stop_words or None,
+            known=counts.known_words(columns),
         )
-        if not (tally.fixed and folder is None and tally.n_documents):
-            require_words(tally.n_documents, n_nonzeros)
-        parts = tally.rows(columns, len(words))
+        if not (counts.fixed and folder is None and counts.n_documents):
+            require_words(counts.n_documents, n_nonzeros)
+        parts = counts.blocks(columns, len(words))
         if folder is None:
-            arrays = saved_corpus.gather(parts, tally.n_documents, n_nonzeros)
+            arrays = saved_corpus.gather(parts, counts.n_documents, n_nonzeros)
             corpus = Corpus._trusted(
                 *arrays, checked_vocabulary(words, None), **texts.as_tuples(), origin=origin
             )
-            return corpus.with_words_read(tally.words_read) if tally.fixed else corpus
-        with saved_corpus.naming(output):
+            return corpus.with_words_read(counts.words_read) if counts.fixed else corpus
+        with saved_corpus.save_errors_name(output):
             saved_corpus.write(
-                folder, parts, words, tally.n_documents, n_nonzeros, texts, origin=origin
+                folder, parts, words, counts.n_documents, n_nonzeros, texts, origin=origin
             )
     return Corpus.load(output)
 
@@ -313,24 +313,24 @@ def _named(chunk: list[Document], start: int) -> dict[str, tuple[str, ...]]:
 
 
 def _chosen(
-    tally: Tally, settings: dict[str, Any], tokenisation: Tokenisation
+    counts: WordCounts, settings: dict[str, Any], tokenisation: Tokenisation
 ) -> tuple[tuple[str, ...], Any]:
-    """The words of the corpus, and the column of each word of the tally or −1, int32."""
-    if tally.fixed:
-        return settings["vocabulary"], np.arange(len(tally.ids), dtype=np.int32)
-    words = sorted(tally.ids)
-    order = np.fromiter(map(tally.ids.__getitem__, words), np.int64, len(words))
+    """The words of the corpus, and the column of each word of the counts or −1, int32."""
+    if counts.fixed:
+        return settings["vocabulary"], np.arange(len(counts.ids), dtype=np.int32)
+    words = sorted(counts.ids)
+    order = np.fromiter(map(counts.ids.__getitem__, words), np.int64, len(words))
     kept = words_within(
-        tally.frequency[order],
-        tally.totals[order],
-        tally.n_documents,
+        counts.frequency[order],
+        counts.totals[order],
+        counts.n_documents,
         **{name: settings[name] for name in _LIMITS},
     )
     if not kept.size:
         raise ValueError(
             "no words are left: every word is a stop word or lies outside"
             f" min_df={settings['min_df']}, max_df={settings['max_df']}; of"
-            f" {tally.n_documents} documents {len(words)} distinct words were read, as"
+            f" {counts.n_documents} documents {len(words)} distinct words were read, as"
             f" {tokenisation.describe()}"
         )
     columns = np.full(order.size, -1, np.int32)

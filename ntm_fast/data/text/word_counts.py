@@ -20,7 +20,7 @@ from ntm_fast.data.text.tokens import Counted
 T = TypeVar("T", np.int32, np.int64)
 
 
-class Rows(NamedTuple):
+class CsrBlock(NamedTuple):
     """Some documents in CSR form, columns rising within each."""
 
     lengths: NDArray[np.int64]  # [D] nonzeros of each
@@ -28,7 +28,7 @@ class Rows(NamedTuple):
     counts: NDArray[np.float32]  # [N]
 
 
-class Tally:
+class WordCounts:
     """Takes chunks of counts under provisional ids of words, gives them back under final ones.
 
     In memory are the distinct words, two numbers for each of them, and one chunk; the counts are
@@ -111,7 +111,7 @@ class Tally:
             self._frequency = np.concatenate([self._frequency, room])
             self._totals = np.concatenate([self._totals, room])
 
-    def rows(self, columns: NDArray[np.int32], n_words: int) -> Iterator[Rows]:
+    def blocks(self, columns: NDArray[np.int32], n_words: int) -> Iterator[CsrBlock]:
         """All documents in order, in chunks; `columns` [words] are final ids, −1 leaves one out."""
         self._file.seek(0)
         for n_documents, n_nonzeros in self._sizes:
@@ -123,7 +123,7 @@ class Tally:
                 (counts.astype(np.float32), ids, indptr), shape=(n_documents, n_words)
             )
             matrix.sort_indices()
-            yield Rows(lengths, matrix.indices.astype(np.int32, copy=False), matrix.data)
+            yield CsrBlock(lengths, matrix.indices.astype(np.int32, copy=False), matrix.data)
 
     def close(self) -> None:
         """Let go of the counts."""

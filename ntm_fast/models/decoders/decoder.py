@@ -16,8 +16,12 @@ from ntm_fast.settings import ModelSettings
 
 
 class Decoder(OpsModule):
-    """p(x | θ) for bags of words x; `takes` says what θ may be, as `Posterior.kinds` does."""
+    """p(x | θ) for bags of words x; `takes` says what θ may be, as `Posterior.kinds` does.
 
+    `uses` names the settings that it uses and some other decoder does not.
+    """
+
+    uses: tuple[str, ...]
     takes: tuple[str, ...]
     shift: nn.Parameter | None  # the words' background [V], if there is one
 
@@ -26,11 +30,11 @@ class Decoder(OpsModule):
         self.n_words, self.n_topics = n_words, settings.n_topics
 
     @torch.no_grad()
-    def begin_at(self, frequencies: Tensor) -> None:
-        """Let the words' background, if there is one, begin at the words' frequencies [V], > 0.
+    def init_background(self, frequencies: Tensor) -> None:
+        """Start the words' background, if there is one, at the words' frequencies [V], > 0.
 
-        Learned from nothing, it takes thousands of steps to tell the rarest words from the most
-        frequent ones, while topics learn that in its place.
+        Starting from zero, it takes thousands of steps to tell the rarest words from the most
+        frequent ones, and topics learn that in its place.
         """
         if self.shift is not None:
             logs = frequencies.log()

@@ -46,6 +46,8 @@ class EmbeddedMixture(Mixture):
     Source: Dieng, Ruiz & Blei, "Topic Modeling in Embedding Spaces", 2020.
     """
 
+    uses: tuple[str, ...] = (*Mixture.uses, "embedding_size", "learned_embeddings")
+
     def make_topics(self, settings: ModelSettings) -> None:
         self.embeddings = WordEmbeddings(self.n_words, settings)
 
@@ -60,6 +62,8 @@ class EmbeddedProduct(Product):
 
     Source: as `EmbeddedMixture`, and Srivastava & Sutton, 2017.
     """
+
+    uses: tuple[str, ...] = (*Product.uses, "embedding_size", "learned_embeddings")
 
     def make_topics(self, settings: ModelSettings) -> None:
         self.embeddings = WordEmbeddings(self.n_words, settings)

@@ -29,6 +29,7 @@ class Mixture(Decoder):
     "Autoencoding Variational Inference for Topic Models", 2017 (the batch norm, of their NVLDA).
     """
 
+    uses: tuple[str, ...] = ("topic_batch_norm", "refinement")
     takes = ("proportions",)
 
     def __init__(self, n_words: int, settings: ModelSettings, ops: Ops) -> None:

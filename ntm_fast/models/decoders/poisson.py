@@ -22,6 +22,7 @@ class Poisson(Mixture):
     2012.
     """
 
+    uses: tuple[str, ...] = ("topic_batch_norm",)
     takes = ("intensities",)
 
     def drop_topics(self, theta: Tensor, p: float, masks: Masks | None) -> Tensor:

@@ -24,6 +24,7 @@ class Product(Decoder):
     Source: Srivastava & Sutton, "Autoencoding Variational Inference for Topic Models", 2017.
     """
 
+    uses: tuple[str, ...] = ("decoder_batch_norm",)
     takes = ("proportions", "reals")
     running: RunningMoments | None
 

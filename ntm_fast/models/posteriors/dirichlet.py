@@ -27,6 +27,7 @@ class Dirichlet(Posterior):
     Model", 2019.
     """
 
+    uses: tuple[str, ...] = ("prior", "concentration_floor", "concentration_ceiling")
     names = ("alpha",)
     log_prior: Tensor
 

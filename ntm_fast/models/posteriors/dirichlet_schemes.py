@@ -49,6 +49,8 @@ class DirichletRSVI(Dirichlet):
     Smoothness in the Dirichlet Variational Autoencoder Topic Model", 2019.
     """
 
+    uses: tuple[str, ...] = (*Dirichlet.uses, "boost", "correction")
+
     def __init__(self, n_hidden: int, settings: ModelSettings, ops: Ops) -> None:
         super().__init__(n_hidden, settings, ops)
         self.boost, self.correction = settings.boost, settings.correction

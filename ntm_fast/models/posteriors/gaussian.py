@@ -20,6 +20,8 @@ class GaussianSoftmax(LogisticNormal):
     Variational Inference", 2017.
     """
 
+    uses: tuple[str, ...] = ("variance_floor", "variance_ceiling")
+
     def __init__(self, n_hidden: int, settings: ModelSettings, ops: Ops) -> None:
         super().__init__(n_hidden, settings, ops)
         with torch.no_grad():

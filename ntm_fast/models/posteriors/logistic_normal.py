@@ -24,6 +24,7 @@ class LogisticNormal(Posterior):
     Source: Srivastava & Sutton, "Autoencoding Variational Inference for Topic Models", 2017.
     """
 
+    uses: tuple[str, ...] = ("prior", "variance_floor", "variance_ceiling")
     names = ("mean", "log_variance")
     prior_mean: Tensor
     prior_log_variance: Tensor

@@ -32,8 +32,10 @@ class Posterior(OpsModule):
     Its parameters are a tuple of tensors [B, …], whose names are `names`; sampling, the
     divergence from the prior and the mean are functions of that tuple. `kinds` says what its θ
     can be: "proportions" that sum to 1, "intensities" >= 0, or any "reals"; `kind` what it is.
+    `uses` names the settings that it uses and some other posterior does not.
     """
 
+    uses: tuple[str, ...]
     names: tuple[str, ...]
     kinds: tuple[str, ...] = ("proportions",)
 

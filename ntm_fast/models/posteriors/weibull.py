@@ -27,6 +27,13 @@ class Weibull(Posterior):
     Modeling", 2018.
     """
 
+    uses: tuple[str, ...] = (
+        "prior",
+        "prior_rate",
+        "shape_floor",
+        "concentration_floor",
+        "concentration_ceiling",
+    )
     names = ("shape", "scale")
     kinds = ("proportions", "intensities")
     log_prior: Tensor

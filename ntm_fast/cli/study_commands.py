@@ -23,7 +23,7 @@ from ntm_fast.cli.app import (
     ZeroBased,
     command,
 )
-from ntm_fast.cli.support import MODELS, model_named, read_source, reading, use_threads
+from ntm_fast.cli.support import MODELS, model_named, reading, use_threads
 
 
 class Posterior(str, Enum):
@@ -64,6 +64,7 @@ def compare(
     out for the perplexities. A figure that cannot be compared is left out, and the lines under the
     table (with --json: "notes") say why.
     """
+    from ntm_fast.data.readers.read import read_named
     from ntm_fast.studies import compare as side_by_side
 
     chosen = MODELS if models == "all" else [model_named(n, "--models") for n in models.split(",")]
@@ -88,7 +89,7 @@ def compare(
         print(f"{row['model']} done", file=sys.stderr, flush=True)
 
     side_by_side.compare(
-        read_source(source, **options),
+        read_named(source, **options),
         chosen,
         n_topics=topics,
         epochs=epochs,

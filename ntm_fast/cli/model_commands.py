@@ -26,15 +26,15 @@ from ntm_fast.cli.app import (
 )
 from ntm_fast.cli.support import (
     MODEL_NAMES,
+    checked_settings,
     epoch_printer,
     given,
     is_terminal,
     load_model,
     model_named,
+    option_of,
     read_for,
-    read_source,
     reading,
-    settings,
     use_threads,
 )
 from ntm_fast.report import facts_as_text, topics_as_json, topics_as_text
@@ -68,8 +68,8 @@ def train(
         list[str] | None,
         typer.Option(
             metavar="NAME=VALUE",
-            help="Any other setting of the model or its training, such as topic_dropout=0.1; may be"
-            " given several times.",
+            help="Any other setting that `ntm-fast settings MODEL` lists, such as"
+            " topic_dropout=0.1 or patience=none; may be given several times.",
         ),
     ] = None,
     seed: Annotated[
@@ -89,9 +89,11 @@ def train(
     What is not given is the model's recipe. The run's state is kept after each epoch in
     OUTPUT.checkpoint until it is done; --resume takes it up there, bit for bit.
     """
-    import ntm_fast
-    from ntm_fast.estimator import disk
-    from ntm_fast.training import RECIPES, MismatchError, NotFiniteError, TrainingInterrupted
+    from ntm_fast import estimator as estimators
+    from ntm_fast.data.readers.read import read_named
+    from ntm_fast.estimator.unused import UnusedSettingError
+    from ntm_fast.models.saved_model import free_place
+    from ntm_fast.training import MismatchError, NotFiniteError, TrainingInterrupted
     from ntm_fast.training import checkpoint as saved
 
     kind = model_named(model, "--model")
@@ -99,7 +101,7 @@ def train(
     checkpoint = output.with_name(f"{output.name}.checkpoint")
     if output.exists() and not overwrite:
         raise FileExistsError(f"{output} exists; --overwrite replaces a model in it")
-    disk.free_place(output, overwrite)  # told before the work
+    free_place(output, overwrite)  # told before the work
     saved.check_replaceable(checkpoint)
     if checkpoint.exists() and not (resume or overwrite):
         raise FileExistsError(f"{checkpoint} exists: {_what_next(checkpoint)}")
@@ -107,6 +109,25 @@ def train(
         seed = saved.random_state_of(checkpoint)
     elif seed is None:
         seed = 0
+    estimator = getattr(estimators, kind)(
+        topics,
+        **checked_settings(
+            option or [],
+            prior=prior,
+            epochs=epochs,
+            batch_size=batch_size,
+            learning_rate=learning_rate,
+            background=background,
+        ),
+        checkpoint=checkpoint,
+        random_state=seed,
+        device=device,
+        verbose=is_terminal(),
+    )
+    try:
+        recipe = estimator.chosen_recipe()
+    except UnusedSettingError as error:
+        raise ValueError(error.said_as(option_of(error.name))) from None
     options = reading(
         column=column,
         encoding=encoding,
@@ -116,23 +137,11 @@ def train(
         lowercase=lowercase,
         zero_based=zero_based,
     )
-    documents = read_source(source, **options)
+    documents = read_named(source, **options)
     print(documents, flush=True)
     if documents.origin is not None:
         print(documents.origin.describe(), flush=True)
-    estimator = getattr(ntm_fast, kind)(
-        topics,
-        prior=prior,
-        epochs=epochs,
-        batch_size=batch_size,
-        learning_rate=learning_rate,
-        options=settings(option or []) | given(background=background),
-        checkpoint=checkpoint,
-        random_state=seed,
-        device=device,
-        verbose=is_terminal(),
-    )
-    progress = epoch_printer(epochs or RECIPES[kind].training.epochs)
+    progress = epoch_printer(recipe.training.epochs)
     try:
         estimator.fit(documents, resume_from=checkpoint if resume else None, callback=progress)
     except TrainingInterrupted:
@@ -140,7 +149,7 @@ def train(
         print(f"ntm-fast: interrupted, {done}; --resume continues", file=sys.stderr)
         raise typer.Exit(130) from None
     except MismatchError as error:
-        raise ValueError(_by_its_option(error)) from None
+        raise ValueError(error.said_as(option_of(error.name))) from None
     except NotFiniteError as error:
         if error.checkpoint is None:
             checkpoint.unlink(missing_ok=True)  # with --overwrite: it is of another run
@@ -166,15 +175,6 @@ def _what_next(checkpoint: Path) -> str:
         f"the run diverged after epoch {done}; --resume --epochs {done} saves the model as it was"
         " then, --overwrite with a lower --learning-rate starts anew"
     )
-
-
-def _by_its_option(error: Any) -> str:
-    """What a `MismatchError` says, with the command line's name of the setting."""
-    options = {"random_state": "--seed", "n_topics": "--topics", "estimator": "--model"}
-    for name in ("batch_size", "learning_rate", "prior", "background"):
-        options[name] = f"--{name.replace('_', '-')}"
-    message: str = error.said_as(options.get(error.name, f"--option {error.name}"))
-    return message
 
 
 @command(example="ntm-fast topics reviews-model --n 15")
@@ -294,7 +294,7 @@ def evaluate(
     facts[f"topic redundancy, top {ten}"] = float(metrics.redundancy(words, ten).mean())
     for kind in get_args(PerplexityKind):
         name = "ELBO per document" if kind == "elbo" else f"perplexity, {kind.replace('_', ' ')}"
-        facts[name] = fitted.perplexity(documents, kind=kind, seed=seed)
+        facts[name] = metrics.perplexity(fitted, documents, kind, seed)
     report = metrics.collapse(fitted, documents, n=ten)
     if as_json:
         facts["collapse"] = report.verdict

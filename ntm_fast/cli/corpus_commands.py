@@ -23,7 +23,6 @@ from ntm_fast.cli.app import (
 from ntm_fast.cli.support import (
     document_counter,
     document_frequency,
-    read_source,
     reading,
 )
 from ntm_fast.report import facts_as_text
@@ -75,6 +74,8 @@ def corpus(
     With --output text is counted in bounded memory, however much there is of it. SOURCE - is
     standard input: zcat *.gz | ntm-fast corpus - --output reviews
     """
+    from ntm_fast.data.readers.read import read_named
+
     options = reading(
         vocabulary=vocabulary,
         min_df=document_frequency("--min-df", min_df),
@@ -93,7 +94,7 @@ def corpus(
     )
     with document_counter() as progress:
         work = {"n_jobs": workers, "progress": progress, "output": output, "overwrite": overwrite}
-        found = read_source(source, work, **options)
+        found = read_named(source, work, **options)
     lengths = found.document_lengths
     facts: dict[str, Any] = {
         "documents": found.n_documents,
