@@ -28,6 +28,7 @@ MODULES = (
     "ntm_fast.data.datasets",
     "ntm_fast.models",
     "ntm_fast.training",
+    "ntm_fast.optim",
     "ntm_fast.metrics",
     "ntm_fast.studies.compare",
     "ntm_fast.studies.gradients",
@@ -37,10 +38,12 @@ HEAD = """# Every public name
 Made by `python scripts/api_page.py` from the docstrings, which say more: `help(name)` shows shapes,
 formulas, errors and sources. Signatures leave out types, and end in `…` after six parameters. A
 method that several classes share is listed below the first of them: those of all named models below
-`NeuralTopicModel`, those of `Subset` below `Corpus`. Every op of `ntm_fast.ops` is also in
+`NeuralTopicModel` (with the settings of [settings.md](settings.md)), those of `Subset` below
+`Corpus`, the hooks of callbacks below `Callback`. Every op of `ntm_fast.ops` is also in
 `ntm_fast.reference`, in plain PyTorch and with the same signature.
 """
-MOST = 6  # parameters that are shown of a signature
+MOST = 6  # parameters that are shown of a signature; of one with all settings, SETTINGS
+SETTINGS = 2
 FIRST = ("NeuralTopicModel", "Corpus")  # whose methods others share
 
 
@@ -59,19 +62,20 @@ def public_names(module: ModuleType) -> list[str]:
 
 def first_sentence(value: object) -> str:
     """Of the docstring, on one line."""
-    if isinstance(value, str | float | dict):
+    if not callable(value) and not isinstance(value, property | ModuleType):
         return "a constant"
     paragraph = " ".join((inspect.getdoc(value) or "").split("\n\n")[0].split())
     sentence = re.split(r"(?<!\be\.g|\bi\.e)\.(?= [A-Z]|$)", paragraph)[0].rstrip(":")
     return re.sub(r":\w+:`~?([^`]*)`", r"`\1`", sentence).replace("``", "`").replace("*", "\\*")
 
 
-def signature(name: str, value: object, most: int) -> str:
-    """`name(parameters)` with defaults, types left out, cut after so many parameters."""
+def signature(name: str, value: object) -> str:
+    """`name(parameters)` with defaults, without types, cut after the first parameters."""
     try:
         parameters = inspect.signature(value).parameters  # type: ignore[arg-type]
     except (TypeError, ValueError):
         return name
+    most = MOST if len(parameters) < 3 * MOST else SETTINGS
     parts: list[str] = []
     for parameter in parameters.values():
         if parameter.name in ("self", "cls") and not parts:
@@ -105,13 +109,14 @@ def items(name: str, value: object, listed: set[int]) -> Iterator[str]:
     """A list item for a name, and one for each method that no class above has."""
     is_error = isinstance(value, type) and issubclass(value, Exception)
     called = callable(value) and not is_error and not getattr(value, "_is_protocol", False)
-    shown = signature(name, value, MOST) if called else name
+    shown = signature(name, value) if called else name
     yield f"- **`{shown}`**: {first_sentence(value)}"
     for method, member in methods(value) if isinstance(value, type) else ():
-        if id(member) not in listed:
+        overridden = {id(vars(base).get(method)) for base in value.__mro__}
+        if not listed & {id(member), *overridden}:
             listed.add(id(member))
             is_field = isinstance(member, property)
-            shown = method if is_field else signature(method, member, MOST)
+            shown = method if is_field else signature(method, member)
             yield f"  - `{shown}`: {first_sentence(member)}"
 
 

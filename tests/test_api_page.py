@@ -16,6 +16,7 @@ PUBLIC = [
     "ntm_fast.data",
     "ntm_fast.metrics",
     "ntm_fast.training",
+    "ntm_fast.optim",
     "ntm_fast.models",
     "ntm_fast.studies.compare",
     "ntm_fast.studies.gradients",

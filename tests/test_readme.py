@@ -17,7 +17,7 @@ from scripts import readme_sample
 
 ROOT = Path(__file__).resolve().parents[1]
 README, CONTRIBUTING, DOCS = ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "docs"
-RUN = [README, DOCS / "models.md", DOCS / "texts.md"]  # pages whose examples run here
+RUN = [README, *(DOCS / f"{name}.md" for name in ("models", "texts", "callbacks"))]  # by this file
 PAGES = [*ROOT.glob("*.md"), *DOCS.glob("*.md")]
 
 
@@ -113,6 +113,10 @@ def test_examples_run(page: Path, folder: Path, capsys: pytest.CaptureFixture[st
     elif page.name == "models.md":
         assert "NPMI" in printed
         assert "ldavae" in printed.lower()
+    elif page.name == "callbacks.md":
+        assert (folder / "watched" / "log.jsonl").is_file()
+        assert "epoch 3 of 3, ELBO" in printed
+        assert printed.endswith("[1, 2, 3, 4]\n")
     else:
         assert (folder / "proportions.csv").read_text().splitlines()[0].endswith(",known_words")
         assert scope["theta"].shape == (2, 2)
