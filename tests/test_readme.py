@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from benchmarks.__main__ import COMMANDS, choose, discover
+from benchmarks import __main__ as benchmarks
 from ntm_fast.__main__ import main
 from scripts import readme_sample
 
@@ -161,14 +161,14 @@ def test_install_commands_are_those_of_make() -> None:
 
 def test_python_commands_name_what_there_is() -> None:
     ours = [words[1:] for words in commands(CONTRIBUTING, "python")]
-    known = discover()
+    known = benchmarks.discover()
     assert len(ours) > 8
     for words in ours:
-        if words[:2] == ["-m", "benchmarks"] and words[2:3] and words[2] in COMMANDS:
+        if words[:2] == ["-m", "benchmarks"] and words[2:3] and words[2] in benchmarks.COMMANDS:
             help_text = [sys.executable, *words[:3], "--help"]
             assert subprocess.run(help_text, cwd=ROOT, capture_output=True).returncode == 0
         elif words[:2] == ["-m", "benchmarks"]:
-            assert choose(words[2:], known)
+            assert benchmarks.choose(words[2:], known)
         else:
             assert words[0] == "-m" or (ROOT / words[0]).is_file()
 
