@@ -1,4 +1,4 @@
-"""Results as text and JSON."""
+"""What a run found, as text and JSON."""
 
 from ntm_fast.report.methods import paragraph as paragraph
 from ntm_fast.report.methods import record_as_facts as record_as_facts
