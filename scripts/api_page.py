@@ -48,13 +48,20 @@ FIRST = ("NeuralTopicModel", "Corpus")  # whose methods others share
 
 
 def public_names(module: ModuleType) -> list[str]:
-    """Those of `__all__`, imported `as` themselves, or defined in the module or one below it."""
+    """Those of `__all__`, imported `as` themselves, or defined in the module or one below it.
+
+    A package's classes from elsewhere are public too.
+    """
     source = Path(str(module.__file__)).read_text(encoding="utf-8")
     names = {*getattr(module, "__all__", ()), *re.findall(r"import (\w+) as \1$", source, re.M)}
     names |= {
         name
         for name, value in vars(module).items()
-        if getattr(value, "__module__", None) and value.__module__.startswith(module.__name__)
+        if str(getattr(value, "__module__", "")).startswith(
+            "ntm_fast."
+            if isinstance(value, type) and hasattr(module, "__path__")
+            else module.__name__
+        )
     }
     shown = {name for name in names if not name.startswith("_")} | ({"__version__"} & names)
     return sorted(shown, key=lambda name: (name not in FIRST, name.lower(), name))
