@@ -8,7 +8,7 @@ from ntm_fast.data import Corpus
 def block_corpus(
     n_topics: int = 4, block: int = 10, n_documents: int = 300, length: int = 30, seed: int = 0
 ) -> Corpus:
-    """Topic k owns the words k·block to (k+1)·block − 1; labels tell each document's topic."""
+    """Topic k owns the words k·block to (k+1)·block − 1; labels are the documents' topics."""
     rng = np.random.default_rng(seed)
     topics = rng.integers(n_topics, size=n_documents)
     p = np.full((n_topics, n_topics * block), 0.04 / (n_topics * block))

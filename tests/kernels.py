@@ -1,4 +1,4 @@
-"""Where the kernels of an op are."""
+"""The files of an op's kernels."""
 
 from pathlib import Path
 

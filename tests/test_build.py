@@ -1,4 +1,4 @@
-"""What was built: symbols of the kernels, build_info, and life without the extension."""
+"""The built extension: symbols of the kernels, build_info, and the package without it."""
 
 import ast
 import importlib

@@ -146,7 +146,7 @@ def test_files_of_words(encoding: str, text: Path, tmp_path: Path) -> None:
 
 
 def test_corpus_of_standard_input(text: Path, tmp_path: Path) -> None:
-    """It is counted without torch, and one line tells how it went on."""
+    """It is counted without torch, and one line shows the progress."""
     code = "import sys; from ntm_fast.__main__ import main; from ntm_fast.cli import support\n"
     code += "support.SECONDS_BETWEEN_LINES = 0\n"
     code += "assert main(sys.argv[1:]) == 0; assert 'torch' not in sys.modules"
@@ -637,7 +637,7 @@ def test_a_command_outlives_its_standard_output(text: Path, model: Path, tmp_pat
 
 
 def test_a_command_that_only_prints(text: Path, model: Path, tmp_path: Path) -> None:
-    """What the reader of a pipe leaves is no error; what cannot be written is one."""
+    """A reader that closes the pipe is no error; output that cannot be written is one."""
     lines = ["topics {model} --json", "info", "evaluate {model} {text}", "--help"]
     lines += ["gradients --draws 100 --topics 3 --words 9 --schemes implicit", "topics {text}"]
     cases = [

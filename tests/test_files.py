@@ -56,7 +56,7 @@ def test_a_folder_is_replaced_when_all_is_written(tmp_path: Path) -> None:
 
 
 def users_things(folder: Path) -> None:
-    """What somebody may keep beside files of ours."""
+    """A user's own files beside ours."""
     (folder / "notes" / "deep").mkdir(parents=True)
     (folder / "notes" / "deep" / "thesis.tex").write_text("years")
     (folder / "theta.csv").write_text("hours")

@@ -10,7 +10,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 
-# What the stand-in for Python does when it is asked something whose text holds the key.
+# By a substring of the question: the stand-in Python's answer, and the message that follows.
 LACKS = {
     "version_info": ("exit 1", "is too old: Python 3.10 or newer is needed"),
     "sysconfig": ("echo /absent", "apt install python3-dev"),

@@ -1,8 +1,8 @@
 """python -m benchmarks pages [--check]: makes the documentation's tables of saved rows.
 
-They go to docs/measured.md, and an extract to the README where it has marks for one. They are made
-of the newest file of benchmarks/results, and the newest gpu-….jsonl for a GPU. With --check nothing
-is written, and the exit code is 1 if a file holds other tables. --picture draws docs/vocabulary.svg
+They go between the marks of docs/measured.md, and three rows of them to README.md. They are made of
+the newest file of benchmarks/results, and the newest gpu-….jsonl for a GPU. With --check nothing is
+written, and the exit code is 1 if a file holds other tables. --picture draws docs/vocabulary.svg
 too, from rows of `vocabulary` (needs matplotlib, the extra `report`): the cost of a document and
 peak memory against the size of the vocabulary, both axes logarithmic.
 """
@@ -16,14 +16,12 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.harness import results
-from benchmarks.harness.inputs import SIZES
 from benchmarks.harness.results import OURS, Row, seconds
 from benchmarks.studies.rivals import PEERS, SOURCE
 from ntm_fast.metrics import RELEVANCE
 
 ROOT = Path(__file__).resolve().parents[2]
 README, MEASURED = ROOT / "README.md", ROOT / "docs" / "measured.md"
-PICTURE = ROOT / "docs" / "vocabulary.svg"  # of scripts/vocabulary_plot.py
 MARKS = {
     False: ("<!-- measured: begin -->", "<!-- measured: end -->"),
     True: ("<!-- measured on a GPU: begin -->", "<!-- measured on a GPU: end -->"),
@@ -32,13 +30,6 @@ NOTHING = {
     False: "No results are committed yet: `python -m benchmarks` prints and saves them.",
     True: "No results of a GPU are committed yet: `make gpu` makes them.",
 }
-HEAD = """# Measured
-
-Made by `python scripts/readme_table.py`; the README says how the figures were taken. Times are of
-an op with its backward, on one thread unless the column says otherwise. "Its time" is the rival's
-over that of ntm_fast, taken in turns; the floor is the least work of the op, done by the machine's
-own matrix product or as traffic through its memory.
-"""
 QUALITY = {  # figures of topics: their column and form
     "npmi_10": ("NPMI, by relevance", ".3f"),
     "diversity_25": ("diversity, by relevance", ".2f"),
@@ -51,14 +42,14 @@ QUALITY = {  # figures of topics: their column and form
     "leading_topics": ("topics that lead a document", ".0f"),
     "cpu_seconds": ("CPU seconds", ".0f"),
 }
-LESS_NEEDED = {"c_v", "c_v_by_probability", "perplexity_per_document", "leading_topics"}
-MAIN_PEERS = {"tomotopy LDA", "OCTIS ProdLDA", "gensim LdaMulticore"}
+NAMES = {"20ng_prodlda": "20 Newsgroups", "arxiv_100k": "arXiv abstracts"}  # in the README
 
 Cells = dict[str, str]  # of a line, by column
+Table = Callable[[list[Row]], list[Cells]]
 
 
-def ops(rows: list[Row], short: bool) -> list[Cells]:
-    """One line a rival in float32; in short the quickest one on the shape that takes longest."""
+def ops(rows: list[Row]) -> list[Cells]:
+    """One line a rival in float32."""
     groups: dict[str, dict[str, dict[int, dict[str, Row]]]] = {}
     for row in rows:
         whole = row.get("passes") != "forward" and not row["op"].endswith(" training")
@@ -73,10 +64,10 @@ def ops(rows: list[Row], short: bool) -> list[Cells]:
         runs = {shape: sorted(by_threads.items()) for shape, by_threads in shapes.items()}
         ours = {shape: found[0][1][OURS] for shape, found in runs.items() if OURS in found[0][1]}
         shown = sorted(ours, key=lambda shape: float(ours[shape]["seconds"]))
-        for shape in shown[-1:] if short else shown:
+        for shape in shown:
             (_, one), *more = runs[shape]
             rivals = sorted((name for name in one if name != OURS), key=lambda n: one[n]["ratio"])
-            for rival in rivals[:1] if short else rivals or [""]:
+            for rival in rivals or [""]:
                 line = {"op, with its backward": f"`{op}`", "shape": shape}
                 line |= {"ntm_fast": seconds(one[OURS]["seconds"])}
                 line |= {"floor": share(one[OURS]), "memory": mebibytes(one[OURS])}
@@ -101,13 +92,9 @@ def mebibytes(row: Row) -> str:
     return f"{row['peak_bytes'] / 2**20:,.0f} MiB" if "peak_bytes" in row else ""
 
 
-def training(rows: list[Row], short: bool) -> list[Cells]:
-    """One line a model, corpus and number of threads; in short those in turns on all threads."""
+def training(rows: list[Row]) -> list[Cells]:
+    """One line a model, corpus and number of threads."""
     found = [row for row in rows if row["op"].endswith(" training")]
-    if short:
-        found = [row for row in found if {"ratio", "speedup"} & row.keys()]
-        most = max((row["threads"] for row in found), default=0)
-        found = [row for row in found if row["threads"] == most]
     return [
         {
             "training": f"{row['op'].removesuffix(' training')}, {row['subject']}",
@@ -121,7 +108,7 @@ def training(rows: list[Row], short: bool) -> list[Cells]:
     ]
 
 
-def inference(rows: list[Row], short: bool) -> list[Cells]:
+def inference(rows: list[Row]) -> list[Cells]:
     """One line a model, corpus and number of threads, beside an epoch of training on it."""
     return [
         {
@@ -132,11 +119,11 @@ def inference(rows: list[Row], short: bool) -> list[Cells]:
             "of an epoch": f"{row['over_epoch']:.2f} x",
         }
         for row in rows
-        if row["op"].endswith(" inference") and not short
+        if row["op"].endswith(" inference")
     ]
 
 
-def one_document(rows: list[Row], short: bool) -> list[Cells]:
+def one_document(rows: list[Row]) -> list[Cells]:
     """One line a model and vocabulary: CPU time of one document, median and 99th percentile."""
     percentiles = {f"{p}th percentile": f"p{p}_seconds" for p in (50, 99)}
     return [
@@ -150,11 +137,11 @@ def one_document(rows: list[Row], short: bool) -> list[Cells]:
             },
         }
         for row in rows
-        if row["op"].endswith(" one document") and not short
+        if row["op"].endswith(" one document")
     ]
 
 
-def transform_memory(rows: list[Row], short: bool) -> list[Cells]:
+def transform_memory(rows: list[Row]) -> list[Cells]:
     """One line a model: by how much the memory grew."""
     return [
         {
@@ -164,30 +151,21 @@ def transform_memory(rows: list[Row], short: bool) -> list[Cells]:
             "growth": f"{row['growth_bytes'] / 2**20:,.1f} MiB",
         }
         for row in rows
-        if row["op"].endswith(" memory of a transform") and not short
+        if row["op"].endswith(" memory of a transform")
     ]
 
 
-def quality(rows: list[Row], short: bool) -> list[Cells]:
-    """One line a model, mean and spread over its seeds, then the other packages on its corpus.
-
-    In short the corpora that are measured by default alone.
-    """
+def quality(rows: list[Row]) -> list[Cells]:
+    """One line a model, mean and spread over its seeds, then the other packages on its corpus."""
     means = [row for row in rows if row["op"].endswith(" quality") and row["subject"] == "mean"]
     lines = []
     for corpus in dict.fromkeys(row["shape"] for row in means):
-        if short and corpus.split(",")[0] not in SIZES:
-            continue
         found = [row for row in means if row["shape"] == corpus]
         found += [peer.row() for peer in PEERS if corpus == f"{peer.corpus}, K=50"]
         for row in found:
             model = row["op"].removesuffix(" quality")
-            if short and "," in model and model.split(",")[0] not in MAIN_PEERS:
-                continue
             line = {"model": model, "corpus": corpus}
             for name, (column, form) in QUALITY.items():
-                if short and name in LESS_NEEDED:
-                    continue
                 line[column] = f"{row[name]:{form}}" if name in row else ""
                 if row["seeds"] > 1 and f"{name}_spread" in row:
                     line[column] += f" ± {row[name + '_spread']:{form}}"
@@ -200,7 +178,7 @@ def quality(rows: list[Row], short: bool) -> list[Cells]:
     return lines
 
 
-def classical(rows: list[Row], short: bool) -> list[Cells]:
+def classical(rows: list[Row]) -> list[Cells]:
     """One line a system: medians over the seeds."""
     lines = []
     for row in rows:
@@ -213,8 +191,8 @@ def classical(rows: list[Row], short: bool) -> list[Cells]:
     return lines
 
 
-def vocabulary(rows: list[Row], short: bool) -> list[Cells]:
-    """One line a vocabulary and model; in short the picture says it."""
+def vocabulary(rows: list[Row]) -> list[Cells]:
+    """One line a vocabulary and model."""
     return [
         {
             "words": f"{row['words']:,}",
@@ -223,11 +201,37 @@ def vocabulary(rows: list[Row], short: bool) -> list[Cells]:
             "peak memory": f"{row['peak_bytes'] / 2**30:.1f} GiB",
         }
         for row in sorted((r for r in rows if "words" in r), key=lambda r: int(r["words"]))
-        if not short
     ]
 
 
-TABLES: tuple[Callable[[list[Row], bool], list[Cells]], ...] = (
+def summary(rows: list[Row]) -> list[Cells]:
+    """ProdLDA beside plain PyTorch, on all threads: two corpora, and the largest vocabulary."""
+    found = [row for row in rows if row["op"] in ("ProdLDA training", "ProdLDA vocabulary")]
+    most = max((row["threads"] for row in found), default=0)
+    pairs: dict[str, dict[str, Row]] = {}
+    for row in found:
+        if row["threads"] == most and row["subject"] in (OURS, "plain dense PyTorch"):
+            pairs.setdefault(row["shape"], {})[row["subject"]] = row
+    largest = max((int(row["words"]) for row in found if "words" in row), default=0)
+    lines = []
+    for shape, pair in pairs.items():
+        if len(pair) < 2 or pair[OURS].get("words", largest) != largest:
+            continue
+        cells, rates = {}, {}
+        for subject in ("plain dense PyTorch", OURS):
+            row = pair[subject]
+            rates[subject] = row.get("documents_per_second") or 1 / row["document_seconds"]
+            memory = f", {row['peak_bytes'] / 2**30:.1f} GiB" if "words" in row else ""
+            cells[subject] = f"{rates[subject]:,.0f} documents/s{memory}"
+        speedup = pair[OURS].get("speedup", rates[OURS] / rates["plain dense PyTorch"])
+        corpus = shape if ", V=" in shape else f"made-up documents, {shape}"
+        for name, title in NAMES.items():
+            corpus = corpus.replace(name, title)
+        lines.append({"ProdLDA on": corpus, **cells, "speedup": f"{speedup:.1f} x"})
+    return lines
+
+
+TABLES: tuple[Table, ...] = (
     ops, training, inference, one_document, transform_memory, quality, classical, vocabulary,
 )  # fmt: skip
 
@@ -244,39 +248,47 @@ def formed(lines: list[Cells]) -> str:
     return "\n".join(f"| {' | '.join(cells)} |" for cells in text)
 
 
-def section(path: Path | None, *, gpu: bool, short: bool) -> str:
+def section(path: Path | None, *, gpu: bool) -> str:
     """The machine and its tables."""
     if path is None:
         return NOTHING[gpu]
     rows = list(results.read(path).values())
-    machine: dict[str, Any] = rows[-1]["machine"]
+    return "\n\n".join([machine(path, rows[-1], gpu=gpu), *filled(rows, TABLES)])
+
+
+def machine(path: Path, row: Row, *, gpu: bool) -> str:
+    """Where and when a file of rows was measured."""
+    found: dict[str, Any] = row["machine"]
     if gpu:
-        what = f"{machine['gpu']}, driver {machine['driver']}"
+        name = f"{found['gpu']}, driver {found['driver']}"
     else:
-        what = f"{machine['cpu']}, {machine['cores']} cores ({machine['cpu_level']})"
-    parts = [
-        f"{what}, torch {machine['torch']}, {machine['date']}; rows in"
-        f" `benchmarks/results/{path.name}`."
-    ]
-    if not gpu and PICTURE.exists():
-        place = PICTURE.relative_to((README if short else MEASURED).parent)
-        parts.append(f"![Time and memory against the size of the vocabulary]({place})")
-    parts += [formed(lines) for table in TABLES if (lines := table(rows, short))]
-    return "\n\n".join(parts)
+        name = f"{found['cpu']}, {found['cores']} cores ({found['cpu_level']})"
+    where = f"{name}, torch {found['torch']}, {found['date']}"
+    return f"{where}; rows in `benchmarks/results/{path.name}`."
+
+
+def filled(rows: list[Row], tables: Iterable[Table]) -> list[str]:
+    """The tables that these rows fill."""
+    return [formed(lines) for table in tables if (lines := table(rows))]
+
+
+def between(text: str, marks: tuple[str, str], *tables: str) -> str:
+    """The text with these tables between the marks."""
+    before, rest = text.split(marks[0])
+    return "\n\n".join([before + marks[0], *tables, marks[1] + rest.split(marks[1])[1]])
 
 
 def written() -> dict[Path, str]:
     """What the files should hold."""
-    paths = {gpu: results.newest(gpu=gpu) for gpu in MARKS}
-    readme = README.read_text(encoding="utf-8")
-    for gpu, (begin, end) in MARKS.items():
-        before, rest = readme.split(begin)
-        new = section(paths[gpu], gpu=gpu, short=True)
-        readme = f"{before}{begin}\n\n{new}\n\n{end}{rest.split(end)[1]}"
-    parts = [HEAD]
-    for gpu, title in ((False, "## On a CPU"), (True, "## On a GPU")):
-        parts += [title, section(paths[gpu], gpu=gpu, short=False)]
-    return {README: readme, MEASURED: "\n\n".join(map(str.strip, parts)) + "\n"}
+    text = MEASURED.read_text(encoding="utf-8")
+    for gpu, marks in MARKS.items():
+        text = between(text, marks, section(results.newest(gpu=gpu), gpu=gpu))
+    readme, newest = README.read_text(encoding="utf-8"), results.newest(gpu=False)
+    if newest is not None:
+        readme = between(
+            readme, MARKS[False], *filled(list(results.read(newest).values()), [summary])
+        )
+    return {README: readme, MEASURED: text}
 
 
 def differing(files: dict[Path, str]) -> Iterable[Path]:

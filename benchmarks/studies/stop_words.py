@@ -1,6 +1,6 @@
 """python -m benchmarks stop_words: the effect of stop words on topics, and of three remedies.
 
-On the docstrings of this Python installation, every word of them counted. Each row trains a model
+On the docstrings of this Python installation, with every word counted. Each row trains a model
 on the text as it is, without the words of a list, without those of many documents, or with a
 background of words that all topics share. Printed as a page of Markdown: docs/stop_words.md.
 """
@@ -48,20 +48,21 @@ TREATMENTS = (
 )
 PAGE = """# Stop words
 
-What `python -m benchmarks stop_words` printed: {corpus} from the
+Printed by `python -m benchmarks stop_words`: {corpus} from the
 docstrings of a Python installation, no word left out, K={topics}, {epochs} epochs, seed {seed}.
 "Stop words" is the share of the topics' 10 most likely words that are on scikit-learn's English
-list, "frequent" of those that more than {max_df:.0%} of the documents hold. "As read" is the share
-of stop words among the 10 words that `top_words` shows for a topic, which it ranks by relevance;
-of those NPMI is, and diversity of the first 25.
+list; "frequent" is the share of those in more than {max_df:.0%} of the documents. "As read" is the
+share of stop words among the 10 words that `top_words` shows for a topic, ranked by relevance. NPMI
+refers to those words, diversity to the first 25.
 
 {table}
 
-Without any measure, most of a mixture's likely words are stop words, the same ones in topic after
-topic. A list removes the words it knows; a limit on the document frequency (`max_df`) needs no list
-and takes the frequent words of the field as well; a background (`background=True`,
-or `ntm-fast train --background`) keeps all words in the model and moves what topics share out of
-them. ProdLDA, NVLDA and LDAVAE have one unless told otherwise. The first topics in each case:
+Without countermeasures, most of a mixture's likely words are stop words, the same ones in every
+topic. A list removes the words it contains. A limit on the document frequency (`max_df`) needs no
+list and also removes words that are frequent in the field. A background
+(`background=True`, or `ntm-fast train --background`) keeps all words in the model
+and moves the words that topics share out of them; ProdLDA, NVLDA and LDAVAE have one by default.
+The first topics in each case:
 
 {examples}
 """

@@ -35,7 +35,7 @@ NTM_FAST_INLINE double log(double x) { return ::log(x); }
 
 #else
 
-// Adding this and subtracting it rounds to the nearest integer, which then stands in the low bits.
+// Adding and subtracting this rounds to the nearest integer, which is then in the low bits.
 constexpr float round_shift_float = 0x1.8p23f;
 constexpr double round_shift_double = 0x1.8p52;
 
@@ -89,7 +89,7 @@ NTM_FAST_INLINE float exp(float x) {
   x = x > 89.f ? 89.f : x;
   const float n = (x * 1.44269504088896341f + round_shift_float) - round_shift_float;
   const float y = exp_reduced_float(reduce_float(x, n));
-  // Two factors, since 2^n alone leaves the normal range for the largest and smallest results.
+  // Two factors, because 2^n alone is not a normal number for the largest and smallest results.
   const float half = (n * .5f + round_shift_float) - round_shift_float;
   return (y * power_of_two(half)) * power_of_two(n - half);
 }

@@ -4,7 +4,7 @@
 
 NTM_FAST_ISA_BEGIN
 
-// exp(x) - 1 - x without cancellation near 0, where a posterior close to its prior sits.
+// exp(x) - 1 - x without cancellation near 0, where x is if the posterior is close to its prior.
 template <class T>
 NTM_FAST_INLINE T exp_minus_tangent(T x) {
   T series = T(1) / T(39916800);

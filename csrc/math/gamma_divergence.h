@@ -1,7 +1,7 @@
 #pragma once
-// D(a, b) = log Γ(b) - log Γ(a) - (b - a) ψ(a) >= 0: by how much log Γ at b lies above its tangent
-// at a. KL divergences of gamma and Dirichlet distributions are sums of it, without the
-// cancellation of their usual form (whose terms grow as a log a):
+// D(a, b) = log Γ(b) - log Γ(a) - (b - a) ψ(a) >= 0: the height of log Γ at b above its tangent at
+// a. KL divergences of gamma and Dirichlet distributions are sums of it, without the cancellation
+// of their usual form (whose terms grow as a log a):
 //   KL(Dir(a) ‖ Dir(b)) = Σ_k D(a_k, b_k) - D(Σ a, Σ b)
 //   KL(Gamma(a, r) ‖ Gamma(b, q)) = D(a, b) + b (w - 1 - log w) + (a - b)(w - 1), w = q / r
 //
@@ -16,7 +16,7 @@
 
 NTM_FAST_ISA_BEGIN
 
-// log q and log(1 + f) - f, without cancellation, for f = u where near, else f = m - 1 for the
+// log q and log(1 + f) - f, without cancellation, for f = u if it is small, else f = m - 1 for the
 // mantissa m of q. The polynomial is fdlibm's (e_log.c), which is that of log in exp_log.h.
 struct LogAndRemainder {
   double log_q, remainder;

@@ -1,6 +1,6 @@
 #pragma once
 // The implicit gradient L = d log x / d alpha of draws x ~ Gamma(alpha, 1), the probability below x
-// held fixed, as a function of (alpha, log x), so that draws too small for x itself are served.
+// held fixed, as a function of (alpha, log x), so that it also works for draws too small for x.
 //
 // E = alpha L is a smooth function of u = log(x / alpha) and t = 1 / alpha down to t = 0:
 // - alpha >= shift and x not far below alpha: a polynomial in (u, t) (gamma_gradient_tables.h);
@@ -10,7 +10,7 @@
 //   with its derivative in alpha (DLMF 8.9.2), over a fixed number of steps.
 // Neither exp(-x), the density nor lgamma occurs, so nothing cancels, overflows or underflows.
 // As log x -> -inf, L -> (psi(alpha+1) - log x) / alpha; as log x -> inf, L -> 0; NaN stays NaN.
-// alpha <= 0 is for the caller to refuse.
+// The caller has to refuse alpha <= 0.
 //
 // Max relative error, alpha from 1e-6 to 1e10 and log x from -1e6 to far upper tails, against 25
 // digits: DoubleGrade in double 8e-15, SingleGrade in double 6e-8, FloatGrade in float 7e-7.
@@ -30,7 +30,7 @@ NTM_FAST_INLINE T minus_log(T l, T beta) {
   return ((l - high) - low) - log_mantissa;
 }
 
-// Where (alpha, log x) lies; beta is alpha, or alpha + shift where the recurrence is needed.
+// The position of (alpha, log x); beta is alpha, or alpha + shift if the recurrence is needed.
 template <class T>
 struct GammaPoint {
   T x, u, t;  // u = log(x / beta), t = 1 / beta
@@ -53,7 +53,8 @@ template <class Grade, class T>
 NTM_FAST_INLINE GammaPoint<T> gamma_point(T alpha, T log_x) {
   using S = Scalar<T>;
   const T l = select(log_x > S(1e4), splat<T>(S(1e4)), log_x);  // infinity too; NaN stays
-  // Below, x would change no bit of E and stays a normal number; above, it is infinity and E is 0.
+  // A smaller x would change no bit of E, so it stays a normal number; a larger x is infinite, and
+  // E is 0.
   constexpr S x_least = sizeof(S) == 4 ? S(-60) : S(-650), x_most = sizeof(S) == 4 ? S(89) : S(710);
   const T x = exp_clamped<Grade>(l, x_least, x_most);
   const T beta = select(is_shifted<Grade>(alpha, x), alpha + S(Grade::shift), alpha);

@@ -5,7 +5,7 @@
 // For a = alpha, or alpha + 1 if alpha < 1, with d = a - 1/3, c = 1 / (3 sqrt d) and x normal:
 // log g = log d + 3 log(1 + c x), accepted if log V < x^2/2 + d - d (1 + c x)^3 + 3 d log(1 + c x).
 // With y = c x the right side is 3 d (log(1 + y) - y + y^2/2 - y^3/3), which is evaluated without
-// the cancellation. For alpha < 1, g of alpha + 1 times U^(1/alpha) has the law wanted: add
+// cancellation. For alpha < 1, the draw for alpha + 1 times U^(1/alpha) is a draw for alpha: add
 // log(U) / alpha. Normals are sqrt(-2 log U) sin(pi/2 s), s uniform on (-1, 1) (Box & Muller).
 //
 // -log U keeps its relative accuracy at both ends: near U = 1 it is computed from 1 - U.

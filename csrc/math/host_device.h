@@ -1,10 +1,10 @@
 #pragma once
-// What every function in csrc/math and every loop in csrc/cpu needs: the namespace of the
-// instruction set it is compiled for, and the marks that let one source serve host and device.
+// For every function in csrc/math and every loop in csrc/cpu: the namespace of the instruction set
+// it is compiled for, and the qualifiers that let one source serve host and device.
 //
 // The build compiles these files once per instruction set with -DNTM_FAST_ISA=baseline|avx2|avx512
 // (cuda in .cu files). An inline function that the linker could merge across instruction sets would
-// crash older machines, so everything sits in its own namespace and is always inlined.
+// crash older machines, so everything is in its own namespace and always inlined.
 
 #ifndef NTM_FAST_ISA
 #ifdef __CUDACC__

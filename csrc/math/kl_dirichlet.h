@@ -22,10 +22,10 @@ struct KlElement<KlDirichlet, T> {
     to[1] = grad * (digamma(b) - digamma(a));
   }
 
-  // Of a row's sums: whether what gradient(…)[0] is for each topic nearly all goes away again, so
-  // that slope() is wanted, or all of it, for one topic.
+  // For a row's sums: whether gradient(…)[0] of the sums nearly cancels that of every topic, so
+  // that slope() is needed.
   NTM_FAST_INLINE bool slopes_cancel() const { return a > 1e6 && b < .5 * a; }
-  // All gradients of a single topic.
+  // The gradient of a single topic, where they cancel entirely.
   NTM_FAST_INLINE double none() const { return 0. * (a + b); }
   NTM_FAST_INLINE double slope() const { return divergence_slope_less_one(a, b); }
 };

@@ -1,12 +1,12 @@
 #pragma once
-// One element of the KL divergence Kl of rows of float or double T, made of at(j), its argument j:
+// One element of the KL divergence Kl of rows of float or double T, from its arguments at(j):
 //   Real                the type it is computed in
 //   term()              its part of the row's divergence
-//   gradient(grad, to)  grad times the derivatives of term(); those that are not read cost nothing
-//   less_that_of_sums   whether the divergence is Σ_k term(x_k) - term(Σ_k x_k), else the first
+//   gradient(grad, to)  grad times the derivatives of term(); unused ones cost nothing
+//   less_that_of_sums   true: the divergence is Σ_k term(x_k) - term(Σ_k x_k); false: only the sum
 //   has_negative_part   whether a part of the term may be far below 0: negative_part(), else 0
-//   exactly()           term() by the slow formulas of kl_exact.h; with less_that_of_sums rows have
-//                       one of their own
+//   exactly()           term() by the slow formulas of kl_exact.h; with less_that_of_sums there is
+//                       a slow formula for whole rows instead
 
 #include "host_device.h"
 #include "kl_rows.h"
@@ -19,8 +19,8 @@ struct KlElement;
 template <class Kl, class T>
 using KlReal = typename KlElement<Kl, T>::Real;
 
-// Positive parts of a row's divergence that are this much larger than max(|it|, 1) have left it too
-// few digits.
+// A row's divergence has lost too many digits if its positive parts are larger than max(|it|, 1) by
+// this factor.
 constexpr double most_cancelled = 1e4;
 
 NTM_FAST_INLINE bool cancels(double parts, double kl) {

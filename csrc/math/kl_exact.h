@@ -1,12 +1,12 @@
 #pragma once
-// KL divergences where the quick sums of kl_<op>.h cancel or overflow: parameters that are huge,
-// tiny or far apart. Every sum here is of parts that are not negative, but for logarithms. It is
-// scalar and slow, for the few rows that need it.
+// KL divergences for parameters that are huge, tiny or far apart, for which the fast sums of
+// kl_<op>.h cancel or overflow. Except for logarithms, all parts of a sum here are non-negative.
+// It is scalar and slow, for the few rows that need it.
 //
-// G(x) = log Γ(x) - x log x + x is convex and grows like a logarithm; its divergence
-// R(a, b) = G(b) - G(a) - (b - a) G'(a) >= 0 is what remains of D of gamma_divergence.h without
-// its leading part: D(a, b) = b h(a / b) + R(a, b), h(r) = r - 1 - log r >= 0. In the sums of D
-// those leading parts join:
+// G(x) = log Γ(x) - x log x + x is convex and grows like a logarithm. Its divergence
+// R(a, b) = G(b) - G(a) - (b - a) G'(a) >= 0 is D of gamma_divergence.h without its leading part:
+// D(a, b) = b h(a / b) + R(a, b), h(r) = r - 1 - log r >= 0. In sums of D the leading parts
+// combine:
 //   KL(Gamma(a, r) ‖ Gamma(b, q)) = R(a, b) + b h(a q / (b r))
 //   KL(Weibull(k, λ) ‖ Gamma(a, b)) = a h(e / a) + a (γ/k + log Γ(1 + 1/k)) + G(a) + log k - γ - 1,
 //     e = b λ Γ(1 + 1/k)
@@ -15,7 +15,7 @@
 // and a Dirichlet is a Beta of its first topic and the rest, then a Dirichlet of the rest.
 //
 // Measured against mpmath, parameters from 1e-38 to 1e38 (tests/ops/test_kl_extremes.py): errors
-// are at most 1e-12 of max(KL, 1) plus what a change of 4e-16 of the parameters would make.
+// are at most 1e-12 of max(KL, 1) plus the effect of a relative change of the parameters by 4e-16.
 
 #include "exp_minus_tangent.h"
 #include "gamma_divergence.h"
@@ -110,7 +110,7 @@ NTM_FAST_INLINE double gap_divergence_change(double a, double s, double b, doubl
   return total;
 }
 
-// KL(Beta(a, s) ‖ Beta(b, t)), s and t with what their rounding left out
+// KL(Beta(a, s) ‖ Beta(b, t)), s and t with their rounding errors
 NTM_FAST_INLINE double kl_beta_exactly(double a, double s, double s_rest, double b, double t,
                                        double t_rest) {
   double difference = difference_of_products(a, t, b, s) + (a * t_rest - b * s_rest);
@@ -127,7 +127,7 @@ NTM_FAST_INLINE double kl_beta_exactly(double a, double s, double s_rest, double
   return shares + (gap_divergence(s, t) + rest);
 }
 
-// sum += x, with what its rounding leaves out in rest
+// sum += x, with its rounding error in rest
 NTM_FAST_INLINE void add_exactly(double x, double& sum, double& rest) {
   const double next = sum + x, added = next - sum;
   rest += (sum - (next - added)) + (x - added);
@@ -147,8 +147,8 @@ NTM_FAST_INLINE double kl_dirichlet_exactly(const At& at, int64_t topics) {
   return kl;
 }
 
-// a ψ'(a) - 1 - b ψ'(a): the derivative of D(a, b) to a, less that of a alone, which the sums of
-// Dirichlets take away again.
+// a ψ'(a) - 1 - b ψ'(a): the derivative of D(a, b) to a, without a part that cancels with that of
+// the sums in a Dirichlet.
 NTM_FAST_INLINE double divergence_slope_less_one(double a, double b) {
   return b < .5 * a ? a * stirling_gap_curvature(a) - b * trigamma(a) : (a - b) * trigamma(a) - 1.;
 }

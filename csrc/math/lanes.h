@@ -1,7 +1,7 @@
 #pragma once
-// Vectors as wide as the instruction set's registers, and what lets one template serve them and
-// scalars: write select(mask, a, b) for mask ? a : b, splat<T>(c) for T(c), Scalar<T> for the type
-// of one lane. Used where loops are too long for the compiler to vectorise reliably.
+// Vectors as wide as the instruction set's registers, and functions that let one template serve
+// vectors and scalars: write select(mask, a, b) for mask ? a : b, splat<T>(c) for T(c), Scalar<T>
+// for the type of one lane. Used where loops are too long for the compiler to vectorise reliably.
 
 #include <stdint.h>
 
@@ -34,7 +34,7 @@ constexpr int vector_bytes = 16;
 #endif
 
 typedef float FloatLanes __attribute__((vector_size(vector_bytes)));
-// As many floats as there are lanes of double.
+// A vector of floats with as many lanes as one of doubles.
 typedef float HalfFloatLanes __attribute__((vector_size(vector_bytes / 2)));
 typedef uint32_t HalfUint32Lanes __attribute__((vector_size(vector_bytes / 2)));
 typedef uint32_t Uint32Lanes __attribute__((vector_size(vector_bytes)));

@@ -67,8 +67,8 @@ NTM_FAST_INLINE T log_normal(T x) {
   return log_split<Grade>(s.exponent, s.mantissa - Scalar<T>(1));
 }
 
-// exp of x held within [least, most]; exp(least) must be a normal number, and exp(most) one or, at
-// 710 for double and 89 for float, infinity. NaN stays NaN.
+// exp of x clamped to [least, most]; exp(least) must be a normal number, and exp(most) a normal
+// number or infinity (most = 710 for double, 89 for float). NaN stays NaN.
 #ifdef __CUDACC__
 template <class Grade, class T>
 NTM_FAST_INLINE T exp_clamped(T x, T least, T most) {

@@ -4,7 +4,7 @@
 //
 // Samplers use key = seed and counter = (element, round, half): element is the flat position in the
 // output, round counts the rejections, and half 1 gives the low words of uniforms whose high words
-// came with half 0. So a draw depends on the seed and its position alone.
+// came with half 0. So a draw depends only on the seed and its position.
 
 #include <stdint.h>
 

@@ -22,7 +22,8 @@ NTM_FAST_INLINE T softplus(T z) {
   return (z > T(0) ? z : T(0)) + s * series;
 }
 
-// The derivative of softplus where its value is y: 1 - exp(-y), by its series for small y.
+// The derivative of softplus at the point where softplus is y: 1 - exp(-y), by a series for small
+// y.
 template <class T>
 NTM_FAST_INLINE T softplus_slope(T y) {
   constexpr int terms = sizeof(T) == 4 ? 6 : 11;

@@ -1,12 +1,12 @@
 #pragma once
-// A logsumexp as two numbers, since no single one holds the largest logit and what is added to it:
-// beyond 1e16 a double has no room for log V.
+// A logsumexp as two numbers, because one cannot hold both the largest logit and the term added to
+// it: beyond 1e16 a double has no room for log V.
 
 #include "host_device.h"
 
 NTM_FAST_ISA_BEGIN
 
-// shift + log_sum as value + rest: value is the sum rounded to T, rest what that left out.
+// shift + log_sum as value + rest: value is the sum rounded to T, rest the rounding error.
 template <class T>
 struct SplitNorm {
   T value;

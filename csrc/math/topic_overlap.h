@@ -12,8 +12,8 @@
 
 NTM_FAST_ISA_BEGIN
 
-// Norms of topics (TopicNorms) of whose beta the mean over the words is 1, not the sum: where
-// topics are alike, and their differences count, exponents are small then, and so are their errors.
+// Norms of topics (TopicNorms) whose beta has a mean of 1 over the words, not a sum of 1. If topics
+// nearly agree, and their differences matter, exponents are then small, and so are their errors.
 template <class T>
 NTM_FAST_INLINE void to_mean_of_one(double log_words, T& value, T& rest) {
   constexpr double log2_of_e = 1.44269504088896340736;
@@ -30,8 +30,8 @@ NTM_FAST_INLINE T lift_scale(T sum, int64_t topics) {
   return T(1) / square_root(mean < least ? least : mean);  // NaN stays
 }
 
-// What comes back to each of a word's slopes through the mean under the square root, from the sum
-// of its lifts times their slopes.
+// The part of a word's slopes that comes through the mean under the square root, from the sum of
+// its lifts times their slopes.
 template <class T>
 NTM_FAST_INLINE T slope_through_mean(T sum, T scale, int64_t topics) {
   return sum * scale / T(2 * topics);
@@ -40,10 +40,10 @@ NTM_FAST_INLINE T slope_through_mean(T sum, T scale, int64_t topics) {
 // 1 / sqrt(g_ii)
 NTM_FAST_INLINE double inverse_norm(double gram) { return 1 / square_root(gram); }
 
-// Row i of the Gram matrix: its elements off the diagonal in turn, then that on it.
+// Row i of the Gram matrix: its elements off the diagonal one by one, then the one on it.
 struct OverlapRow {
   double own_norm, scale;  // inverse, of topic i; 4 / K
-  double squares = 0;      // Σ_j c_ij² of the elements that were taken
+  double squares = 0;      // Σ_j c_ij² of the elements so far
 
   NTM_FAST_INLINE OverlapRow(double inverse_norm, int64_t topics)
       : own_norm(inverse_norm), scale(4 / double(topics)) {}

@@ -1,4 +1,4 @@
-"""Which functions do the work: the compiled ops or the reference, each a module."""
+"""The module whose functions a model calls: the compiled ops, or the reference."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 
 class Ops(Protocol):
-    """What models need of :mod:`ntm_fast.ops` or :mod:`ntm_fast.reference`."""
+    """The functions of :mod:`ntm_fast.ops` or :mod:`ntm_fast.reference` that models call."""
 
     __name__: str
 
@@ -42,7 +42,7 @@ def resolve(ops: Any) -> Ops:
 
 
 def choose_device(device: str | torch.device) -> torch.device:
-    """The device of a name; "auto" is a GPU where there is one that the ops have kernels for."""
+    """The device of a name; "auto" is a GPU if there is one that the ops have kernels for."""
     has_kernels = torch.cuda.is_available() and all(
         torch._C._dispatch_has_kernel_for_dispatch_key(f"ntm_fast::{op}", "CUDA")
         for op in _dispatched()
@@ -75,7 +75,7 @@ def _dispatched() -> list[str]:
 
 
 class OpsModule(nn.Module):
-    """A torch module that computes with a backend; copies and pickles hold the backend's name."""
+    """A torch module that computes with a backend; copies and pickles store the backend's name."""
 
     ops: Ops
 

@@ -13,11 +13,11 @@ from ntm_fast.models.backend import Ops
 
 
 class RunningMoments(nn.Module):
-    """Running mean and variance [n] of batch statistics, bias-corrected as Adam's moments are.
+    """Running mean and variance [n] of batch statistics, bias-corrected like Adam's moments.
 
-    Both start at 0 and move by `momentum` a step; what evaluation reads is divided by
-    1 − (1 − momentum)^steps. Without that a momentum of 1e-3 keeps 94.5 % of the initial 0 and 1
-    after 57 steps. Before the first step: mean 0, variance 1.
+    Both start at 0 and move by `momentum` per step; evaluation divides them by
+    1 − (1 − momentum)^steps. Otherwise, with a momentum of 1e-3, 94.5 % of the initial 0 and 1
+    would be left after 57 steps. Before the first step: mean 0, variance 1.
     """
 
     mean: Tensor
@@ -55,8 +55,8 @@ class RunningMoments(nn.Module):
 class BatchNorm(nn.Module):
     """Batch normalisation of [B, n] with a learned shift and no scale.
 
-    As ``torch.nn.BatchNorm1d`` with its weight frozen at 1, but for the bias-corrected running
-    statistics, and for a batch of one document, which is normalised by them in training too.
+    Like ``torch.nn.BatchNorm1d`` with its weight frozen at 1, except that the running statistics
+    are bias-corrected, and that a batch of one document is normalised by them in training too.
     """
 
     def __init__(self, n: int, *, momentum: float, eps: float) -> None:
@@ -84,7 +84,7 @@ class BatchNorm(nn.Module):
 def dense(
     ops: Ops, x: Tensor, linear: nn.Module, norm: nn.Module | None, activation: str = "none"
 ) -> Tensor:
-    """activation(norm(linear(x))), in one op where that can be."""
+    """activation(norm(linear(x))), in one op where possible."""
     weight, bias = cast(nn.Linear, linear).weight, cast(nn.Linear, linear).bias
     if not isinstance(norm, BatchNorm):
         return ops.dense_layer(x, weight, bias, activation)[0]
@@ -99,5 +99,5 @@ def dense(
 
 
 def maybe_batch_norm(n: int, enabled: bool, *, momentum: float, eps: float) -> nn.Module:
-    """A BatchNorm of n, or what passes its input on."""
+    """A BatchNorm of n, or the identity."""
     return BatchNorm(n, momentum=momentum, eps=eps) if enabled else cast(nn.Module, nn.Identity())

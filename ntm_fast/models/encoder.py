@@ -16,7 +16,7 @@ from ntm_fast.models.randomness import Masks, dropout
 
 
 class Encoder(OpsModule):
-    """Dense layers on bags of words, the first of them on the nonzeros alone.
+    """Dense layers on bags of words; the first computes only with the nonzeros.
 
     Parameters
     ----------
@@ -60,7 +60,7 @@ class Encoder(OpsModule):
 
 
 def document_lengths(batch: Batch) -> Tensor:
-    """Sum of each document's counts [B], 1 for an empty document."""
+    """Sum of each document's counts [B]; 1 for an empty document."""
     totals = torch.cat((batch.counts.new_zeros(1, dtype=torch.float64), batch.counts.double()))
     ends = totals.cumsum(0)[batch.indptr]
     lengths = ends.diff()

@@ -1,4 +1,4 @@
-"""A value that follows from a module's tensors, kept until one of them changes."""
+"""A value computed from a module's tensors, kept until one of them changes."""
 
 from __future__ import annotations
 
@@ -9,29 +9,30 @@ from torch import Tensor, nn
 
 
 class Kept:
-    """One tensor that takes long to make, and what it was made of.
+    """One tensor that is expensive to compute, and the tensors it was computed from.
 
-    Any change that torch counts makes it anew: an optimiser's step, a write in place, other weights
-    loaded, another dtype or device. torch does not count what is written through ``.data`` or a
-    numpy array that shares a parameter's memory; a call of ``train()`` or ``eval()`` of the model
-    drops the value then (`drop`). Neither copies nor pickles hold it.
+    It is recomputed after any change that torch counts: an optimiser's step, a write in place,
+    loaded weights, another dtype or device. torch does not count writes through ``.data`` or
+    through a numpy array that shares a parameter's memory; call ``train()`` or ``eval()`` of the
+    model after them, which drops the value (`drop`). Copies and pickles do not contain it.
     """
 
     def __init__(self) -> None:
         self._made: tuple[list[tuple[Tensor, Tensor, int]], Tensor] | None = None
 
     def get(self, module: nn.Module, make: Callable[[], Tensor]) -> Tensor:
-        """The value, made by `make` unless it is there and the module's tensors are as they were.
+        """The value, computed by `make` unless it is there and the tensors have not changed.
 
-        In training it is made every time: training writes to parameters in ways of its own.
+        In training it is computed every time, because training writes to parameters in ways that
+        torch does not count.
         """
         tensors = (*module.parameters(), *module.buffers())
         if module.training or any(t.is_inference() for t in tensors):  # these count no changes
             return make()
-        made = self._made  # which another thread may drop meanwhile
+        made = self._made  # another thread may drop it meanwhile
         if made is None or not _same(made[0], tensors):
-            made = self._made = None  # before another as large is made
-            # The detached tensors hold on to the memory: no other tensor can be where it was.
+            made = self._made = None  # freed before another one as large is computed
+            # The detached tensors keep the memory, so no other tensor can get its address.
             state = [(t, t.detach(), t._version) for t in tensors]
             made = self._made = (state, make())
         return made[1]
@@ -64,9 +65,9 @@ def _same(state: list[tuple[Tensor, Tensor, int]], tensors: tuple[Tensor, ...]) 
 def at_most_one(logits: Tensor, rows: int = 1 << 14) -> Tensor:
     """softmax over words of logits [V, K], each word's row divided by its largest element.
 
-    In float64 `rows` words at a time, the result in float32 unless logits are float64. Divided so,
-    the probabilities of a rare word do not underflow, and what follows from their proportions alone
-    (:func:`ntm_fast.ops.bow_mixture_proportions`) is the same.
+    Computed in float64, `rows` words at a time; the result is float32 unless logits are float64.
+    After the division the probabilities of a rare word do not underflow. Results that depend only
+    on their proportions (:func:`ntm_fast.ops.bow_mixture_proportions`) do not change.
     """
     parts = logits.split(rows)
     norms = torch.stack([part.double().logsumexp(0) for part in parts]).logsumexp(0)

@@ -1,4 +1,4 @@
-"""Random numbers of a step, all of them from one seed tensor."""
+"""The random numbers of a step, all from one seed tensor."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def generator(seed: Tensor, device: torch.device | str) -> torch.Generator:
 
 
 class Masks:
-    """The dropout masks of a step: functions of its 0-dim int64 `seed` and of their turn."""
+    """The dropout masks of a step: functions of its 0-dim int64 `seed` and of their order."""
 
     def __init__(self, seed: Tensor, ops: Ops) -> None:
         self.seed, self.ops, self.made = seed, ops, 0

@@ -1,8 +1,8 @@
 """A trained model on disk: a folder of a safetensors file, a JSON file and the vocabulary.
 
 model.safetensors   parameters and running statistics
-model.json          format, version, settings in force, sizes, hash of the tensors, what the
-                    caller adds
+model.json          format, version, settings in force, sizes, hash of the tensors, and
+                    the caller's entries
 vocabulary.txt      V lines, UTF-8
 """
 
@@ -49,12 +49,12 @@ def save_model(
     extra: dict[str, Any] | None = None,
     overwrite: bool = False,
 ) -> None:
-    """Write the model to `folder`, whole or not at all; `extra` is kept in model.json.
+    """Write the model to `folder` atomically; `extra` is added to model.json.
 
-    Files of others in a folder that is overwritten stay in it.
+    If the folder is overwritten, files in it that are not the model's stay.
 
-    Raises FileExistsError for a folder that exists, unless `overwrite=True` and the folder holds
-    a model; ValueError for a vocabulary that is not V distinct words of one line each.
+    Raises FileExistsError if the folder exists, unless `overwrite=True` and it holds a model;
+    ValueError for a vocabulary that is not V distinct words of one line each.
     """
     vocabulary = checked_vocabulary(vocabulary, model.n_words)
     target = free_place(folder, overwrite)
@@ -78,15 +78,14 @@ def save_model(
 def settings_in_force(model: TopicModel) -> dict[str, Any]:
     """The model's settings as they took effect, without None.
 
-    A background that was left to the decoder is there or is not; bounds that are None are left
-    out: there are none.
+    A background that the decoder decides is True or False here. Bounds that are None are left out.
     """
     settings = {**asdict(model.settings), "background": model.decoder.shift is not None}
     return {name: value for name, value in settings.items() if value is not None}
 
 
 def free_place(folder: str | os.PathLike[str], overwrite: bool) -> Path:
-    """The full path of a folder to save a model to; raises as `save_model` if it may not be."""
+    """The full path of a folder to save a model to; raises as `save_model` if that would fail."""
     target = full_path_of(folder)
     clear_leftovers(target.parent)
     if target.exists() and not (overwrite and (target / METADATA).is_file()):
@@ -101,7 +100,7 @@ def load_model(
     """(model in evaluation mode, vocabulary, model.json) of a folder written by `save_model`.
 
     Raises FileNotFoundError, or ValueError naming the file that is foreign or damaged. The sizes
-    that model.json names are held against the tensors before anything of these sizes is made.
+    in model.json are compared with the tensors before anything of these sizes is allocated.
     """
     root = path_of(folder)
     metadata = read_model_metadata(root)
@@ -156,7 +155,7 @@ def _check_tensors(
             f" {len(settings.hidden)} layers, the length of hidden"
         )
     try:
-        with torch.device("meta"):  # shapes alone: n_topics may be 10⁹
+        with torch.device("meta"):  # only shapes: n_topics may be 10⁹
             shapes = TopicModel(n_words, settings, ops=ops).state_dict()
     except (TypeError, ValueError, RuntimeError, OverflowError) as error:
         reason = " ".join(str(error).split())

@@ -9,9 +9,9 @@ from torch import Tensor, nn
 class ScoreTerm(nn.Module):
     """Σ over draws of (f − b) · log_weight, whose gradient completes that of f's mean.
 
-    The baseline b of a document is the mean of its other draws' f where there are several, else
-    its length times the running mean of f per word; neither knows the draw itself, so that
-    neither brings a bias.
+    The baseline b of a document is the mean of f over its other draws if there are several,
+    otherwise its length times the running mean of f per word. Neither depends on the draw itself,
+    so neither adds a bias.
     """
 
     per_word: Tensor

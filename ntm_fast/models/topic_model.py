@@ -22,10 +22,10 @@ from ntm_fast.models.randomness import Masks
 from ntm_fast.models.score import ScoreTerm
 from ntm_fast.settings import ModelSettings
 
-# Documents evaluated together, and their nonzeros unless one document alone has more: each wants up
-# to 40 bytes, 10 MiB in all.
+# Documents evaluated together, and their nonzeros (a document with more is evaluated alone). A
+# nonzero needs up to 40 bytes, 10 MiB in all.
 EVALUATION_BATCH, EVALUATION_NONZEROS = 1024, 1 << 18
-CHUNK = 1 << 22  # nonzeros looked at together: a corpus may be larger than memory
+CHUNK = 1 << 22  # nonzeros read at a time: a corpus may be larger than memory
 
 
 class Loss(NamedTuple):
@@ -89,7 +89,7 @@ class TopicModel(nn.Module):
     def init_background(self, corpus: Corpus) -> None:
         """Start the words' background, if the decoder has one, at their frequencies in a corpus.
 
-        A word that is not in it counts as half a word of text.
+        A word that does not occur counts as half an occurrence.
         """
         self.check_corpus(corpus)
         counts = np.full(self.n_words, 0.5)
@@ -107,12 +107,12 @@ class TopicModel(nn.Module):
         free_bits: float = 0.0,
         diversity: Tensor | float = 0.0,
     ) -> Loss:
-        """−ELBO of a batch, averaged over its documents: what training minimises.
+        """−ELBO of a batch, averaged over its documents: the objective of training.
 
         E_q[log p(x | θ)] is estimated by `n_samples` draws. A document's KL below `free_bits` nats
-        counts, and costs, as much as that. The topics' overlap, which is no part of the ELBO,
-        costs `diversity` times itself. A function of parameters, batch and the 0-dim int64 `seed`
-        alone: dropout comes from the seed too.
+        is raised to that. `diversity` times the topics' overlap, which is not part of the ELBO, is
+        added. The result depends only on parameters, batch and the 0-dim int64 `seed`: dropout
+        comes from the seed too.
 
         Source: Kingma & Welling, "Auto-Encoding Variational Bayes", 2014; Kingma et al., "Improved
         Variational Inference with Inverse Autoregressive Flow", 2016 (free bits).
@@ -135,7 +135,7 @@ class TopicModel(nn.Module):
         means = [likelihood.mean() for likelihood in likelihoods]
         mean = means[0] if n_samples == 1 else torch.stack(means).mean()
         loss = kl_weight * paid - mean
-        if isinstance(diversity, Tensor) or diversity > 0:  # a GPU's value is not looked at
+        if isinstance(diversity, Tensor) or diversity > 0:  # never wait for a tensor's value
             loss = loss + diversity * self.decoder.overlap(matrix)
         if log_weights:
             f, weights = torch.stack(likelihoods), torch.stack(log_weights)
@@ -148,7 +148,7 @@ class TopicModel(nn.Module):
     def topic_proportions(self, corpus: Corpus) -> Tensor:
         """Posterior mean θ [D, K] of each document, its rows summing to 1, in float64.
 
-        As `topic_codes`, where a posterior's θ is something else as proportions of it.
+        `topic_codes`, normalised if the posterior gives intensities or real numbers.
         """
         return self.posterior.proportions(self.topic_codes(corpus))
 
@@ -156,14 +156,14 @@ class TopicModel(nn.Module):
     def topic_codes(self, corpus: Corpus) -> Tensor:
         """Posterior mean θ [D, K] of each document as the decoder takes it, in float64.
 
-        Proportions, unless the posterior gives intensities or any real numbers; no randomness.
-        All but the first layer is computed in float64: a document's θ then does not hang, in
-        float32's last bits, on which other documents are evaluated with it.
+        Proportions, unless the posterior gives intensities or real numbers. There is no randomness.
+        All layers except the first are computed in float64, so that a document's θ does not depend,
+        in float32's last bits, on the documents that are evaluated with it.
 
         Memory beyond the result and the topics that a refined mixture keeps (4 V K bytes): at most
-        40 bytes for each of 2^18 nonzeros, or of a document that has more, and some vectors as wide
-        as the layers for each of 1,024 documents. Nothing grows with nonzeros times topics; time
-        does not grow with V once the topics are kept.
+        40 bytes for each of 2^18 nonzeros, or of one document that has more, and some vectors as
+        wide as the layers for each of 1,024 documents. No array has nonzeros × topics elements.
+        Once the topics are kept, the time does not grow with V.
         """
         steps = self.settings.refinement
         encoder = _float64(self.encoder, but="weight")
@@ -212,7 +212,7 @@ class TopicModel(nn.Module):
     def kl_per_topic(self, corpus: Corpus) -> Tensor:
         """KL(q ‖ prior) of each document and topic [D, K], in nats.
 
-        Of the topics' marginals, where topics are not independent (Dirichlet posteriors).
+        It is that of the topics' marginals if topics are not independent (Dirichlet posteriors).
         """
 
         def divergence(batch: Batch, rows: slice) -> Tensor:
@@ -242,11 +242,11 @@ class TopicModel(nn.Module):
 
     @torch.no_grad()
     def topics_with_background(self) -> Tensor:
-        """Topics [K, V] to set against each other by relevance; see the decoder."""
+        """Topics [K, V] with what they share, to rank words by relevance; see the decoder."""
         return self.decoder.topics_with_background()
 
     def _kind_of_theta(self) -> str:
-        """What the posterior's θ has to be for the decoder."""
+        """Check that the decoder accepts a θ that the posterior can give, and return its kind."""
         for kind in self.posterior.kinds:
             if kind in self.decoder.takes:
                 return kind
@@ -257,7 +257,7 @@ class TopicModel(nn.Module):
         )
 
     def _mixture(self) -> Mixture:
-        """The decoder, for which θ can be refined."""
+        """The decoder, checked to be one whose θ can be refined."""
         if isinstance(self.decoder, Mixture) and self.posterior.kind == "proportions":
             return self.decoder
         raise ValueError(
@@ -294,7 +294,7 @@ class TopicModel(nn.Module):
 
 
 def _float64(module: nn.Module, but: str = "") -> dict[str, Tensor]:
-    """Parameters and running statistics of a module in float64, all but one."""
+    """Parameters and running statistics of a module in float64, except one."""
     named = (*module.named_parameters(), *module.named_buffers())
     return {n: t.double() for n, t in named if t.is_floating_point() and n != but}
 
@@ -333,7 +333,7 @@ def in_chunks(
 
 @contextmanager
 def evaluating(module: nn.Module) -> Iterator[None]:
-    """Evaluation mode within the block; a module that is in it is not touched."""
+    """Evaluation mode within the block; a module that is already in it is not changed."""
     training = module.training
     changed = any(part.training for part in module.modules())
     if changed:

@@ -20,7 +20,7 @@ LARGEST_LOG = 40
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-# What an annotation lets in, and what it is called in errors.
+# The types that an annotation accepts, and their name in errors.
 _KINDS: dict[str, tuple[tuple[type, ...], str]] = {
     "Tensor": ((Tensor,), "a Tensor"),
     "Bags | Tensor": ((Bags, Tensor), "a Tensor or Bags"),
@@ -35,9 +35,9 @@ _KINDS: dict[str, tuple[tuple[type, ...], str]] = {
 
 
 def with_clear_errors(op: F) -> F:
-    """The op, whose errors name the argument that is of another type than its annotation says.
+    """The op, with errors that name an argument whose type is not the annotated one.
 
-    Types are looked at only once the op has failed: while it does not, this costs one call.
+    Types are checked only after the op has failed, so a call that succeeds costs nothing more.
     """
     signature = inspect.signature(op)
     name = op.__name__
@@ -52,7 +52,7 @@ def with_clear_errors(op: F) -> F:
         except (AttributeError, TypeError, ValueError, RuntimeError, IndexError, OverflowError):
             try:
                 given = signature.bind(*args, **kwargs).arguments
-            except TypeError:  # arguments that are missing or unknown; the op's own error says so
+            except TypeError:  # arguments are missing or unknown, as the op's own error says
                 given = {}
             for argument, value in given.items():
                 _check_kind(name, argument, value, *kinds[argument])
@@ -93,10 +93,10 @@ def check_same_device(op: str, arguments: dict[str, Any]) -> None:
 
 
 def check_positive(op: str, least: float = 0.0, **arguments: Tensor) -> None:
-    """ValueError naming the first element that is not positive and finite; on the CPU alone.
+    """ValueError naming the first element that is not positive and finite; only on the CPU.
 
-    On CUDA the answer would have to be waited for: such elements give NaN instead. Above 0,
-    ``least`` is the least that is let through.
+    On CUDA this check would have to wait for the GPU; such elements give NaN there. If ``least`` is
+    above 0, smaller elements are refused too.
     """
     for name, value in arguments.items():
         has_values = value.is_cpu and not isinstance(value, FakeTensor)

@@ -1,4 +1,4 @@
-"""What CUDA kernels found wrong in values that nobody had read on the host."""
+"""Errors in values that only a CUDA kernel has read."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from ntm_fast import _C
 def raise_device_errors() -> None:
     """Raise ValueError if a CUDA kernel has found a bad value since the last call, and forget it.
 
-    On CUDA an op does not wait to see whether indices lie in [0, V), counts are finite and >= 0,
-    or indptr does not decrease: its kernels leave out what is bad and note it in memory of the
-    host, for all devices together. This looks there, as does the next op that takes a batch. It
-    does not wait either: what kernels still under way will find is seen after the next
-    synchronisation. Without CUDA it does nothing.
+    On CUDA an op does not wait to check that indices lie in [0, V), that counts are finite and
+    >= 0, and that indptr does not decrease. Its kernels skip bad values and note them in host
+    memory, for all devices together. This function reads the note, as the next op that takes a
+    batch does. It does not wait either: errors of kernels that are still running are seen after
+    the next synchronisation. Without CUDA it does nothing.
 
     Raises
     ------

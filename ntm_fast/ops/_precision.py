@@ -1,4 +1,4 @@
-"""At which precision an op multiplies matrices."""
+"""The precision at which an op multiplies matrices."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ PRECISIONS = ("highest", "high", "medium")  # the ops' own numbers for them: 0, 
 
 
 def _chosen() -> int:
-    # Compiled code is compiled again when the choice moves from or to "highest", which torch
-    # guards; between the other two it keeps what it was compiled with.
+    # torch guards a change from or to "highest", and compiles again. A change between the other
+    # two does not reach compiled code.
     return PRECISIONS.index(torch.get_float32_matmul_precision())
 
 
@@ -25,10 +25,10 @@ def autocasts(tensor: Tensor) -> bool:
 
 
 def matmul_precision(a: Tensor, b: Tensor) -> int:
-    """0, 1 or 2: that of ``torch.get_float32_matmul_precision()``, or medium for bfloat16.
+    """0, 1 or 2: ``torch.get_float32_matmul_precision()``, or medium for bfloat16.
 
-    bfloat16 it is if both operands are of that type, or under ``torch.autocast`` to it, as for
-    torch's own ``a @ b``.
+    As in torch's own ``a @ b``, the product is in bfloat16 if both operands are, or under
+    ``torch.autocast`` to bfloat16.
     """
     if a.dtype == b.dtype == torch.bfloat16:
         return 2

@@ -24,10 +24,10 @@ def widen(tensor: Tensor) -> Tensor:
 
 
 def register_fake(op: Op, fake: Callable[..., Any]) -> None:
-    """Make ``fake`` the op's kernel where tensors have no values, all of them or none.
+    """Make ``fake`` the op's kernel for tensors without values.
 
-    It is what torch calls as soon as one tensor is on the meta device: it would return memory that
-    nobody has written if another is not.
+    torch calls it as soon as one tensor is on the meta device. If another one is not, the result
+    would be uninitialised memory, so this raises.
     """
     names = [argument.name for argument in op._schema.arguments]
     name = op.name().split("::")[1].split(".")[0].removesuffix("_backward")
@@ -48,14 +48,14 @@ def differentiable(
 ) -> Callable[..., Any]:
     """Give ``op`` a fake kernel and a backward, and return the function to call it by.
 
-    The backward is used thrice: by torch.library.register_autograd, which torch.compile and opcheck
-    need; by an autograd.Function with setup_context, which torch.func needs; and by one without,
-    which is the quickest of the three and serves every other call.
+    The backward is registered three times: with torch.library.register_autograd, which
+    torch.compile and opcheck need; with an autograd.Function that has a setup_context, which
+    torch.func needs; and with one that has none, which is the fastest and serves all other calls.
     """
     register_fake(op, fake)
     torch.library.register_autograd(op.name(), backward, setup_context=setup_context)
 
-    dispatch = op._op  # what calling the overload comes to
+    dispatch = op._op  # the same as calling the overload, with less overhead
 
     def below_autograd(*args: Any) -> Any:
         with torch._C._AutoDispatchBelowAutograd():
@@ -90,7 +90,7 @@ def differentiable(
 
 
 def once_differentiable(op: Op, *, fake: Callable[..., Any]) -> Callable[..., Any]:
-    """Give the backward ``op`` a fake kernel; differentiating what is returned raises clearly."""
+    """Give the backward ``op`` a fake kernel; differentiating its result raises a clear error."""
     name = op.name().split("::")[1]
 
     def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Any) -> None:

@@ -27,8 +27,8 @@ def adam(
     g ← g + weight_decay · w, m ← β₁ m + (1 − β₁) g, v ← β₂ v + (1 − β₂) g²,
     w ← w − step_size · m / (root_scale · √v + eps), with the bias corrections of step t in
     step_size = learning rate / (1 − β₁ᵗ) and root_scale = 1 / √(1 − β₂ᵗ), one of each for each
-    parameter. The same bits for any number of threads. In place, hence not one of the public ops;
-    what it is held to is :class:`torch.optim.Adam`.
+    parameter. The same bits for any number of threads. It works in place, so it is not one of the
+    public ops; its tests compare it with :class:`torch.optim.Adam`.
 
     Parameters
     ----------
@@ -56,4 +56,4 @@ def adam(
             eps,
             weight_decay,
         )
-    torch._C._increment_version(parameters)  # a graph made before it must not be used after it
+    torch._C._increment_version(parameters)  # graphs that saved the old values must fail

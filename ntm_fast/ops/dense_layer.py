@@ -14,7 +14,7 @@ from ntm_fast.ops._registration import differentiable, once_differentiable, wide
 
 _op = torch.ops.ntm_fast.dense_layer.default
 _backward_op = torch.ops.ntm_fast.dense_layer_backward.default
-ACTIVATIONS = ("none", "softplus", "relu")  # their codes are their places
+ACTIVATIONS = ("none", "softplus", "relu")  # in the order of their codes
 
 
 def _fake(
@@ -53,7 +53,7 @@ def _backward(ctx: Any, grad: Tensor | None, *_: Any) -> tuple[Tensor | None, ..
     layer = ctx.activation, ctx.batch_norm, ctx.eps
     grads = _backward_call(grad, x, weight, y, *layer, var, normalised, want_x, want_weight)
     grad_x, grad_weight, sums = grads
-    # Batch norm takes the mean away, and any bias with it.
+    # Batch norm subtracts the mean, and the bias with it.
     grad_bias = torch.zeros_like(sums) if ctx.batch_norm and want_bias else sums
     return (
         grad_x if want_x else None,
@@ -84,9 +84,9 @@ def dense_layer(
     """activation(x Wᵀ + bias), batch-normalised before the activation if asked.
 
     With batch norm: activation((z − mean) / √(var + eps) + shift) for z = x Wᵀ + bias, mean and
-    biased variance over the documents. One pass forward and one backward for layers so small that
-    the calls cost more than the arithmetic. Under ``torch.autocast`` x Wᵀ is torch's own product,
-    in the type that is cast to, and the rest float32. In plain PyTorch, with batch norm:
+    biased variance over the documents. Forward and backward are one pass each, for layers so small
+    that the calls cost more than the arithmetic. Under ``torch.autocast`` x Wᵀ is torch's own
+    product in the lower precision, and the rest is float32. In plain PyTorch, with batch norm:
     ``F.softplus(F.batch_norm(F.linear(x, weight, bias), None, None, None, shift, True, 0, eps))``.
 
     Parameters

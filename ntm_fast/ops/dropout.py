@@ -33,18 +33,18 @@ _call = differentiable(_op, fake=_fake, setup_context=_setup_context, backward=_
 def dropout(x: Tensor, p: float, seed: Tensor, stream: int = 0) -> Tensor:
     """x with each element zeroed with probability p, the others divided by 1 − p.
 
-    Which ones depends on seed, stream and position alone: the same for any number of threads and
-    on any device. The backward makes the mask again instead of keeping it. In plain PyTorch, with
+    The mask depends only on seed, stream and position: it is the same for any number of threads
+    and on any device. The backward recomputes it instead of keeping it. In plain PyTorch, with
     masks from the global generator: ``F.dropout(x, p)``.
 
     Parameters
     ----------
     x : Tensor, float32 or float64 (half types are computed in float32)
-    p : float, 0 <= p < 1, taken to a multiple of 2⁻³²
+    p : float, 0 <= p < 1, rounded to a multiple of 2⁻³²
     seed : Tensor [], int64
     stream : int, 0 <= stream < 2³²
-        Masks of one seed with different streams are independent, of each other and of what the
-        samplers draw with that seed.
+        Masks of different streams are independent, even with the same seed; they are also
+        independent of the samplers' draws with that seed.
 
     Returns
     -------

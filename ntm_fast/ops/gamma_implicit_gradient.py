@@ -23,8 +23,8 @@ def gamma_implicit_gradient(alpha: Tensor, log_x: Tensor) -> Tensor:
     """d log x / dα of draws x ~ Gamma(α, 1), the probability below x held fixed; elementwise.
 
     −(∂P(α, x)/∂α) / (x p(x; α)) with P the regularised lower incomplete gamma function and p the
-    density. It is a function of log x, so that draws too small for x itself have their gradient
-    too. The backward passes of all gamma samplers use it; it has no gradient of its own. In plain
+    density. It takes log x, so it is also right for draws that are too small for x itself. The
+    backward passes of all gamma samplers use it; it has no gradient of its own. In plain
     PyTorch, where x is neither tiny nor far from its mean and three digits are enough:
     ``torch._standard_gamma_grad(alpha, x) / x``.
 

@@ -16,11 +16,11 @@ def kl_dirichlet(alpha: Tensor, prior: Tensor | float) -> Tensor:
 
     log Γ(a₀) − log Γ(b₀) − Σ_k [log Γ(a_k) − log Γ(b_k)] + Σ_k (a_k − b_k)(ψ(a_k) − ψ(a₀)), with
     a = alpha, b = prior and subscript 0 for their sums; in nats, computed in float64 as differences
-    of log Γ and its tangents. For parameters from 1e-38 to 1e38 it errs by at most 1e-10 of
-    max(KL, 1), and by what a change of the parameters by 2e-15 of them would make; rows whose
-    differences would cancel go a slower way. Closed-form gradients to both, which err by a rounding
-    of their largest part. A single topic has a divergence of 0. In plain
-    PyTorch: ``kl_divergence(Dirichlet(alpha), Dirichlet(prior))``.
+    of log Γ and its tangents. For parameters from 1e-38 to 1e38 the error is at most
+    1e-10 of max(KL, 1), plus the effect of a relative change of the parameters by 2e-15; rows whose
+    differences would cancel are computed by a slower method. The gradients to both are in closed
+    form, with an error of one rounding of their largest part. A single topic has a divergence of 0.
+    In plain PyTorch: ``kl_divergence(Dirichlet(alpha), Dirichlet(prior))``.
 
     Parameters
     ----------

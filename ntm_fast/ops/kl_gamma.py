@@ -18,10 +18,11 @@ def kl_gamma(
 
     Σ_k (a_k − b_k) ψ(a_k) − log Γ(a_k) + log Γ(b_k) + b_k log(r_k / q_k) + a_k (q_k / r_k − 1),
     with a, r = alpha, rate and b, q = prior_alpha, prior_rate; in nats, computed in float64. For
-    parameters from 1e-38 to 1e38 it errs by at most 1e-10 of max(KL, 1), and by what a change of
-    the parameters by 2e-15 of them would make; rows whose parts would cancel go a slower way.
-    Closed-form gradients to all four, which err by a rounding of their largest part. In plain
-    PyTorch: ``kl_divergence(Gamma(alpha, rate), Gamma(prior_alpha, prior_rate)).sum(-1)``.
+    parameters from 1e-38 to 1e38 the error is at most 1e-10 of max(KL, 1), plus the effect of a
+    relative change of the parameters by 2e-15; rows whose parts would cancel are computed by a
+    slower method. The gradients to all four are in closed form, with an error of one rounding of
+    their largest part. In plain PyTorch:
+    ``kl_divergence(Gamma(alpha, rate), Gamma(prior_alpha, prior_rate)).sum(-1)``.
 
     Parameters
     ----------

@@ -21,12 +21,12 @@ def kl_weibull_gamma(
 
     Σ_k γ a / k − a log(λ b) + log k + b λ Γ(1 + 1/k) + log Γ(a) − γ − 1, with k, λ = shape, scale,
     a, b = prior_alpha, prior_rate and γ Euler's constant; in nats, computed in float64. For
-    parameters from 1e-38 to 1e38 it errs by at most 1e-10 of max(KL, 1), and by what a change of
-    the parameters by 2e-15 of them would make; rows whose parts would cancel go a slower way.
-    Closed-form gradients to all four, which err by a rounding of their largest part. For small k,
-    Γ(1 + 1/k) is huge: 4e6 at k = 0.1. In plain PyTorch there
-    is no such divergence; a draw of ``Weibull(scale, shape).log_prob(x) − Gamma(a, b).log_prob(x)``
-    has it as mean.
+    parameters from 1e-38 to 1e38 the error is at most 1e-10 of max(KL, 1), plus the effect of a
+    relative change of the parameters by 2e-15; rows whose parts would cancel are computed by a
+    slower method. The gradients to all four are in closed form, with an error of one rounding of
+    their largest part. For small k, Γ(1 + 1/k) is huge: 4e6 at k = 0.1. In plain PyTorch there is
+    no such divergence; it is the mean of
+    ``Weibull(scale, shape).log_prob(x) − Gamma(a, b).log_prob(x)`` over draws x.
 
     Parameters
     ----------

@@ -14,11 +14,11 @@ from ntm_fast.ops.log_gamma_rsample import log_gamma_rsample
 def log_dirichlet_inverse_cdf(alpha: Tensor, seed: Tensor) -> Tensor:
     """log θ of nearly Dirichlet(alpha) draws: gammas by an approximate inverse of their CDF.
 
-    log θ = l − logsumexp(l), l = (log u + log Γ(α + 1)) / α: what P(α, x) ≈ x^α / Γ(α + 1), the
-    CDF's first term, gives for x. Exact as α → 0; the larger α, the more it errs: E[g] / α is .56
-    as α → 0, .50 at 1 and .41 at 10, though what errs alike in all topics cancels in θ. Gradient
-    ψ(α + 1) / α − l / α, of low variance but biased towards the approximation's. In plain
-    PyTorch: ``((u.log() + (alpha + 1).lgamma()) / alpha).log_softmax(-1)``.
+    log θ = l − logsumexp(l), l = (log u + log Γ(α + 1)) / α, from the first term of the CDF,
+    P(α, x) ≈ x^α / Γ(α + 1), solved for x. It is exact as α → 0, with a larger error for larger α:
+    E[g] / α is .56 as α → 0, .50 at 1 and .41 at 10. An error common to all topics cancels in θ.
+    The gradient ψ(α + 1) / α − l / α has low variance, but is that of the approximation. In
+    plain PyTorch: ``((u.log() + (alpha + 1).lgamma()) / alpha).log_softmax(-1)``.
 
     Parameters
     ----------

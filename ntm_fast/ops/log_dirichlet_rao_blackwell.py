@@ -12,7 +12,7 @@ from ntm_fast.ops._registration import widen
 from ntm_fast.ops.gamma_implicit_gradient import gamma_implicit_gradient
 from ntm_fast.ops.log_gamma_rsample import log_gamma_rsample
 
-_SUMS = 0x2545F4914F6CDD1D  # keeps the fresh sums apart from the draws
+_SUMS = 0x2545F4914F6CDD1D  # so that the new sums are independent of the draws
 
 
 class _Slope(torch.autograd.Function):
@@ -58,11 +58,11 @@ def log_dirichlet_rao_blackwell(alpha: Tensor, seed: Tensor, draws: int = 4) -> 
     """log θ of draws θ ~ Dirichlet(alpha), with implicit gradients averaged over the gammas' sum.
 
     The draws are those of :func:`log_dirichlet_rsample`. The sum S ~ Gamma(Σ α) of the gammas is
-    independent of θ, so that its luck can be averaged out: in the gradient ∂/∂α_j =
+    independent of θ, so the gradient can be averaged over it (Rao-Blackwell): in ∂/∂α_j =
     L(α_j, l_j) (G_j − θ_j Σ_i G_i), L is replaced by the mean of L(α_j, log θ_j + log S) over
-    `draws` fresh S. Without bias; of the variance that the sum adds (a few per cent for dense α,
-    half as much again for sparse α of few topics) 1 / draws is left. What this becomes as draws
-    grows is, in plain PyTorch: ``Dirichlet(alpha).rsample().log()``.
+    `draws` new S. The gradient stays unbiased. The sum adds a few per cent to its variance for
+    dense α, and half as much again for sparse α of few topics; 1 / draws of that is left. The limit
+    for many draws is, in plain PyTorch: ``Dirichlet(alpha).rsample().log()``.
 
     Parameters
     ----------

@@ -44,11 +44,11 @@ def log_dirichlet_rsample(alpha: Tensor, seed: Tensor) -> Tensor:
     log θ = l − logsumexp(l) with l = log_gamma_rsample(alpha, seed), in log space throughout: no
     draw underflows, however small alpha is. Backward, with G the gradient of log θ and L that of
     :func:`gamma_implicit_gradient`: ∂/∂α_j = L(α_j, l_j) (G_j − θ_j Σ_i G_i). In plain PyTorch,
-    where nothing underflows: ``Dirichlet(alpha).rsample().log()``, whose gradient estimator is
-    another one, of the same mean.
+    where nothing underflows: ``Dirichlet(alpha).rsample().log()``, whose gradient estimator differs
+    but has the same mean.
 
-    A draw depends on the seed and the element's position alone: the same bits for any number of
-    threads, and up to the last bits on any device.
+    A draw depends only on the seed and the element's position: it has the same bits for any number
+    of threads, and differs by at most the last bits between devices.
 
     Parameters
     ----------

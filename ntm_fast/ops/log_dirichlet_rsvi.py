@@ -42,8 +42,8 @@ def log_dirichlet_rsvi(alpha: Tensor, seed: Tensor, boost: int = 10) -> Tensor:
 
     log θ = l − logsumexp(l), l = log h(ε, α + B) + Σ_{i<B} log(u_i) / (α + i), B = boost, with
     h(ε, a) = (a − ⅓)(1 + ε / √(9a − 3))³ Marsaglia and Tsang's proposal, the accepted ε and the
-    uniforms u held fixed by the gradient. That leaves out how ε's law hangs on α: a bias that
-    falls with B, as does the variance of the term that would correct it
+    uniforms u held fixed by the gradient. That ignores that the distribution of ε depends on α: a
+    bias that falls with B, as does the variance of the term that would correct it
     (:class:`ntm_fast.models.posteriors.DirichletRSVI` offers it).
 
     With d = α + B − ⅓ and g = h(ε, α + B), dl/dα = (1 − 1.5 (1 − (d / g)^⅓)) / d
@@ -57,7 +57,7 @@ def log_dirichlet_rsvi(alpha: Tensor, seed: Tensor, boost: int = 10) -> Tensor:
     seed : Tensor [], int64
         One per call: draws from the same seed are the same.
     boost : int, at least 1
-        The uniforms that it takes are drawn and used up in one pass, and never stored.
+        The uniforms u are drawn and used in one pass, and never stored.
 
     Returns
     -------

@@ -39,13 +39,13 @@ _backward_call = once_differentiable(_backward_op, fake=_fake_backward)
 def log_gamma_rsample(alpha: Tensor, seed: Tensor) -> Tensor:
     """log g of draws g ~ Gamma(alpha, 1), with implicit gradients to alpha; elementwise.
 
-    In log space, since g itself underflows: in float32 for 18 % of draws at α = 0.02. The gradient
-    is :func:`gamma_implicit_gradient` at the draws. Logarithms below the least finite number, as
-    there are for α < 1e-37 (float64: 1e-306), are that number. In plain
-    PyTorch, where nothing underflows: ``Gamma(alpha, 1).rsample().log()``.
+    It works in log space because g itself underflows: in float32 for 18 % of draws at α = 0.02. The
+    gradient is :func:`gamma_implicit_gradient` at the draws. Logarithms below the least finite
+    number, which occur for α < 1e-37 (float64: 1e-306), become that number. In plain PyTorch, where
+    nothing underflows: ``Gamma(alpha, 1).rsample().log()``.
 
-    A draw depends on the seed and the element's position alone: the same bits for any number of
-    threads, and up to the last bits on any device.
+    A draw depends only on the seed and the element's position: it has the same bits for any number
+    of threads, and differs by at most the last bits between devices.
 
     Parameters
     ----------

@@ -44,8 +44,8 @@ def logistic_normal_rsample(mean: Tensor, log_variance: Tensor, seed: Tensor) ->
 
     In plain PyTorch: ``(mean + (log_variance / 2).exp() * torch.randn_like(mean)).softmax(-1)``.
 
-    A draw depends on the seed and the element's position alone: the same bits for any number of
-    threads, and up to the last bits on any device.
+    A draw depends only on the seed and the element's position: it has the same bits for any number
+    of threads, and differs by at most the last bits between devices.
 
     Parameters
     ----------

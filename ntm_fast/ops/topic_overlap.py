@@ -1,4 +1,4 @@
-"""How much topics are alike."""
+"""How much topics overlap."""
 
 from __future__ import annotations
 
@@ -43,11 +43,11 @@ def topic_overlap(topic_logits: Tensor) -> Tensor:
     """Σ_{j≠k} cos²(l_j, l_k) / K of topics β_k = softmax(logits_k), their lifts l.
 
     l_kv = β_kv / √(mean_j β_jv), so that l_j · l_k is Σ_v β_jv β_kv / mean_i β_iv: words that all
-    topics share count little, however frequent. 0 for topics without a common word; a topic that
-    is there n times over adds n (n − 1) / K.
+    topics share count little, however frequent. It is 0 for topics without a common word; n copies
+    of a topic add n (n − 1) / K.
 
-    On the CPU it costs four exponentials and less than 2 K multiply-adds an element, and nothing of
-    V × K elements is formed but the gradient. In plain PyTorch::
+    On the CPU it costs four exponentials and less than 2 K multiply-adds per element, and the only
+    array of V × K elements is the gradient. In plain PyTorch::
 
         beta = topic_logits.softmax(0)
         lift = F.normalize(beta / beta.mean(1, keepdim=True).sqrt(), dim=0)

@@ -1,4 +1,4 @@
-"""What the references need to know of a CSR batch."""
+"""Checks of a CSR batch, and its row numbers, for the references."""
 
 import torch
 from torch import Tensor
@@ -8,7 +8,7 @@ from torch._subclasses import FakeTensor
 def check_csr(op: str, indptr: Tensor, indices: Tensor, counts: Tensor, words: int) -> None:
     """ValueError unless the three are a batch: torch itself would read outside of them.
 
-    Values are looked at on the CPU alone, as by the ops.
+    Values are checked only on the CPU, as in the ops.
     """
     for name, tensor in (("indptr", indptr), ("indices", indices), ("counts", counts)):
         if tensor.dim() != 1:
@@ -26,8 +26,7 @@ def check_csr(op: str, indptr: Tensor, indices: Tensor, counts: Tensor, words: i
         return
     if indptr[0] != 0 or (indptr[1:] < indptr[:-1]).any() or indptr[-1] != len(indices):
         raise ValueError(
-            f"{op}: indptr is no increasing row of places from 0 to {len(indices)}, the number of"
-            " indices"
+            f"{op}: indptr is not non-decreasing from 0 to {len(indices)}, the number of indices"
         )
     bad = (indices < 0) | (indices >= words)
     if bad.any():
@@ -48,6 +47,6 @@ def check_no_gradient(op: str, **arguments: Tensor | None) -> None:
 
 
 def document_of_nonzeros(indptr: Tensor, indices: Tensor) -> Tensor:
-    """The row that each nonzero belongs to, int64 [N]; of a batch that `check_csr` has seen."""
+    """The row that each nonzero belongs to, int64 [N]; for a batch that `check_csr` accepts."""
     documents = torch.arange(indptr.shape[0] - 1, device=indptr.device)
     return documents.repeat_interleave(indptr.diff(), output_size=indices.shape[0])

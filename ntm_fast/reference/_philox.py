@@ -1,4 +1,4 @@
-"""Philox-4x32-10 in int64 tensors, and the uniforms that the samplers make of it."""
+"""Philox-4x32-10 in int64 tensors, and the uniforms that the samplers derive from it."""
 
 import torch
 from torch import Tensor
@@ -23,9 +23,9 @@ def philox(seed: Tensor, element: Tensor, round: int, half: int) -> list[Tensor]
 
 
 def uniforms(seed: Tensor, element: Tensor, round: int, dtype: torch.dtype) -> list[Tensor]:
-    """Four float64 uniforms strictly between 0 and 1: the middles of 2^32 cells, or of 2^52.
+    """Four float64 uniforms strictly between 0 and 1: the midpoints of 2^32 cells, or of 2^52.
 
-    float64 draws take their low words from half 1, so that float32 ones are nearly the same.
+    float64 draws take their low words from half 1, so they nearly equal the float32 draws.
     """
     high = philox(seed, element, round, 0)
     if dtype != torch.float64:

@@ -22,7 +22,7 @@ def bow_mixture_log_likelihood(
     documents = document_of_nonzeros(indptr, indices)
     counts = counts.to(theta.dtype)
     log_beta = topic_logits.log_softmax(0)[indices]  # [N, K]
-    # p is computed divided by its largest term, so that neither it nor its gradient underflows.
+    # p is divided by its largest term, so that neither p nor its gradient underflows.
     shift = (theta.detach().log()[documents] + log_beta.detach()).amax(-1)
     shift = torch.where((counts > 0) & shift.isfinite(), shift, 0)
     p = (theta[documents] * (log_beta - shift[:, None]).exp()).sum(-1)

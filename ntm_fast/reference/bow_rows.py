@@ -19,13 +19,13 @@ def bow_rows(
     indptr, indices, counts, _ = tensors_of("bow_rows", indptr, indices, counts)
     check_no_gradient("bow_rows", counts=counts)
     documents = indptr.shape[0] - 1
-    checked = nonzeros is None or not rows.is_cuda  # a GPU would have to be waited for
+    checked = nonzeros is None or not rows.is_cuda  # this would wait for the GPU
     if checked and bool(((rows < 0) | (rows >= documents)).any()):
         raise ValueError(f"bow_rows: rows are {rows.tolist()}, expected 0 <= row < {documents}")
     starts = indptr[rows].long()
     lengths = indptr[rows + 1].long() - starts
     if checked and bool(((starts < 0) | (lengths < 0) | (starts + lengths > len(indices))).any()):
-        raise ValueError(f"bow_rows: indptr is no increasing row of places up to {len(indices)}")
+        raise ValueError(f"bow_rows: indptr is not non-decreasing from 0 to {len(indices)}")
     ends = torch.cat((lengths.new_zeros(1), lengths.cumsum(0)))  # [B+1]
     size = int(ends[-1]) if nonzeros is None else nonzeros
     if checked and size < ends[-1]:

@@ -5,7 +5,7 @@ from torch import Tensor
 from ntm_fast.reference.gamma_implicit_gradient import gamma_implicit_gradient
 from ntm_fast.reference.log_gamma_rsample import log_gamma_rsample
 
-_SUMS = 0x2545F4914F6CDD1D  # keeps the fresh sums apart from the draws
+_SUMS = 0x2545F4914F6CDD1D  # so that the new sums are independent of the draws
 
 
 def log_dirichlet_rao_blackwell(alpha: Tensor, seed: Tensor, draws: int = 4) -> Tensor:

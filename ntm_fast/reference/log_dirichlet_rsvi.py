@@ -6,7 +6,7 @@ from torch import Tensor
 from ntm_fast.reference._philox import uniforms
 from ntm_fast.reference.log_gamma_rsample import log_gamma_rsample
 
-FIRST_ROUND = 2**31  # of Philox, for the uniforms; rejections take fewer
+FIRST_ROUND = 2**31  # of Philox, for the uniforms: above those of rejections
 
 
 def log_dirichlet_rsvi(alpha: Tensor, seed: Tensor, boost: int = 10) -> Tensor:
@@ -18,7 +18,7 @@ def log_dirichlet_rsvi(alpha: Tensor, seed: Tensor, boost: int = 10) -> Tensor:
     a = alpha.double()
     log_g = log_gamma_rsample((alpha + boost).detach(), seed).double()
     d = a.detach() + boost - 1 / 3
-    epsilon = ((log_g - d.log()) / 3).expm1() * (9 * d).sqrt()  # what was accepted
+    epsilon = ((log_g - d.log()) / 3).expm1() * (9 * d).sqrt()  # the accepted one
     d = a + boost - 1 / 3
     log_gamma = d.log() + 3 * (epsilon / (9 * d).sqrt()).log1p()  # log h(ε, α + boost)
     elements = torch.arange(alpha.numel(), device=alpha.device)

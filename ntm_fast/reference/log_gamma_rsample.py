@@ -32,7 +32,7 @@ class _LogGamma(torch.autograd.Function):
 
 
 def draw_log_gammas(given: Tensor, seed: Tensor) -> Tensor:
-    """Marsaglia & Tsang's method in log space, float64; who is not accepted goes another round."""
+    """Marsaglia & Tsang's method in log space, float64; rejected elements try again."""
     alpha, dtype = given.reshape(-1).double(), given.dtype
     a = torch.where(alpha < 1, alpha + 1, alpha)
     log_gamma = torch.empty_like(a)

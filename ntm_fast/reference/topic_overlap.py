@@ -1,4 +1,4 @@
-"""How much topics are alike, in plain PyTorch."""
+"""How much topics overlap, in plain PyTorch."""
 
 import torch
 import torch.nn.functional as F

@@ -20,7 +20,7 @@ _SCHEDULES = {
 
 
 def paragraph(metadata: Mapping[str, Any], record: Record | None) -> str:
-    """Plain English to quote: model, documents, settings, machine; `metadata` is model.json's."""
+    """Model, documents, settings and machine in sentences to quote; `metadata` is model.json."""
     settings = metadata["settings"]
     if record is None:
         return printable(

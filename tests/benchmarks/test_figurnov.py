@@ -1,4 +1,4 @@
-"""The benchmark of LDAVAE's paper: its recipe, shortened alike everywhere, and runs that go on."""
+"""The benchmark of LDAVAE's paper: its recipe, shortened in proportion, and continued runs."""
 
 from pathlib import Path
 

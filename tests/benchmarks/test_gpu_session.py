@@ -1,4 +1,4 @@
-"""The one command for a machine with a GPU, tried on the CPU."""
+"""`make gpu`, tried on the CPU."""
 
 import json
 import sys

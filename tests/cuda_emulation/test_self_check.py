@@ -1,4 +1,4 @@
-"""The emulator runs right kernels rightly, and finds what is wrong in others."""
+"""The emulator runs correct kernels correctly, and finds the errors in others."""
 
 import ctypes
 

@@ -1,4 +1,4 @@
-"""Documents in a model's words: the same counts from every source, and what is said of them."""
+"""Documents in a model's words: the same counts and messages from every source."""
 
 import os
 import pickle

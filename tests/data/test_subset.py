@@ -1,4 +1,4 @@
-"""A part of a corpus stands for a copy of its documents, bit for bit."""
+"""A subset of a corpus behaves like a copy of its documents, bit for bit."""
 
 from pathlib import Path
 from typing import Any

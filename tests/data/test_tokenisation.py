@@ -1,4 +1,4 @@
-"""How texts are told apart: tokenizers, lists of words, stop words; and how that is kept."""
+"""How texts are split: tokenizers, lists of words, stop words; and how a corpus records that."""
 
 import json
 import sys

@@ -1,4 +1,4 @@
-"""What a word is, in every script; English as by a plain expression."""
+"""The definition of a word in every script; in English it equals a plain expression."""
 
 import re
 import unicodedata

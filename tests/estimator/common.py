@@ -1,4 +1,4 @@
-"""What the tests of estimators share."""
+"""Shared by the tests of estimators."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Collapse, made to happen on purpose, and what cures it; stop words, and what absorbs them."""
+"""Collapse on purpose, and its cures; stop words, and the background that absorbs them."""
 
 from typing import Any
 

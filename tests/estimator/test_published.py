@@ -81,7 +81,7 @@ def test_weights_begin_as_in_the_authors_code(kind: type, monkeypatch: pytest.Mo
 
 @pytest.mark.parametrize("kind", [PublishedProdLDA, PublishedNVLDA, PublishedDirichletVAE])
 def test_they_train(kind: type, monkeypatch: pytest.MonkeyPatch) -> None:
-    """No more is claimed: on 300 documents there are two steps an epoch, and topics stay alike."""
+    """Nothing more: 300 documents give two steps per epoch, too few for the topics to differ."""
     sizes = []
     loss = Trainer.loss
 

@@ -1,4 +1,4 @@
-"""What is written down of how a model was made, and that it stays with the model."""
+"""The record of how a model was made, which stays with the model."""
 
 import json
 import os
@@ -32,7 +32,7 @@ def saved(model: Any, folder: Path) -> dict[str, Any]:
 
 
 def nulls(value: Any, name: str = "") -> list[str]:
-    """The names of all that is null."""
+    """The names of all values that are null."""
     if isinstance(value, dict):
         return [n for part, inner in value.items() for n in nulls(inner, f"{name}.{part}")]
     if isinstance(value, list):
@@ -53,7 +53,7 @@ def test_settings_in_force_are_saved(kind: Any, tmp_path: Path) -> None:
     assert training["warm_up"] == recipe.training.warm_up
     assert training["validation_fraction"] == recipe.training.validation_fraction
     assert training["epochs"] == 2
-    # Of 300 or fewer documents an epoch has at least 16 steps, unless they get too small.
+    # With 300 or fewer documents an epoch has at least 16 steps, unless batches get too small.
     as_published = kind.__name__.startswith("Published")  # whose batches stay as they were
     assert training["batch_size"] == (200 if as_published else 32)
     assert fields["settings"]["background"] == (model.model_.decoder.shift is not None)

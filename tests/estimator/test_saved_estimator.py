@@ -108,7 +108,7 @@ def test_models_of_other_releases(fitted: ProdLDA, tmp_path: Path) -> None:
     fitted.save(folder)
     edit(folder, lambda m: [m["settings"].pop("shape_floor"), m["parameters"].pop("batch_size")])
     older = ProdLDA.load(folder)  # settings that came later have their defaults
-    # What the decoder decided is saved as it took effect.
+    # A setting that the decoder decides is saved as it took effect.
     assert older.model_.settings == replace(fitted.model_.settings, background=True)
     assert older.get_params() == ProdLDA(4, **{**QUICK, "batch_size": None}).get_params()
     np.testing.assert_array_equal(older.transform(X), fitted.transform(X))
@@ -176,7 +176,7 @@ def test_wrong_types_are_named(
 
 
 def places(value: Any, above: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
-    """The way to each value in a JSON object."""
+    """The path to each value in a JSON object."""
     inner = value.items() if isinstance(value, dict) else enumerate(value)
     for name, part in inner:
         yield (*above, name)

@@ -61,7 +61,7 @@ def test_each_threshold_alone_finds_duplicates() -> None:
 def test_separate_topics_are_no_twins_however_few_words_there_are(
     n_words: int, n_topics: int, noise: float
 ) -> None:
-    """Of 12 words the top 10 of any two topics share 8."""
+    """With 12 words the top 10 of any two topics share at least 8."""
     random = np.random.default_rng(n_words)
     components = noise * random.random((n_topics, n_words))
     for topic in range(n_topics):
@@ -90,7 +90,7 @@ def test_words_in_common_count_beyond_what_the_vocabulary_forces(
 
 
 def test_top_words_alone_make_twins() -> None:
-    """Of many words, 6 of 10 in common are enough, though the correlation is small."""
+    """With many words, 6 of 10 in common are enough, even if the correlation is small."""
     weights = np.full((2, 1000), 1e-4)
     weights[:, :9] = 0.01
     weights[0, 900], weights[1, 901] = 0.5, 0.5  # what each is mostly about
@@ -133,7 +133,7 @@ def test_verdicts() -> None:
     assert of([10] * 8 + [0, 0]).verdict == "none"  # four fifths are enough
     some = of([12] * 8 + [0, 0], [(0, 1)])
     assert (some.distinct_topics, some.verdict) == (7, "component collapse")
-    chain = of([10] * 10, [(i, i + 1) for i in range(9)])  # all of them alike, link by link
+    chain = of([10] * 10, [(i, i + 1) for i in range(9)])  # each equal to the next, hence all
     assert (chain.distinct_topics, chain.verdict) == (1, "extreme component collapse")
     assert of([0] * 9 + [100]).verdict == "extreme component collapse"
     assert of([0] * 9 + [100], [(0, 1)]).distinct_topics == 1  # twins that lead nothing

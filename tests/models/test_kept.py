@@ -1,4 +1,4 @@
-"""What evaluation keeps of a model's topics is never out of date, copied, pickled or saved."""
+"""The topics that evaluation keeps are never out of date, copied, pickled or saved."""
 
 import copy
 import gc
@@ -35,7 +35,7 @@ def fresh(model: TopicModel) -> Tensor:
 
 
 def how_often_made(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """A list that grows whenever topics are made."""
+    """A list that grows whenever topics are computed."""
     calls: list[int] = []
     make_them = kept.at_most_one
 
@@ -200,7 +200,7 @@ def test_copies_and_pickles_keep_nothing() -> None:
 
 
 def test_weights_made_in_inference_mode_are_not_kept() -> None:
-    """They count no changes."""
+    """They do not count changes."""
     with torch.inference_mode():
         model = make()
         model.topic_codes(CORPUS)

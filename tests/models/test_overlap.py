@@ -1,4 +1,4 @@
-"""The term that keeps topics apart: of which topics it is, and when a step pays for it."""
+"""The penalty on overlapping topics: the topics it applies to, and the steps that compute it."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Refined topic proportions of models: what they are good for, and what evaluation holds."""
+"""Refined topic proportions of models: their effect, and the memory of evaluation."""
 
 import numpy as np
 import pytest
@@ -70,7 +70,7 @@ def values(model: TopicModel, corpus: Corpus | Subset) -> list[Tensor]:
 def test_batches_do_not_change_a_value(
     documents: int, nonzeros: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """However documents are put together, and from views of a corpus as from parts of one."""
+    """However documents are batched, and from views of a corpus as from subsets."""
     corpus = block_corpus(n_documents=40)[[*range(20), 0, 0, *range(20, 40)]]
     counts = corpus.to_scipy().toarray()
     counts[5] = counts[11] = 0  # without words

@@ -94,7 +94,7 @@ def test_evaluation(name: str) -> None:
     assert model.elbo(corpus, 3).equal(model.elbo(corpus, 3))
     assert not model.elbo(corpus, 3).equal(model.elbo(corpus, 4))
     assert model.training, "evaluation leaves the mode as it was"
-    # A document's answer does not hang on its neighbours.
+    # A document's result does not depend on its neighbours.
     alone = model.topic_codes(corpus[[5]])
     torch.testing.assert_close(alone, theta[[5]], rtol=1e-12, atol=1e-12)
 

@@ -58,8 +58,8 @@ def check_bad_batches(op: Callable[[Tensor, Tensor, Tensor], Any]) -> None:
                     op(indptr.int(), indices, counts)
 
 
-# Batches over 6 words whose values a GPU finds wrong, what it has to say, and the same without
-# what it has to leave out.
+# Batches over 6 words with bad values, the message expected on a GPU, and the counts without the
+# values that it has to skip.
 NOTED_BATCHES: list[tuple[list[Any], list[Any], list[Any], str, list[Any]]] = [
     ([0, 2, 3], [0, 6, 1], [1.0, 1, 1], r"indices\[1\] is 6, expected 0 <= index < V", [1, 0, 1]),
     ([0, 2, 3], [0, 5, -1], [1.0, 1, 1], r"indices\[2\] is -1, expected", [1, 1, 0]),

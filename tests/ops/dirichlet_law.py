@@ -1,4 +1,4 @@
-"""What the samplers of Dirichlet draws have to show alike."""
+"""Checks that all samplers of Dirichlet draws have to pass."""
 
 from collections.abc import Callable
 

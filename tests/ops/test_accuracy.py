@@ -1,9 +1,9 @@
 """In float32 an op errs no more than plain PyTorch does: root mean square over many elements.
 
 Errors are against float64 on the same float32 inputs, in units of the largest element of the value
-or gradient in question. What both round alike leaves ratios near 1, on either side: 1.15 is allowed
-for them (1.25 with given statistics, whose mean and bias the product rounds into one number), and
-for the largest error, which luck decides, 2.
+or gradient in question. Errors that both make in the same way give ratios near 1, on either side.
+The bound is therefore 1.15 (1.25 with given statistics, whose mean and bias the product rounds into
+one number), and 2 for the largest error, which is a matter of luck.
 """
 
 from collections.abc import Iterator
@@ -85,7 +85,7 @@ def test_float32_errs_no_more_than_plain_pytorch(name: str) -> None:
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_gradient_of_draws_errs_less_than_pytorch(dtype: torch.dtype) -> None:
-    """torch's takes x; at the draws that x holds as a normal number both are asked the same."""
+    """torch's function takes x: both are compared at draws where x is a normal number."""
     alpha = torch.logspace(-2, 3, 4000, dtype=dtype)
     x = ops.log_gamma_rsample(alpha, torch.tensor(3)).exp()
     alpha, x = (t[x > torch.finfo(dtype).tiny] for t in (alpha, x))

@@ -1,4 +1,4 @@
-"""Every op refuses what is no argument of it: other types, devices, shapes, and gradients."""
+"""Every op refuses bad arguments: other types, devices, shapes, and gradients."""
 
 import inspect
 from collections.abc import Callable, Iterator

@@ -26,7 +26,7 @@ def inputs(batch: CsrBatch, n_topics: int, spread: float = 1.0) -> list[Tensor]:
 
 
 def error_of_rounding(args: list[Tensor], steps: int) -> float:
-    """By how much θ moves if float32 topics move by two of their last bits."""
+    """The change of θ if float32 topics change by two of their last bits."""
     topics = args[1] * (1 + 2**-22 * torch.empty_like(args[1]).uniform_(-1, 1))
     moved = reference.bow_mixture_proportions(args[0].double(), topics, *args[2:], steps)
     truth = reference.bow_mixture_proportions(args[0].double(), *args[1:], steps)
@@ -34,9 +34,9 @@ def error_of_rounding(args: list[Tensor], steps: int) -> float:
 
 
 def check(args: list[Tensor], steps: int, bound: float = 1e-9) -> Tensor:
-    """What the op gives, which is what the reference gives; rows sum to 1.
+    """The op's result, which has to equal the reference's; rows sum to 1.
 
-    Of float32 topics it may err by the reference's own change under their rounding, times 8.
+    With float32 topics the error may be 8 times the reference's own change under their rounding.
     """
     found = ops.bow_mixture_proportions(*args, steps)
     truth = reference.bow_mixture_proportions(*args, steps)
@@ -73,14 +73,14 @@ def test_equals_reference(
 
 @given(batch=csr_batches(), n_topics=st.integers(1, 40), spread=st.sampled_from([60.0, 300.0]))
 def test_underflowing_probabilities(batch: CsrBatch, n_topics: int, spread: float) -> None:
-    """Of concentrations of 1e-3 the weights are e^-1000 and less: 0 in float64."""
+    """At concentrations of 1e-3 the weights are e^-1000 or less: 0 in float64."""
     args = inputs(batch, n_topics, spread)
     args[2] = args[2] * 1e-3
     check(args, 5, 1e-7)
 
 
 def test_a_word_of_a_topic_without_weight() -> None:
-    """Word 1 is topic 1's alone, to whom the document gives e^-1000 of its weight."""
+    """Only topic 1 has word 1, and the document gives that topic e^-1000 of its weight."""
     topics = torch.tensor([[1.0, 0.0], [0.0, 1.0]])
     csr = torch.tensor([0, 2]), torch.tensor([0, 1]), torch.tensor([3.0, 1.0])
     prior = torch.full((2,), 1e-3)
@@ -140,7 +140,7 @@ def test_no_step_gives_what_it_begins_at() -> None:
 
 @pytest.mark.parametrize("n_topics", [3, 70, 300])
 def test_values_that_are_not_finite(n_topics: int) -> None:
-    """They travel as in the reference, and no further than their document."""
+    """They spread as in the reference, and no further than their document."""
     batch = random_batch(6, 4, 20)
     for bad in (torch.nan, torch.inf):
         for place in (0, 1):

@@ -1,4 +1,4 @@
-"""The closed form that the CUDA kernels compute, held to the reference's autograd in float64."""
+"""The closed form that the CUDA kernels compute, against the reference's autograd in float64."""
 
 import torch
 from hypothesis import given

@@ -31,7 +31,7 @@ def layer(module: Any, activation: str, batch_norm: bool) -> Any:
 def inputs(
     documents: int, columns: int, outputs: int | None, bias: bool = True, shift: bool = True
 ) -> list[Any]:
-    """Of a layer without weight if outputs is None."""
+    """Inputs of a layer; it has no weight if outputs is None."""
 
     def made(*shape: int) -> Tensor:
         return torch.randn(*shape, dtype=torch.float64, requires_grad=True)
@@ -105,7 +105,7 @@ def test_not_a_number_stays_in_its_document() -> None:
 
 @pytest.mark.parametrize("batch_norm", [False, True])
 def test_autocast_multiplies_in_bfloat16(batch_norm: bool, device: str) -> None:
-    """What is left is done in float32."""
+    """Everything except the product is computed in float32."""
     args = [t.detach().float().requires_grad_() for t in inputs(30, 20, 40)]
     results = []
     for cast in (True, False):

@@ -13,11 +13,11 @@ from torch import Tensor
 from ntm_fast import ops
 
 DIGITS = 200  # parts of 1e114 cancel
-CHANGE = 2e-15  # of the arguments, relative: values may err by what it makes
+CHANGE = 2e-15  # of the arguments, relative: its effect is allowed as an error
 
 
 def divergence(a: Any, b: Any) -> Any:
-    """By how much log Γ at b lies above its tangent at a."""
+    """The height of log Γ at b above its tangent at a."""
     return mpmath.loggamma(b) - mpmath.loggamma(a) - (b - a) * mpmath.digamma(a)
 
 
@@ -52,7 +52,7 @@ def rows_of(values: Sequence[float], dtype: torch.dtype, count: int) -> list[Ten
 def check(
     op: Callable[..., Tensor], truth: Any, arguments: list[Tensor], change: float = CHANGE
 ) -> None:
-    """Within 1e-10 (float32: 2e-7) of max(KL, 1), and what ``change`` of the arguments makes."""
+    """Within 1e-10 (float32: 2e-7) of max(KL, 1), plus that of ``change`` in the arguments."""
     single = arguments[0].dtype == torch.float32
     with mpmath.workdps(DIGITS):
         x = [mpmath.mpf(v) for argument in arguments for v in argument.flatten().tolist()]

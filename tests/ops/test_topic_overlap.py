@@ -36,7 +36,7 @@ def test_what_it_counts() -> None:
     assert ops.topic_overlap(apart).item() == 0
     thrice = torch.cat((apart, apart[:, :1], apart[:, :1]), 1)
     assert ops.topic_overlap(thrice).item() == pytest.approx(3 * 2 / 4)
-    frequent = apart + torch.tensor([[50.0], [0], [50], [0]])  # in all topics alike
+    frequent = apart + torch.tensor([[50.0], [0], [50], [0]])  # equally in all topics
     assert ops.topic_overlap(frequent).item() == 0
 
 

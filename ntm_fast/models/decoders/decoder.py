@@ -1,4 +1,4 @@
-"""What every decoder offers, and the table of their names."""
+"""The interface of decoders, and the table of their names."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Decoder(OpsModule):
 
     uses: tuple[str, ...]
     takes: tuple[str, ...]
-    shift: nn.Parameter | None  # the words' background [V], where there is one
+    shift: nn.Parameter | None  # the words' background [V], if there is one
 
     def __init__(self, n_words: int, settings: ModelSettings, ops: Ops) -> None:
         super().__init__(ops)
@@ -46,9 +46,10 @@ class Decoder(OpsModule):
 
     @abstractmethod
     def topic_matrix(self) -> Tensor:
-        """What the topics are made of, word-major [V, K].
+        """The matrix from which the topics follow, word-major [V, K].
 
-        A step makes it once, and hands it to `forward` and `overlap`, which else make it anew.
+        A step computes it once and passes it to `forward` and `overlap`, which otherwise compute it
+        again.
         """
 
     @abstractmethod
@@ -58,7 +59,7 @@ class Decoder(OpsModule):
     def words_log_likelihood(
         self, theta: Tensor, batch: Batch, matrix: Tensor | None = None
     ) -> Tensor:
-        """Σ_v x_dv log p(v | θ_d) of each document [B]: `forward`, but for what counts add."""
+        """Σ_v x_dv log p(v | θ_d) of each document [B]: `forward` without terms of counts alone."""
         value: Tensor = self(theta, batch, matrix)
         return value
 
@@ -68,14 +69,14 @@ class Decoder(OpsModule):
 
     @abstractmethod
     def overlap(self, matrix: Tensor | None = None) -> Tensor:
-        """How much the topics are alike, 0-dim: see :func:`ntm_fast.ops.topic_overlap`."""
+        """How much the topics overlap, 0-dim: see :func:`ntm_fast.ops.topic_overlap`."""
 
     @abstractmethod
     def topic_weights(self) -> Tensor:
         """Each topic as a distribution over words [K, V], without what all topics share."""
 
     def topics_with_background(self) -> Tensor:
-        """Topics [K, V] to set against each other by relevance: with what all of them share."""
+        """Topics [K, V] with what all of them share, to rank words by relevance."""
         return self.topic_weights()
 
 

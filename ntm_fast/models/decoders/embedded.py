@@ -27,7 +27,7 @@ class WordEmbeddings(nn.Module):
 
     @torch.no_grad()
     def give(self, words: Tensor) -> None:
-        """Take word embeddings [V, E] from elsewhere.
+        """Use given word embeddings [V, E].
 
         Raises ValueError for another shape, or values that are not finite.
         """

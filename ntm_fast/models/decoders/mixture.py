@@ -42,7 +42,7 @@ class Mixture(Decoder):
         self._relative = Kept()
 
     def make_topics(self, settings: ModelSettings) -> None:
-        """Register what the topics' logits are made of."""
+        """Register the parameters of the topics' logits."""
         self.topic_logits = nn.Parameter(torch.empty(self.n_words, self.n_topics))
         nn.init.xavier_uniform_(self.topic_logits)
 
@@ -51,7 +51,7 @@ class Mixture(Decoder):
         return self.topic_logits
 
     def topic_matrix(self) -> Tensor:
-        """Logits [V, K] whose softmax over words the topics are."""
+        """Logits [V, K]; the topics are their softmax over words."""
         logits = self.own_logits()
         if self.batch_norm:
             variance, mean = torch.var_mean(logits, 1, correction=0, keepdim=True)
@@ -67,16 +67,16 @@ class Mixture(Decoder):
             return self._relative.get(self, lambda: at_most_one(self.topic_matrix()))
 
     def train(self: M, mode: bool = True) -> M:
-        """As of any module; what was kept of the topics is dropped."""
+        """As in any module; the kept topics are dropped."""
         self._relative.drop()
         return super().train(mode)
 
     def _apply(self: M, fn: Callable[..., Any], recurse: bool = True) -> M:
-        self._relative.drop()  # another device or dtype: the old tensors are not to be kept
+        self._relative.drop()  # another device or dtype: do not keep the old tensors
         return super()._apply(fn, recurse)  # type: ignore[no-untyped-call, no-any-return]
 
     def drop_topics(self, theta: Tensor, p: float, masks: Masks | None) -> Tensor:
-        """The topics kept share the whole: a mixture's weights sum to 1."""
+        """The weights of the topics that are kept are divided by their sum, so they add up to 1."""
         kept = dropout(theta, p, masks)
         if kept is theta:
             return theta

@@ -36,7 +36,7 @@ class Poisson(Mixture):
         documents = torch.repeat_interleave(
             torch.arange(theta.shape[0], device=theta.device),
             batch.indptr.diff().long(),
-            output_size=batch.indices.shape[0],  # else a GPU would be waited for
+            output_size=batch.indices.shape[0],  # otherwise this would wait for the GPU
         )
         constant = theta.new_zeros(theta.shape[0]).index_add(0, documents, log_factorials)
         return super().forward(theta, batch, matrix) - theta.sum(1) - constant

@@ -1,4 +1,4 @@
-"""Product of experts: topics add up in the logits of the words."""
+"""Product of experts: the topics' contributions are added in the logits of the words."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Product(Decoder):
             self.running = RunningMoments(n_words, settings.batch_norm_momentum)
 
     def make_topics(self, settings: ModelSettings) -> None:
-        """Register what the topics' weights are made of."""
+        """Register the parameters of the topics' weights."""
         self.weight = nn.Parameter(torch.empty(self.n_words, self.n_topics))
         nn.init.xavier_uniform_(self.weight)
 
@@ -81,16 +81,16 @@ class Product(Decoder):
     def topic_weights(self) -> Tensor:
         """softmax_v of t_k = g ⊙ (W_k − mean_j W_j), g the scale by which the batch norm divides.
 
-        What all topics share, and the background in the shift, are left out: they would put the
-        same frequent words on top of every topic.
+        The part that all topics share, and the background in the shift, are left out: they would
+        put the same frequent words at the top of every topic.
         """
         return torch.softmax(self.own_logits().T, dim=1)
 
     def topics_with_background(self) -> Tensor:
         """softmax_v of t_k + shift: `topic_weights` times the background, normalised.
 
-        Without it a word's weight says nothing of how frequent it is, and at a large vocabulary
-        rare words come out on top.
+        Without the shift a word's weight does not reflect its frequency, and rare words rank first
+        in large vocabularies.
         """
         own = self.own_logits()
         return torch.softmax((own if self.shift is None else own + self.shift[:, None]).T, dim=1)

@@ -19,8 +19,8 @@ class Dirichlet(Posterior):
 
     A learned prior Dir(a_1, …, a_K) starts there.
 
-    Draws are made in log space, where gamma variates of small shape do not underflow, and have
-    the implicit gradient.
+    Draws are made in log space, where gamma variates of small shape do not underflow, with
+    implicit gradients.
 
     Source: Figurnov, Mohamed & Mnih, "Implicit Reparameterization Gradients", 2018; Burkhardt &
     Kramer, "Decoupling Sparsity and Smoothness in the Dirichlet Variational Autoencoder Topic
@@ -55,7 +55,7 @@ class Dirichlet(Posterior):
         return self.ops.kl_dirichlet(parameters[0], self.log_prior.exp())
 
     def kl_per_topic(self, parameters: Parameters) -> Tensor:
-        """Of the marginals θ_k ~ Beta(α_k, α_0 − α_k), α_0 = Σ α."""
+        """KL of the marginals θ_k ~ Beta(α_k, α_0 − α_k), α_0 = Σ α."""
         if self.n_topics == 1:  # θ is 1, always
             return torch.zeros_like(parameters[0])
         alpha, prior = (

@@ -1,4 +1,4 @@
-"""The Dirichlet posterior with other gradient estimators than the implicit one."""
+"""The Dirichlet posterior with gradient estimators other than the implicit one."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ntm_fast.settings import ModelSettings
 
 @register("dirichlet-rao-blackwell")
 class DirichletRaoBlackwell(Dirichlet):
-    """The same draws; the luck of the gammas' sum is averaged out of the gradient.
+    """The same draws; the gradient is averaged over the gammas' sum, which lowers its variance.
 
     Source: see :func:`ntm_fast.ops.log_dirichlet_rao_blackwell`.
     """
@@ -26,7 +26,7 @@ class DirichletRaoBlackwell(Dirichlet):
 class DirichletInverseCDF(Dirichlet):
     """Nearly Dirichlet draws by an approximate inverse CDF of the gammas: cheap, and biased.
 
-    In evaluation the draws are exact: else the ELBO would be no bound, but above it.
+    In evaluation the draws are exact; otherwise the ELBO would not be a lower bound.
 
     Source: Joo, Lee, Park & Moon, "Dirichlet Variational Autoencoder", 2019.
     """
@@ -41,8 +41,8 @@ class DirichletInverseCDF(Dirichlet):
 class DirichletRSVI(Dirichlet):
     """Gradients through Marsaglia and Tsang's rejection sampler, at shapes raised by `boost`.
 
-    With `correction` the term that the accepted proposal's law adds to the gradient is estimated
-    too: without bias then, but of more variance the smaller the boost is.
+    With `correction` the term that the distribution of accepted proposals adds to the gradient is
+    estimated too. The gradient is then unbiased, but its variance grows as `boost` gets smaller.
 
     Source: Naesseth, Ruiz, Linderman & Blei, "Reparameterization Gradients through
     Acceptance-Rejection Sampling Algorithms", 2017; Burkhardt & Kramer, "Decoupling Sparsity and
@@ -68,8 +68,8 @@ class DirichletRSVI(Dirichlet):
 def rsvi_log_weight(alpha: Tensor, seed: Tensor, boost: int, ops: Ops) -> Tensor:
     """Σ_k log q(h(ε_k, a_k); a_k) + log ∂h(ε_k, a_k)/∂ε [B], a = α + boost, ε held fixed.
 
-    ε's own density at the draws that ``ops.log_dirichlet_rsvi(alpha, seed, boost)`` makes; up to a
-    term that does not hang on alpha.
+    The density of ε at the draws of ``ops.log_dirichlet_rsvi(alpha, seed, boost)``, up to a term
+    that does not depend on alpha.
 
     Source: Naesseth et al., 2017, equation 9.
     """
@@ -88,8 +88,8 @@ def rsvi_log_weight(alpha: Tensor, seed: Tensor, boost: int, ops: Ops) -> Tensor
 class ScoreFunction(Dirichlet):
     """Dirichlet draws with the score function's gradient, (f − b) ∇ log q(θ): REINFORCE.
 
-    It needs no path through the sampler, and has a hundred times the variance of those that have
-    one: here to be compared with.
+    It does not differentiate through the sampler, and has a hundred times the variance of the
+    estimators that do: for comparison only.
 
     Source: Williams, "Simple Statistical Gradient-Following Algorithms", 1992; Mnih & Gregor,
     "Neural Variational Inference and Learning in Belief Networks", 2014 (the baseline).

@@ -30,7 +30,7 @@ class GaussianSoftmax(LogisticNormal):
 
 @register("gaussian")
 class Gaussian(GaussianSoftmax):
-    """θ = z itself, any real numbers, which a product of experts takes as weights of its topics.
+    """θ = z itself, real numbers that a product of experts uses as weights of its topics.
 
     Source: Miao, Yu & Blunsom, "Neural Variational Inference for Text Processing", 2016.
     """

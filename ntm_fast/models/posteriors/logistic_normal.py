@@ -19,7 +19,7 @@ class LogisticNormal(Posterior):
 
     The prior is the Laplace approximation, in softmax coordinates, of Dir(a, …, a): mean 0 and
     variance (1/a)(1 − 2/K) + 1/(a K) in each coordinate. For K = 1, where θ = 1 always, that
-    variance is 0 and 1/a is taken. σ² is kept within bounds where the settings give any.
+    variance is 0, and 1/a is used instead. σ² is kept within the settings' bounds, if any.
 
     Source: Srivastava & Sutton, "Autoencoding Variational Inference for Topic Models", 2017.
     """
@@ -32,7 +32,7 @@ class LogisticNormal(Posterior):
     def __init__(self, n_hidden: int, settings: ModelSettings, ops: Ops) -> None:
         super().__init__(n_hidden, settings, ops)
         n_topics, a = settings.n_topics, settings.prior
-        # Both heads are one product, and one batch norm: its columns do not know each other.
+        # Both heads are one product and one batch norm, whose columns are independent.
         self.heads = nn.Linear(n_hidden, 2 * n_topics)
         self.norm = maybe_batch_norm(
             2 * n_topics,
@@ -61,7 +61,7 @@ class LogisticNormal(Posterior):
         return self.ops.kl_normal(mean, log_variance, self.prior_mean, self.prior_log_variance)
 
     def kl_per_topic(self, parameters: Parameters) -> Tensor:
-        """Of the normal distributions before the softmax, which are independent."""
+        """KL of the normal distributions before the softmax, which are independent."""
         prior = self.prior_mean, self.prior_log_variance
         return self.ops.kl_normal(*(p.unsqueeze(-1) for p in (*parameters, *prior)))
 

@@ -1,4 +1,4 @@
-"""What every posterior offers, and the table of their names."""
+"""The interface of posteriors, and the table of their names."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ Parameters = tuple[Tensor, ...]
 
 
 class Draw(NamedTuple):
-    """A draw of θ [B, K], and what the gradient through it leaves out.
+    """A draw of θ [B, K], and the term that the gradient through it lacks.
 
     The gradient of E[f(θ)] is that of f(θ) + (f(θ) − b) · log_weight for any baseline b, where
-    f and b of the second term are held fixed; log_weight [B] is None where nothing is left out.
+    f and b of the second term are held fixed; log_weight [B] is None if the gradient is complete.
     """
 
     theta: Tensor
@@ -62,15 +62,15 @@ class Posterior(OpsModule):
     def kl_per_topic(self, parameters: Parameters) -> Tensor:
         """KL of each topic's marginal of q from its marginal of the prior [B, K], in nats.
 
-        Where topics are independent, their sum is `kl`; else it says less than that.
+        If topics are independent, their sum is `kl`; otherwise it is at most that.
         """
 
     @abstractmethod
     def mean(self, parameters: Parameters) -> Tensor:
-        """The θ [B, K] that stands for the document in evaluation, of this posterior's kind."""
+        """The θ [B, K] that represents the document in evaluation, of this posterior's kind."""
 
     def draw(self, parameters: Parameters, seed: Tensor) -> Draw:
-        """`sample`, with what its gradient leaves out."""
+        """`sample`, with the term that its gradient lacks."""
         return Draw(self.sample(parameters, seed))
 
     def proportions(self, theta: Tensor) -> Tensor:

@@ -19,9 +19,9 @@ class Weibull(Posterior):
     """x_k ~ Weibull(k, λ), the prior Gamma(a, b); θ is x, or x / Σ x where proportions are wanted.
 
     Shape k = softplus(head) within [shape_floor, ceiling]; the mean λ Γ(1 + 1/k) = exp(head)
-    within [floor, ceiling], from which λ follows (the paper has softplus for λ; normalised heads
-    could then not reach the intensities of long documents). A learned prior has an a and a b of
-    each topic.
+    within [floor, ceiling], from which λ follows. (The paper uses softplus for λ, but normalised
+    heads could then not reach the intensities of long documents.) A learned prior has its own a and
+    b for each topic.
 
     Source: Zhang, Chen, Guo & Zhou, "WHAI: Weibull Hybrid Autoencoding Inference for Deep Topic
     Modeling", 2018.
