@@ -64,7 +64,6 @@ FLOORS: dict[str, set[str]] = {
         "data",
         "ops",
         "models",
-        "report",
         "training",
         "metrics",
     },
