@@ -168,35 +168,46 @@ Tensor sorted_by_word(const Batch<Cpu, T>& batch) {
   return sorted_by_word(batch.indices(), view.indices, view.nonzeros, view.words);
 }
 
+[[noreturn, gnu::cold]] static void refuse_order(const char* op, int64_t place, int64_t value) {
+  std::ostringstream message;
+  message << op << ": order[" << place << "] is " << value
+          << ", expected indices.argsort(stable=True)";
+  throw std::invalid_argument(message.str());
+}
+
 template <class T>
 ByWord<Cpu, T>::ByWord(const char* op, const Cpu&, const Batch<Cpu, T>& from, const Order& order)
     : words_(new int32_t[from.view().nonzeros]),
       documents_(new int32_t[from.view().nonzeros]),
-      distinct_(new int32_t[from.view().nonzeros + 1]),
       positions_(new int32_t[from.view().nonzeros]),
-      starts_(new int64_t[from.view().nonzeros + 1]),
       counts_(new T[from.view().nonzeros]) {
   const Tensor by_word = order ? contiguous(*order) : sorted_by_word(from);
   const Csr<T>& batch = from.view();
   const int64_t n = batch.nonzeros;
   const int64_t* const given = data<int64_t>(by_word);
+  const int64_t most_distinct = std::min(n, batch.words);
+  distinct_.reset(new int32_t[most_distinct + 1]);
+  starts_.reset(new int64_t[most_distinct + 1]);
+  int32_t *const positions = positions_.get(), *const words = words_.get(),
+                 *const distinct = distinct_.get();
+  int64_t* const starts = starts_.get();
+  T* const counts = counts_.get();
   int64_t n_distinct = 0;
   int32_t last_word = -1, last_position = -1;
   for (int64_t i = 0; i < n; ++i) {
-    const int64_t place = given[i];
+    if (uint64_t(given[i]) >= uint64_t(n)) refuse_order(op, i, given[i]);
+    const auto position = int32_t(given[i]);
+    const int32_t word = batch.indices[position];
     // Words, and positions within a word, increase in the batch's own order alone.
-    const bool exists = place >= 0 && place < n;
-    const int32_t position = exists ? int32_t(place) : 0, word = batch.indices[position];
-    const bool follows = word > last_word || (word == last_word && position > last_position);
-    if (!exists || !follows) {
-      check(false, op, ": order[", i, "] is ", place, ", expected indices.argsort(stable=True)");
+    if (word < last_word || (word == last_word && position <= last_position)) {
+      refuse_order(op, i, position);
     }
-    positions_[i] = position;
-    words_[i] = word;
-    counts_[i] = batch.counts[position];
+    positions[i] = position;
+    words[i] = word;
+    counts[i] = batch.counts[position];
     n_distinct += i > 0 && word != last_word;
-    distinct_[n_distinct] = word;
-    starts_[n_distinct + 1] = i + 1;
+    distinct[n_distinct] = word;
+    starts[n_distinct + 1] = i + 1;
     last_word = word;
     last_position = position;
   }
@@ -205,7 +216,7 @@ ByWord<Cpu, T>::ByWord(const char* op, const Cpu&, const Batch<Cpu, T>& from, co
     std::fill(document_of.get() + batch.indptr[d], document_of.get() + batch.indptr[d + 1],
               int32_t(d));
   }
-  for (int64_t i = 0; i < n; ++i) documents_[i] = document_of[positions_[i]];
+  for (int64_t i = 0; i < n; ++i) documents_[i] = document_of[positions[i]];
   n_distinct += n > 0;
   starts_[0] = 0;
   view_ = {distinct_.get(),  starts_.get(), words_.get(), documents_.get(),
