@@ -89,13 +89,13 @@ def bow_product_log_likelihood(
     bias: Tensor | None,
     indptr: Bags | Tensor,
     *,
+    order: Tensor | None = None,
     batch_norm: bool = False,
     mean: Tensor | None = None,
     var: Tensor | None = None,
     scale: Tensor | None = None,
     shift: Tensor | None = None,
     eps: float = 1e-3,
-    order: Tensor | None = None,
 ) -> tuple[Tensor, Tensor, Tensor]: ...
 
 
@@ -108,13 +108,13 @@ def bow_product_log_likelihood(
     indices: Tensor,
     counts: Tensor,
     *,
+    order: Tensor | None = None,
     batch_norm: bool = False,
     mean: Tensor | None = None,
     var: Tensor | None = None,
     scale: Tensor | None = None,
     shift: Tensor | None = None,
     eps: float = 1e-3,
-    order: Tensor | None = None,
 ) -> tuple[Tensor, Tensor, Tensor]: ...
 
 
@@ -127,13 +127,13 @@ def bow_product_log_likelihood(
     indices: Tensor | None = None,
     counts: Tensor | None = None,
     *,
+    order: Tensor | None = None,
     batch_norm: bool = False,
     mean: Tensor | None = None,
     var: Tensor | None = None,
     scale: Tensor | None = None,
     shift: Tensor | None = None,
     eps: float = 1e-3,
-    order: Tensor | None = None,
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Log-likelihood of each document under softmax(hidden Wᵀ + bias), without the [B, V] logits.
 
