@@ -16,6 +16,7 @@ import hashlib
 import os
 import platform
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -48,7 +49,8 @@ CPU_LEVELS = {
     "avx2": ["-march=x86-64-v3"],
     "avx512": ["-march=x86-64-v4", "-mprefer-vector-width=512"],
 }
-# Beyond avx512 there are products of bfloat16 matrices alone: only csrc/cpu/*_bf16.cpp are built.
+# Beyond avx512 there are products of bfloat16 matrices alone: only files of csrc/cpu whose names
+# end in _bf16.cpp are built.
 BF16_LEVELS = {
     "avx512_bf16": ["-march=x86-64-v4", "-mprefer-vector-width=512", "-mavx512bf16"],
     "amx": [
@@ -108,8 +110,9 @@ def with_headers(source: Path, seen: set[Path]) -> set[Path]:
     """A source and the headers of this project that it includes, themselves or through others."""
     seen.add(source)
     for name in re.findall(r'^\s*#\s*include\s*"([^"]+)"', source.read_text(), re.MULTILINE):
-        header = (source.parent / name).resolve()
-        if header.exists() and header not in seen:
+        places = (source.parent / name, ROOT / "csrc" / name)
+        header = next((place.resolve() for place in places if place.exists()), None)
+        if header and header not in seen:
             with_headers(header, seen)
     return seen
 
@@ -167,27 +170,30 @@ class BuildKernels(BuildExtension):
         compiler = os.environ.get("CXX", "c++")
         objects = []
         for level, flags in {**CPU_LEVELS, **BF16_LEVELS}.items():
-            command = [compiler, *CPU_FLAGS, *flags, f"-DNTM_FAST_ISA={level}"]
-            for source in sorted((CSRC / "cpu").glob("*.cpp")):
+            command = [compiler, *CPU_FLAGS, *flags, f"-I{CSRC}", f"-DNTM_FAST_ISA={level}"]
+            for source in sorted((CSRC / "cpu").rglob("*.cpp")):
                 if source.stem.endswith("_bf16") != (level in BF16_LEVELS):
                     continue
-                target = build / f"{source.stem}.{level}.o"
+                target = build / source.relative_to(CSRC / "cpu").with_suffix(f".{level}.o")
                 self.add_rule(target, source, command)
                 objects.append(target)
         return objects
 
     def cuda_objects(self, build: Path, nvcc: Path, architectures: list[str]) -> dict[Path, Path]:
         """Objects to link, each with its place in the cache; those found there are not rebuilt."""
-        flags = ["-std=c++17", "-O3", "-Xcompiler=-fPIC,-fvisibility=hidden", "-DNTM_FAST_ISA=cuda"]
+        flags = ["-std=c++17", "-O3", "-Xcompiler=-fPIC,-fvisibility=hidden", f"-I{CSRC}"]
+        flags += ["-DNTM_FAST_ISA=cuda"]
         flags += [f"-gencode=arch=compute_{a},code=sm_{a}" for a in architectures]
         default = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
         cache = Path(os.environ.get("NTM_FAST_CACHE") or Path(default) / "ntm_fast") / "objects"
         objects = {}
-        for source in sorted((CSRC / "cuda").glob("*.cu")):
-            target = build / f"{source.stem}.cuda.o"
+        for source in sorted((CSRC / "cuda").rglob("*.cu")):
+            name = source.relative_to(CSRC / "cuda")
+            target = build / name.with_suffix(".cuda.o")
             command = [str(nvcc), *flags]
-            kept = cache / f"{source.stem}.{content_key(source, command)[:32]}.o"
+            kept = cache / name.with_suffix(f".{content_key(source, command)[:32]}.o")
             if kept.exists():
+                target.parent.mkdir(parents=True, exist_ok=True)
                 shutil.copyfile(kept, target)
             else:
                 self.add_rule(target, source, command)
@@ -195,7 +201,7 @@ class BuildKernels(BuildExtension):
         return objects
 
     def add_rule(self, target: Path, source: Path, command: list[str]) -> None:
-        compiler = " ".join(part.replace("$", "$$") for part in command)
+        compiler = shlex.join(command).replace("$", "$$")
         self.rules.append(
             f"build {escape(target)}: compile {escape(source)}\n  compiler = {compiler}\n"
         )
@@ -216,6 +222,7 @@ def escape(path: Path) -> str:
 
 def extension() -> CppExtension:
     sources = [p for p in sorted(CSRC.glob("*.cpp")) if not p.stem.endswith("_cuda")]
+    sources += sorted((CSRC / "ops").glob("*.cpp"))
     import pybind11
 
     result = CppExtension(

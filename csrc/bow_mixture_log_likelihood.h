@@ -1,8 +1,15 @@
 #pragma once
 #include "cpu_level.h"
-#include "csr_view.h"
+#include "csr.h"
 
 namespace ntm_fast {
+
+// A forward is three steps, between the first two of which ranks that hold some of the words each
+// can merge what they have:
+//   mixture_norms        each topic's largest logit and total over each block of words
+//   mixture_merge_norms  its norm over all words
+//   mixture_documents    log likelihoods
+// A backward needs the norms alone.
 
 // Rows of K elements in buffers of our own are padded with zeros to row_stride elements.
 
@@ -60,5 +67,72 @@ NTM_FAST_CPU_DECLARE(template <class T> void mixture_documents(const Mixture<T>&
                                                                int64_t last_document, T* scratch))
 NTM_FAST_CPU_DECLARE(template <class T> void mixture_words(const MixtureBackward<T>&,
                                                            int64_t first_word, int64_t last_word))
+
+// The same on a CUDA device, with rows that are not padded.
+
+constexpr int64_t mixture_words_per_partial = 256;
+
+// A row of topics has to fit.
+constexpr int64_t mixture_shared_bytes = 96 << 10;
+
+// norms [2, K]: TopicNorms, by way of maxima and sums [ceil(V / mixture_words_per_partial), K].
+template <class T>
+struct DeviceMixtureNorms {
+  const T* topic_logits;  // [V, K]
+  T *maxima, *sums, *norms;
+  int64_t words, topics;
+};
+
+template <class T>
+struct DeviceMixture {
+  DeviceCsr<T> batch;
+  const T *theta, *topic_logits, *norms;  // [B, K], [V, K], [2, K]
+  T *log_likelihood, *grad_theta;         // [B], [B, K] of each document's log likelihood
+  T* ratios;                              // [N] count / p, or -1 where p underflows
+  int64_t topics;
+};
+
+// The gradient of theta: rows [documents, topics] of unit_grad_theta times those of gradient.
+template <class T>
+struct DeviceMixtureTheta {
+  const T *gradient, *unit_grad_theta;  // [B], [B, K]
+  T* grad_theta;                        // [B, K]
+  int64_t documents, topics;
+};
+
+// coefficients[n] = gradient of the document * ratio, 0 where underflown; totals[k] = sum over the
+// documents of gradient * theta * unit_grad_theta, [K].
+template <class T>
+struct DeviceMixtureTerms {
+  const T *gradient, *theta, *unit_grad_theta, *ratios;  // [B], [B, K], [B, K], [N]
+  const int32_t* document_of;                            // [N]
+  T *coefficients, *totals;
+  int64_t documents, topics, nonzeros;
+};
+
+// grad_topic_logits holds the sums by word of coefficient * theta; it becomes the gradient.
+template <class T>
+struct DeviceMixtureWords {
+  DeviceCsr<T> batch;
+  DeviceWordOrder order;
+  const T *gradient, *theta, *topic_logits, *norms, *totals, *ratios;
+  T* grad_topic_logits;  // [V, K]
+  int64_t words, topics;
+};
+
+// Queue the kernels on a CUDA stream; return a cudaError_t. The first gives maxima and sums, the
+// second norms.
+template <class T>
+int mixture_norms_cuda(const DeviceMixtureNorms<T>&, void* stream);
+template <class T>
+int mixture_merge_norms_cuda(const DeviceMixtureNorms<T>&, void* stream);
+template <class T>
+int mixture_documents_cuda(const DeviceMixture<T>&, void* stream);
+template <class T>
+int mixture_theta_cuda(const DeviceMixtureTheta<T>&, void* stream);
+template <class T>
+int mixture_terms_cuda(const DeviceMixtureTerms<T>&, void* stream);
+template <class T>
+int mixture_words_cuda(const DeviceMixtureWords<T>&, void* stream);
 
 }  // namespace ntm_fast

@@ -1,14 +1,15 @@
 #pragma once
 #include "cpu_level.h"
-#include "csr_device.h"
-#include "csr_view.h"
+#include "csr.h"
 
 namespace ntm_fast {
 
 // beta holds the topics' probabilities of each word; its rows may be divided by what one likes.
-template <class T>
+// Batch is Csr<T> on the CPU; on a CUDA device it is DeviceCsr<T>, and a prior that is not positive
+// and finite is NaN.
+template <class T, class Batch = Csr<T>>
 struct MixtureProportions {
-  Csr<T> batch;
+  Batch batch;
   const T* beta;                // [V, K]
   const double *theta, *prior;  // [B, K], [K]
   double* proportions;          // [B, K]
@@ -26,15 +27,8 @@ NTM_FAST_CPU_DECLARE(template <class T>
                                               int64_t first_document, int64_t last_document,
                                               double* scratch))
 
-// The same on a CUDA device, where a prior that is not positive and finite is NaN.
 template <class T>
-struct DeviceMixtureProportions {
-  DeviceCsr<T> batch;
-  const T* beta;
-  const double *theta, *prior;
-  double* proportions;
-  int64_t topics, steps;
-};
+using DeviceMixtureProportions = MixtureProportions<T, DeviceCsr<T>>;
 
 // Warps of a block whose sums fit into shared memory, beside gamma, log w and w of a document.
 constexpr int64_t mixture_proportions_warps(int64_t topics) {

@@ -23,7 +23,7 @@ struct DeviceBowRows {
   int64_t *starts, *lengths;            // [B]; length 0 where rows or indptr is bad
   int64_t* row_indptr;                  // [B + 1]
   int64_t size;                         // of the results, or -1: as many as the rows hold
-  uint64_t* notes;                      // device_errors.h
+  uint64_t* notes;                      // cuda_device.h
 };
 
 // Fills starts, lengths and row_indptr. Its last element is the size, if that is given.

@@ -1,72 +1,74 @@
 #pragma once
-// Torch's side of a CSR batch: checked once, converted where needed, kept alive for the kernels.
+// A batch of bags of words as the kernels see it, and its nonzeros in the order of their words: raw
+// pointers, on the CPU with canonical types and checked, on a CUDA device as they are given.
 
-#include <algorithm>
-#include <memory>
-
-#include "csr_checks.h"
-#include "csr_view.h"
-#include "tensors.h"
+#include <stdint.h>
 
 namespace ntm_fast {
 
-// Checks a batch and owns what had to be converted. Throws std::invalid_argument unless
-//   indptr   1-D int32 or int64, indptr[0] == 0, non-decreasing, indptr[B] == N
-//   indices  1-D int32 or int64 [N], each in [0, words)
-//   counts   1-D real [N], each finite and >= 0
-// and B, N and words are below 2^31.
+// Document d holds the nonzeros indptr[d] .. indptr[d + 1]; repeated and unsorted indices occur.
 template <class T>
-class CsrBatch {
- public:
-  CsrBatch(const char* op, const Tensor& indptr, const Tensor& indices, const Tensor& counts,
-           int64_t words);
-  const Csr<T>& view() const { return view_; }
-
- private:
-  Tensor indptr_, indices_, counts_;
-  std::unique_ptr<int64_t[]> wide_indptr_;
-  std::unique_ptr<int32_t[]> narrow_indices_;
-  Csr<T> view_;
+struct Csr {
+  const int64_t* indptr;   // [documents + 1], from 0 to nonzeros, non-decreasing
+  const int32_t* indices;  // [nonzeros], each in [0, words)
+  const T* counts;         // [nonzeros], finite and >= 0
+  int64_t documents, words, nonzeros;
 };
 
-// Orders the nonzeros of a batch by word: a stable radix sort, O(N log words) whatever the words,
-// done once for calls in a row with the same indices.
+// The same nonzeros ordered by word and, within a word, as they stand in the batch. Only words that
+// occur are listed: word distinct[i] has the places starts[i] .. starts[i + 1].
 template <class T>
-class WordOrdered {
- public:
-  explicit WordOrdered(const Csr<T>& batch);
-  const WordOrder<T>& view() const { return view_; }
-
- private:
-  bool read(const Csr<T>& batch);
-
-  std::unique_ptr<int32_t[]> words_, documents_, distinct_;
-  std::shared_ptr<int32_t[]> positions_;
-  std::unique_ptr<int64_t[]> starts_;
-  std::unique_ptr<T[]> counts_;
-  WordOrder<T> view_;
+struct WordOrder {
+  const int32_t* distinct;   // [n_distinct], increasing
+  const int64_t* starts;     // [n_distinct + 1]
+  const int32_t* words;      // [nonzeros], word of each place
+  const int32_t* documents;  // [nonzeros], document of each place
+  const int32_t* positions;  // [nonzeros], where the place stands in the batch
+  const T* counts;           // [nonzeros]
+  int64_t n_distinct, nonzeros;
 };
 
-// Runs f(begin, end) over [0, n) in blocks of a fixed size, neighbouring blocks on different
-// threads: the frequent words, which cost most, often stand together. ``work`` as in
-// parallel_blocks.
-template <class F>
-void parallel_scattered_blocks(int64_t n, int64_t block, double work, const F& f) {
-  const int64_t blocks = (n + block - 1) / block;
-  const int64_t threads = work < worth_waking ? 1 : torch::stable::get_num_threads();
-  const int64_t stripes = std::min(blocks, threads);
-  const auto stripe = [&](int64_t first, int64_t last) {
-    for (int64_t s = first; s < last; ++s) {
-      for (int64_t i = s; i < blocks; i += stripes) f(i * block, std::min(n, (i + 1) * block));
-    }
-  };
-  if (stripes <= 1) stripe(0, stripes);
-  else torch::stable::parallel_for(0, stripes, 1, stripe);
-}
+// A batch of bags of words on a CUDA device, with values that nobody has checked (cuda/csr.cuh
+// does).
+template <class T>
+struct DeviceCsr {
+  const void *indptr, *indices;  // [documents + 1], [nonzeros]; int64 where wide, else int32
+  const T* counts;               // [nonzeros]
+  int64_t documents, words, nonzeros;
+  bool wide_indptr, wide_indices;
+  uint64_t* notes;  // cuda_device.h; null to say nothing
+};
 
-extern template class CsrBatch<float>;
-extern template class CsrBatch<double>;
-extern template class WordOrdered<float>;
-extern template class WordOrdered<double>;
+// Its nonzeros in the order of their words, and within a word as they stand in the batch. Words out
+// of range are among them.
+struct DeviceWordOrder {
+  const int32_t* words;      // [nonzeros], increasing
+  const int32_t* positions;  // [nonzeros], where each stands in the batch
+  const int32_t* documents;  // [nonzeros], the document of each position (not place); below 0: none
+  int64_t nonzeros;
+};
+
+// Fills words, positions and documents [nonzeros each] of an order that is given by the positions
+// alone and that nobody has checked: a position out of range becomes 0.
+template <class T>
+int word_order_cuda(const DeviceCsr<T>&, const int64_t* order, int32_t* words, int32_t* positions,
+                    int32_t* documents, void* stream);
+
+constexpr int64_t places_per_chunk = 64;
+
+// sums[v] = sum over the nonzeros of word v of coefficient * rows[document], [words, width], in the
+// order of the batch; zeros where there are none. On a CUDA device.
+template <class T>
+struct WordSums {
+  DeviceWordOrder order;
+  const T* coefficients;  // [nonzeros], as they stand in the batch
+  bool are_counts;        // take coefficients that are negative or not finite for 0
+  const T* rows;          // [documents, width]
+  T *sums, *partials;     // partials [ceil(nonzeros / places_per_chunk), 2, width]
+  int64_t words, width;
+};
+
+template <class T>
+int word_sums_cuda(const WordSums<T>&, void* stream);
 
 }  // namespace ntm_fast

@@ -51,7 +51,7 @@ def calls(dtype: torch.dtype, topics: int) -> dict[str, Callable[[], Any]]:
     prior = positive(topics).detach()
     vectors = [leaf(WORDS) for _ in range(3)]
     return {
-        "bow_linear": lambda: ops.bow_linear(*csr, leaf(WORDS, FEATURES)),
+        "bow_linear": lambda: ops.bow_linear(leaf(WORDS, FEATURES), *csr),
         "bow_mixture_log_likelihood": lambda: ops.bow_mixture_log_likelihood(
             theta, leaf(WORDS, topics), *csr
         ),
@@ -65,8 +65,8 @@ def calls(dtype: torch.dtype, topics: int) -> dict[str, Callable[[], Any]]:
             + ops.bow_product_log_likelihood(theta, leaf(WORDS, topics), vectors[1], *csr)[0]
         ),
         "bow_rows": lambda: (
-            ops.bow_rows(*csr, rows),
-            ops.bow_rows(*csr, rows, len(csr[1]) * 2),
+            ops.bow_rows(rows, *csr),
+            ops.bow_rows(rows, *csr, len(csr[1]) * 2),
         )[1][2],
         "dense_layer": lambda: (
             ops.dense_layer(

@@ -1,4 +1,4 @@
-"""csrc/cpu/bf16_gemm.h and bf16_pairs.h, compiled as the kernels are, against float64."""
+"""csrc/cpu/simd/bf16_gemm.h and bf16_pairs.h, compiled as the kernels are, against float64."""
 
 import ctypes
 
@@ -11,7 +11,7 @@ from tests.emulator import amx_emulator
 from tests.levels import BF16_LEVELS, supported
 
 SOURCE = """
-#include "cpu/bf16_gemm.h"
+#include "cpu/simd/bf16_gemm.h"
 #include <stdlib.h>
 using namespace ntm_fast::NTM_FAST_ISA;
 static int64_t up(int64_t n, int64_t unit) { return (n + unit - 1) / unit * unit; }

@@ -1,6 +1,7 @@
 """What was built: symbols of the kernels, build_info, and life without the extension."""
 
 import ast
+import importlib
 import os
 import re
 import shutil
@@ -13,7 +14,7 @@ from typing import Any
 import pytest
 import torch
 
-import ntm_fast
+import ntm_fast.ops
 from tests.levels import ALL_LEVELS, BF16_LEVELS, LEVELS, supported
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -46,10 +47,11 @@ def test_kernels_share_no_symbols_between_instruction_sets() -> None:
     if not KERNELS.is_dir():
         pytest.skip(f"{KERNELS} is absent: not built in this folder")
     for level in ntm_fast.build_info().compiled_cpu_levels:
-        for source in (ROOT / "csrc" / "cpu").glob("*.cpp"):
+        cpu = ROOT / "csrc" / "cpu"
+        for source in cpu.rglob("*.cpp"):
             if source.stem.endswith("_bf16") != (level in BF16_LEVELS):
                 continue
-            built = KERNELS / f"{source.stem}.{level}.o"
+            built = KERNELS / source.relative_to(cpu).with_suffix(f".{level}.o")
             assert built.is_file()
             assert not mergeable_symbols(built, level), built.name
 
@@ -67,7 +69,7 @@ WIDER = {
 def test_kernels_have_no_wider_instructions(level: str) -> None:
     if not KERNELS.is_dir():
         pytest.skip(f"{KERNELS} is absent: not built in this folder")
-    built = sorted(KERNELS.glob(f"*.{level}.o"))
+    built = sorted(KERNELS.rglob(f"*.{level}.o"))
     text = subprocess.run(["objdump", "-d", *built], capture_output=True, text=True).stdout
     for instructions, levels in WIDER.items():
         # A level also has what gives it its name.
@@ -86,6 +88,26 @@ def test_a_shared_symbol_is_found(tmp_path: Path) -> None:
     subprocess.run([os.environ.get("CXX", "c++"), "-O2", "-c", source, "-o", built], check=True)
     assert mergeable_symbols(built, "avx2") == ["float twice<float>(float)"]
     assert len(mergeable_symbols(built, "avx512")) == 2
+
+
+@pytest.mark.skipif(shutil.which("nm") is None, reason="no nm")
+def test_extension_has_all_of_its_own_symbols() -> None:
+    """A build without CUDA, whose torch side is the same, refers to no kernel of CUDA's."""
+    extension = importlib.import_module("ntm_fast._C").__file__
+    command = ["nm", "-DCu", str(extension)]
+    lines = subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
+    assert lines
+    assert not [line for line in lines if "ntm_fast::" in line]
+
+
+def test_kernels_are_registered_for_every_device_of_the_build() -> None:
+    has_kernel = torch._C._dispatch_has_kernel_for_dispatch_key
+    ops = {op for op in torch._C._dispatch_get_all_op_names() if op.startswith("ntm_fast::")}
+    on_cpu_alone = {f"ntm_fast::{op}" for op in ("adam", "adam_rows", "bow_linear_backward_rows")}
+    with_cuda = ops - on_cpu_alone if ntm_fast.build_info().cuda_architectures else set()
+    assert on_cpu_alone < ops
+    assert {op for op in ops if has_kernel(op, "CPU")} == ops
+    assert {op for op in ops if has_kernel(op, "CUDA")} == with_cuda
 
 
 def test_build_info() -> None:

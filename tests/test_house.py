@@ -17,6 +17,7 @@ from tests.kernels import kernel_of
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "ntm_fast"
+CSRC = ROOT / "csrc"
 
 # The floors, from the ground up, and what each may import of those below it.
 FLOORS: dict[str, set[str]] = {
@@ -24,18 +25,20 @@ FLOORS: dict[str, set[str]] = {
     "_version": set(),
     "files": set(),
     "checks": set(),
+    "bags": set(),
     "_build_info": {"_C", "_version"},
     "settings": {"checks"},
     "recipes": {"settings"},
     "record": {"settings"},
-    "reference": set(),
-    "ops": {"_C", "reference"},
-    "data": {"files", "checks", "reference"},
+    "reference": {"bags"},
+    "ops": {"_C", "reference", "bags"},
+    "data": {"files", "checks", "reference", "bags"},
     "models": {"files", "checks", "settings", "record", "_version", "data", "ops", "reference"},
     "report": {"record", "data"},
     "metrics": {"checks", "data", "ops", "report"},
     "optim": {"checks", "ops"},
     "training": {
+        "bags",
         "files",
         "checks",
         "settings",
@@ -181,16 +184,35 @@ def is_compiled(op: str) -> bool:
     return hasattr(torch.ops.ntm_fast, op)
 
 
+def has_kernels(folder: str, name: str, suffix: str) -> bool:
+    """Whether csrc/<folder> has kernels of that name: one file, or a folder of them."""
+    return (CSRC / folder / f"{name}.{suffix}").is_file() != (CSRC / folder / name).is_dir()
+
+
 @pytest.mark.parametrize("op", ops.__all__)
 def test_an_op_has_its_files(op: str) -> None:
     expected = [f"ntm_fast/ops/{op}.py", f"ntm_fast/reference/{op}.py"]
     expected += [f"tests/ops/test_{op}.py", f"benchmarks/ops/bench_{op}.py"]
     if is_compiled(op):
         kernel = kernel_of(op)
-        expected += [f"csrc/{kernel}.h", f"csrc/{kernel}.cpp", f"csrc/cpu/{kernel}.cpp"]
-        expected += [f"csrc/{kernel}_cuda.cpp", f"csrc/cuda/{kernel}.cu"]
+        expected += [f"csrc/{kernel}.h", f"csrc/ops/{kernel}.cpp"]
         expected += [f"csrc/math/{op}.h"] if kernel != op else []
+        assert has_kernels("cpu", kernel, "cpp")
+        assert has_kernels("cuda", kernel, "cu")
     assert not [name for name in expected if not (ROOT / name).is_file()]
+
+
+@pytest.mark.parametrize("op", list(filter(is_compiled, ops.__all__)))
+def test_no_other_file_of_csrc_bears_the_name_of_an_op(op: str) -> None:
+    kernel = kernel_of(op)
+    own = [f"{kernel}.h", f"ops/{kernel}.cpp", f"cpu/{kernel}.cpp", f"cuda/{kernel}.cu"]
+    own += [f"cpu/{kernel}", f"cuda/{kernel}", f"math/{op}.h"]
+    bearing = {
+        str(path.relative_to(CSRC))
+        for path in CSRC.rglob("*")
+        if path.name.startswith((kernel, op))
+    }
+    assert bearing <= set(own)
 
 
 @pytest.mark.parametrize("op", ops.__all__)
@@ -245,22 +267,75 @@ def included(source: Path, seen: set[Path]) -> Iterator[tuple[Path, str]]:
     """System headers that a C++ file includes, itself or through the project's own headers."""
     seen.add(source)
     for kind, name in re.findall(r'^\s*#\s*include\s*([<"])([^>"]+)', source.read_text(), re.M):
-        local = next((p for p in (source.parent / name, ROOT / "csrc" / name) if p.exists()), None)
+        local = next((p for p in (source.parent / name, CSRC / name) if p.exists()), None)
         if kind == '"' and local:
             yield from () if local.resolve() in seen else included(local.resolve(), seen)
         else:
             yield source, name
 
 
+def csrc_files() -> list[Path]:
+    endings = (".h", ".cpp", ".cu", ".cuh")
+    return sorted(path for path in CSRC.rglob("*") if path.suffix in endings)
+
+
+def name_in_csrc(path: Path) -> str:
+    return str(path.relative_to(CSRC))
+
+
 @pytest.mark.parametrize("folder", ["cpu", "math", "cuda"])
 def test_kernels_include_neither_torch_nor_containers(folder: str) -> None:
-    for source in (ROOT / "csrc" / folder).iterdir():
+    for source in filter(Path.is_file, (CSRC / folder).rglob("*")):
         for where, header in included(source.resolve(), set()):
             assert header in SYSTEM_HEADERS, f"{where} includes {header} (through {source.name})"
 
 
+# What the parts of csrc may include of each other; the top has the contracts ("").
+PARTS = {
+    "ops": {"ops", ""},
+    "cpu": {"cpu", "math", ""},
+    "cuda": {"cuda", "math", ""},
+    "math": {"math", ""},
+    "": {""},
+}
+
+
+@pytest.mark.parametrize("path", csrc_files(), ids=name_in_csrc)
+def test_includes_of_csrc_run_one_way(path: Path) -> None:
+    name = name_in_csrc(path)
+    own = name.partition("/")[0] if "/" in name else ""
+    for kind, header in re.findall(r'^\s*#\s*include\s*([<"])([^>"]+)', path.read_text(), re.M):
+        if kind == "<":
+            top = header.partition("/")[0]
+            assert own == "ops" or top not in ("torch", "ATen", "c10", "pybind11"), header
+        elif local := next((p for p in (path.parent / header, CSRC / header) if p.exists()), None):
+            other = local.resolve().relative_to(CSRC).parts
+            assert (other[0] if len(other) > 1 else "") in PARTS[own], f"includes {header}"
+
+
+# The headers that know whether CUDA, or its emulator, is compiled for.
+SWITCHES = {"ops/device.h", "cuda/launch.cuh", "cuda/ptx.cuh"}
+
+
+def test_switches_stand_in_three_headers() -> None:
+    switch = re.compile(r"\bNTM_FAST_CUDA_(EMULATED|ARCHITECTURES|KEY)\b")
+    found = {name_in_csrc(path) for path in csrc_files() if switch.search(path.read_text())}
+    assert found == SWITCHES
+
+
+def test_the_top_of_csrc_has_the_contracts() -> None:
+    shared = {"csr", "cpu_level", "cuda_device"}
+    top = [path for path in CSRC.iterdir() if path.is_file()]
+    assert not [path.name for path in top if path.suffix != ".h"]
+    contracts = {path.stem for path in top} - shared
+    assert shared < {path.stem for path in top}
+    sides = {path.stem for path in (CSRC / "ops").glob("*.cpp")}
+    assert contracts == sides - {"bindings", "cpu_level", "csr_batch", "device"}
+    assert not [name for name in contracts if not has_kernels("cpu", name, "cpp")]
+
+
 def test_torch_is_included_through_its_stable_interface() -> None:
-    for source in [*(ROOT / "csrc").rglob("*.cpp"), *(ROOT / "csrc").rglob("*.h")]:
+    for source in csrc_files():
         for name in re.findall(
             r"#\s*include\s*[<\"]((?:torch|ATen|c10)/[^>\"]+)", source.read_text()
         ):

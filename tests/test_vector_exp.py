@@ -1,17 +1,16 @@
-"""Accuracy of csrc/cpu/vector_exp.h, compiled as the kernels are, for each instruction set."""
+"""Accuracy of csrc/cpu/simd/vector_exp.h, compiled as the kernels are, for each instruction set."""
 
 import ctypes
-import os
-import subprocess
 
 import numpy as np
 import pytest
 
+from tests.cpu_kernels import compile_at_level
 from tests.levels import machine_levels
-from tests.test_math import ROOT, call, setup_constant, worst_ulp
+from tests.test_math import call, worst_ulp
 
 SOURCE = """
-#include "cpu/vector_exp.h"
+#include "cpu/simd/vector_exp.h"
 using namespace ntm_fast::NTM_FAST_ISA;
 #define LOOP(name, T)                                                                            \\
   extern "C" __attribute__((visibility("default"))) void name##_##T(const T* x, T* y, long n) {  \\
@@ -27,14 +26,7 @@ LOOP(exp2_bounded, float) LOOP(exp2_bounded, double)
 def library(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> ctypes.CDLL:
-    level = request.param
-    folder = tmp_path_factory.mktemp(level)
-    (folder / "exp.cpp").write_text(SOURCE)
-    flags = [*setup_constant("CPU_FLAGS"), *setup_constant("CPU_LEVELS")[level]]
-    command = [os.environ.get("CXX", "c++"), *flags, f"-DNTM_FAST_ISA={level}", "-shared"]
-    command += [f"-I{ROOT / 'csrc'}", str(folder / "exp.cpp"), "-o", str(folder / "exp.so")]
-    subprocess.run(command, check=True)
-    return ctypes.CDLL(str(folder / "exp.so"))
+    return compile_at_level(SOURCE, request.param, tmp_path_factory.mktemp(request.param))
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,7 @@ from benchmarks.batches import ZipfBatch, zipf_batch
 from benchmarks.floor import memory
 from benchmarks.rows import op_rows
 from ntm_fast import ops, reference
+from ntm_fast.bags import Bags
 
 # B, H, V
 SHAPES = [
@@ -38,8 +39,10 @@ def run(threads: int) -> list[dict[str, Any]]:
         sparse = torch.sparse_csr_tensor(batch.indptr, indices, batch.counts, (documents, words))
         weight = torch.randn(words, features, requires_grad=True)
 
-        def fast(weight: Tensor, batch: ZipfBatch = batch) -> Tensor:
-            return ops.bow_linear(*batch, weight)
+        bags = Bags(*batch).ordered()  # as in training: once for all ops
+
+        def fast(weight: Tensor, bags: Bags = bags) -> Tensor:
+            return ops.bow_linear(weight, bags)
 
         def torch_sparse(weight: Tensor, sparse: Tensor = sparse) -> Tensor:
             return sparse @ weight
@@ -50,7 +53,7 @@ def run(threads: int) -> list[dict[str, Any]]:
             return F.embedding_bag(i, weight, starts, mode="sum", per_sample_weights=x)
 
         def compiled_reference(weight: Tensor, batch: ZipfBatch = batch) -> Tensor:
-            return compiled(*batch, weight)
+            return compiled(weight, *batch)
 
         subjects = {
             "ntm_fast": fast,

@@ -18,6 +18,7 @@ from benchmarks.floor import memory
 from benchmarks.rows import op_rows
 from benchmarks.timing import QUICK
 from ntm_fast import ops, reference
+from ntm_fast.bags import Bags
 
 # B, K, V
 SHAPES = device.pick(
@@ -81,8 +82,10 @@ def run(threads: int) -> list[dict[str, Any]]:
             torch.randn(words, topics).requires_grad_(),
         ]
 
-        def fast(theta: Tensor, logits: Tensor, batch: ZipfBatch = batch) -> Tensor:
-            return ops.bow_mixture_log_likelihood(theta, logits, *batch)
+        bags = Bags(*batch).ordered()  # as in training: once for all ops
+
+        def fast(theta: Tensor, logits: Tensor, bags: Bags = bags) -> Tensor:
+            return ops.bow_mixture_log_likelihood(theta, logits, bags)
 
         def eager(theta: Tensor, logits: Tensor, dense: Tensor = dense) -> Tensor:
             return (dense * (theta @ logits.softmax(0).T).log()).sum(1)

@@ -23,6 +23,7 @@ from benchmarks.floor import Floor, products
 from benchmarks.rows import op_rows
 from benchmarks.timing import QUICK
 from ntm_fast import ops, reference
+from ntm_fast.bags import Bags
 from ntm_fast.training.precision import matmul_precision
 
 Function = Callable[..., Tensor]
@@ -81,13 +82,13 @@ def autocast(function: Function) -> Function:
 
 def peers(batch: ZipfBatch, words: int, batch_norm: bool, compiled: Any) -> dict[str, Function]:
     """Functions of (hidden, weight): ours, and what users write."""
-    csr = (batch.indptr, batch.indices, batch.counts)
+    bags = Bags(*batch).ordered()  # as in training: once for all ops
     how = {"batch_norm": batch_norm}
     fits = device.fits(EAGER_ARRAYS * 4 * (len(batch.indptr) - 1) * words)
     dense = batch.dense(words) if fits else torch.empty(0)
 
     def fast(hidden: Tensor, weight: Tensor) -> Tensor:
-        return ops.bow_product_log_likelihood(hidden, weight, None, *csr, **how)[0]
+        return ops.bow_product_log_likelihood(hidden, weight, None, bags, **how)[0]
 
     def eager(hidden: Tensor, weight: Tensor) -> Tensor:
         logits = F.linear(hidden, weight)
@@ -96,7 +97,7 @@ def peers(batch: ZipfBatch, words: int, batch_norm: bool, compiled: Any) -> dict
         return (dense * logits.log_softmax(1)).sum(1)
 
     def compiled_reference(hidden: Tensor, weight: Tensor) -> Tensor:
-        output: Tensor = compiled(hidden, weight, None, *csr, **how)[0]
+        output: Tensor = compiled(hidden, weight, None, bags, **how)[0]
         return output
 
     found: dict[str, Function] = {"ntm_fast": fast}

@@ -17,25 +17,25 @@ from ntm_fast import ops, reference
 def run(threads: int) -> list[dict[str, Any]]:
     corpus = zipf_batch(20_000, 2_000, length=100)
     rows = torch.randperm(20_000)[:200]
-    found = ops.bow_rows(*corpus, rows)
-    for value, truth in zip(found, reference.bow_rows(*corpus, rows), strict=True):
+    found = ops.bow_rows(rows, *corpus)
+    for value, truth in zip(found, reference.bow_rows(rows, *corpus), strict=True):
         if not torch.equal(value, truth):
             raise AssertionError("bow_rows: differs from the reference")
     size = len(found[1])  # what a trainer knows beforehand
-    subjects: dict[str, Callable[[], object]] = {"ntm_fast": lambda: ops.bow_rows(*corpus, rows)}
+    subjects: dict[str, Callable[[], object]] = {"ntm_fast": lambda: ops.bow_rows(rows, *corpus)}
     if device.is_cuda():
         subjects = {
-            "ntm_fast": lambda: ops.bow_rows(*corpus, rows, size),
+            "ntm_fast": lambda: ops.bow_rows(rows, *corpus, size),
             "ntm_fast, size unknown": subjects["ntm_fast"],
-            "eager, size unknown": lambda: reference.bow_rows(*corpus, rows),
-            "eager": lambda: reference.bow_rows(*corpus, rows, size),
+            "eager, size unknown": lambda: reference.bow_rows(rows, *corpus),
+            "eager": lambda: reference.bow_rows(rows, *corpus, size),
         }
     else:
         arrays = corpus.counts.numpy(), corpus.indices.numpy(), corpus.indptr.numpy()
         matrix = sp.csr_array(arrays, shape=(20_000, 2000))
         subjects |= {
             "scipy": lambda: matrix[rows.numpy()],
-            "eager": lambda: reference.bow_rows(*corpus, rows),
+            "eager": lambda: reference.bow_rows(rows, *corpus),
         }
     timings = compare(subjects, threads=threads)
     return [

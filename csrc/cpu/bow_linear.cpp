@@ -1,6 +1,7 @@
-#include "../bow_linear.h"
+#include "bow_linear.h"
 
-#include "vector_rows.h"
+#include "cpu/simd/vector_rows.h"
+#include "cpu/word_order.h"
 
 NTM_FAST_ISA_BEGIN
 

@@ -1,8 +1,8 @@
-#include "../bow_mixture_proportions.h"
+#include "bow_mixture_proportions.h"
 
-#include "../math/special.h"
-#include "pieces.h"
-#include "vector_rows.h"
+#include "cpu/simd/row_pieces.h"
+#include "cpu/simd/vector_rows.h"
+#include "math/special.h"
 
 NTM_FAST_ISA_BEGIN
 
@@ -22,7 +22,7 @@ constexpr T largest_number = sizeof(T) == 4 ? T(0x1.fffffep127) : T(0x1.ffffffff
 template <class T>
 constexpr double smallest_normal = sizeof(T) == 4 ? 0x1p-126 : 0x1p-1022;
 
-// What is kept of one document at a time; rows are padded.
+// Working memory for one document at a time; rows are padded.
 template <class T>
 struct Working {
   double *gamma, *log_w, *sums;
@@ -109,7 +109,7 @@ NTM_FAST_INLINE void add_shares(const Rows<T>& rows, const Working<T>& working, 
                 });
 }
 
-// The same for one nonzero whose p underflows, or whose ratio is too large.
+// Adds one nonzero's shares in log space, where p underflows or the ratio is too large.
 template <class T>
 void add_underflown(const T* row, double count, int64_t topics, const Working<T>& working) {
   const auto term = [&](int64_t k) __attribute__((always_inline)) {

@@ -1,6 +1,6 @@
-#include "../bow_rows.h"
+#include "bow_rows.h"
 
-#include "../math/host_device.h"
+#include "math/host_device.h"
 
 NTM_FAST_ISA_BEGIN
 

@@ -1,9 +1,29 @@
-#include "../dense_layer.h"
+#include "dense_layer.h"
 
-#include "activation.h"
-#include "panel_gemm.h"
+#include "cpu/simd/panel_gemm.h"
+#include "math/softplus.h"
 
 NTM_FAST_ISA_BEGIN
+
+namespace {
+
+// Calls f(activation, its derivative by the value), both branch-free: loops over them vectorise.
+template <class T, class F>
+NTM_FAST_INLINE void with_activation(Activation which, const F& f) {
+  switch (which) {
+    case Activation::none:
+      return f([](T z) __attribute__((always_inline)) { return z; },
+               [](T) __attribute__((always_inline)) { return T(1); });
+    case Activation::softplus:
+      return f([](T z) __attribute__((always_inline)) { return softplus(z); },
+               [](T y) __attribute__((always_inline)) { return softplus_slope(y); });
+    case Activation::relu:  // NaN stays
+      return f([](T z) __attribute__((always_inline)) { return z < T(0) ? T(0) : z; },
+               [](T y) __attribute__((always_inline)) { return y > T(0) ? T(1) : T(0); });
+  }
+}
+
+}  // namespace
 
 template <class T>
 int64_t dense_padded(int64_t columns) {

@@ -1,13 +1,13 @@
 #pragma once
-// What the samplers of Dirichlet draws do with their rows of gammas.
+// Rows of gammas into Dirichlet draws, for the samplers.
 
-#include "../math/exp_log.h"
-#include "gamma_sampler_block.h"
+#include "cpu/gamma_sampler_block.h"
+#include "math/exp_log.h"
 
 NTM_FAST_ISA_BEGIN
 
-// Vectors over a row of any length. Full vectors first; the last ones go through a buffer filled up
-// with what changes neither a maximum nor a sum.
+// Vectors over a row of any length. Full vectors first; the last ones go through a buffer padded
+// with values that change neither a maximum nor a sum.
 template <class T>
 struct RowLanes {
   using V = typename SamplerLanes<T>::V;

@@ -4,7 +4,7 @@
 
 #include <stdint.h>
 
-#include "../math/gamma_gradient.h"
+#include "math/gamma_gradient.h"
 
 NTM_FAST_ISA_BEGIN
 

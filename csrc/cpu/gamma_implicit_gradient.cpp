@@ -1,6 +1,6 @@
-#include "../gamma_implicit_gradient.h"
+#include "gamma_implicit_gradient.h"
 
-#include "gamma_gradient_block.h"
+#include "cpu/gamma_gradient_block.h"
 
 NTM_FAST_ISA_BEGIN
 

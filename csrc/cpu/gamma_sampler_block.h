@@ -8,8 +8,8 @@
 
 #include <stdint.h>
 
-#include "../math/gamma_sampler.h"
-#include "../math/philox.h"
+#include "math/gamma_sampler.h"
+#include "math/philox.h"
 
 NTM_FAST_ISA_BEGIN
 
@@ -28,7 +28,7 @@ struct SamplerLanes<double> {
   using Bits = Uint64Lanes;
 };
 
-// Attempts at some elements: what goes in, and what comes out.
+// Attempts at some elements: inputs and outputs.
 template <class T>
 struct GammaAttempts {
   using Lanes = SamplerLanes<T>;

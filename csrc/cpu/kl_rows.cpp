@@ -1,10 +1,10 @@
-#include "../kl_rows.h"
+#include "kl_rows.h"
 
-#include "../math/kl_dirichlet.h"
-#include "../math/kl_gamma.h"
-#include "../math/kl_normal.h"
-#include "../math/kl_weibull_gamma.h"
-#include "pieces.h"
+#include "cpu/simd/row_pieces.h"
+#include "math/kl_dirichlet.h"
+#include "math/kl_gamma.h"
+#include "math/kl_normal.h"
+#include "math/kl_weibull_gamma.h"
 
 NTM_FAST_ISA_BEGIN
 
@@ -26,7 +26,7 @@ struct KlPiece {
     }
   }
 
-  // Sums of so many rows, no more than a piece.
+  // Sums of this many rows, at most a piece.
   NTM_FAST_INLINE void load_sums(const Rows<T> (&from)[arguments], int64_t first, int64_t rows,
                                  int64_t topics) {
     for (int j = 0; j < arguments; ++j) {
@@ -106,7 +106,7 @@ __attribute__((noinline)) double kl_of_row_exactly(const KlRow<Kl, T>& x, double
   }
 }
 
-// Rows are taken by the piece too, so that what is computed of their sums vectorises.
+// Rows are taken by the piece too, so that the computations on their sums vectorise.
 template <class Kl, class T>
 void kl_rows(const KlRows<Kl, T>& args, int64_t first_row, int64_t last_row) {
   KlPiece<Kl, T, T> x;

@@ -1,8 +1,8 @@
-#include "../log_dirichlet_rsample.h"
+#include "log_dirichlet_rsample.h"
 
-#include "dirichlet_rows.h"
-#include "gamma_gradient_block.h"
-#include "gamma_sampler_block.h"
+#include "cpu/dirichlet_rows.h"
+#include "cpu/gamma_gradient_block.h"
+#include "cpu/gamma_sampler_block.h"
 
 NTM_FAST_ISA_BEGIN
 

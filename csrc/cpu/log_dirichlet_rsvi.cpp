@@ -1,6 +1,6 @@
-#include "../log_dirichlet_rsvi.h"
+#include "log_dirichlet_rsvi.h"
 
-#include "dirichlet_rows.h"
+#include "cpu/dirichlet_rows.h"
 
 NTM_FAST_ISA_BEGIN
 

@@ -1,6 +1,6 @@
-#include "../log_gamma_rsample.h"
+#include "log_gamma_rsample.h"
 
-#include "gamma_sampler_block.h"
+#include "cpu/gamma_sampler_block.h"
 
 NTM_FAST_ISA_BEGIN
 

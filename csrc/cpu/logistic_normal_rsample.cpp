@@ -1,7 +1,7 @@
-#include "../logistic_normal_rsample.h"
+#include "logistic_normal_rsample.h"
 
-#include "../math/exp_log.h"
-#include "gamma_sampler_block.h"
+#include "cpu/gamma_sampler_block.h"
+#include "math/exp_log.h"
 
 NTM_FAST_ISA_BEGIN
 

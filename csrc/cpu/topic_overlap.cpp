@@ -1,8 +1,8 @@
-#include "../topic_overlap.h"
+#include "topic_overlap.h"
 
-#include "../math/topic_overlap.h"
-#include "bow_mixture_beta.h"
-#include "panel_gemm.h"
+#include "cpu/beta.h"
+#include "cpu/simd/panel_gemm.h"
+#include "math/topic_overlap.h"
 
 NTM_FAST_ISA_BEGIN
 

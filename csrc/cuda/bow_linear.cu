@@ -1,6 +1,6 @@
-#include "../bow_linear_device.h"
+#include "bow_linear.h"
 
-#include "csr.cuh"
+#include "cuda/csr.cuh"
 
 namespace ntm_fast {
 
@@ -40,7 +40,7 @@ __global__ void __launch_bounds__(most_threads) sum_rows(const DeviceBowLinear<T
   if (exists) args.output[document * args.features + feature] = sum;
 }
 
-// A block for each document, a warp for each of its nonzeros in turn.
+// A block takes a document, its warps the nonzeros one after the other.
 template <class T>
 __global__ void __launch_bounds__(row_threads) row_products(const DeviceBowLinearCounts<T> args) {
   const int64_t document = blockIdx.x;

@@ -1,7 +1,7 @@
-#include "../bow_mixture_proportions.h"
+#include "bow_mixture_proportions.h"
 
-#include "../math/special.h"
-#include "csr.cuh"
+#include "cuda/csr.cuh"
+#include "math/special.h"
 
 namespace ntm_fast {
 
@@ -31,8 +31,8 @@ __device__ void add_underflown(const T* beta, const double* log_w, double count,
   }
 }
 
-// A block for each document, a warp for each of its nonzeros in turn. The row of up to
-// 32 COLUMNS topics stays in the warp's registers, a longer one is read twice.
+// A block takes a document, its warps the nonzeros one after the other. A row of up to 32 COLUMNS
+// topics stays in the warp's registers, a longer one is read twice.
 template <class T, int COLUMNS>
 __global__ void __launch_bounds__(row_threads) all_steps(const DeviceMixtureProportions<T> args) {
   __shared__ double totals[warps_per_block];

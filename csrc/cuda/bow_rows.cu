@@ -1,6 +1,6 @@
-#include "../bow_rows.h"
+#include "bow_rows.h"
 
-#include "csr.cuh"
+#include "cuda/csr.cuh"
 
 namespace ntm_fast {
 
@@ -46,7 +46,7 @@ __device__ __forceinline__ int64_t scan_lanes(int64_t x) {
 __global__ void __launch_bounds__(scan_threads) find_rows(const DeviceBowRows args) {
   __shared__ int64_t totals[scan_warps];
   const int warp = int(threadIdx.x) / warp_size;
-  int64_t before = 0;  // what all rows up to these hold
+  int64_t before = 0;  // nonzeros of all rows before these
   for (int64_t first = 0; first < args.n_rows; first += scan_threads) {
     const int64_t b = first + threadIdx.x;
     const Found found = b < args.n_rows ? find(args, b) : Found{0, 0};

@@ -1,4 +1,4 @@
-#include "csr.cuh"
+#include "cuda/csr.cuh"
 
 namespace ntm_fast {
 

@@ -1,9 +1,9 @@
 #pragma once
-// Reading a DeviceCsr: what is out of range is skipped, and noted (device_errors.h).
+// Reading a DeviceCsr: entries out of range are skipped and noted (device_errors.h).
 
-#include "../csr_device.h"
-#include "../device_errors.h"
-#include "rows.cuh"
+#include "csr.h"
+#include "cuda/rows.cuh"
+#include "cuda_device.h"
 
 namespace ntm_fast {
 namespace cuda {

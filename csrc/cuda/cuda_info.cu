@@ -1,6 +1,6 @@
 #include <cuda_runtime_api.h>
 
-#include "../cuda_info.h"
+#include "cuda_device.h"
 
 namespace ntm_fast {
 

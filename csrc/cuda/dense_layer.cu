@@ -1,10 +1,10 @@
-// What dense_layer does beside its products. Sums over documents are taken by a block for a few
+// dense_layer except for its products. Sums over documents are taken by a block for a few
 // columns, in double and always in the same order.
 
-#include "../dense_layer.h"
+#include "dense_layer.h"
 
-#include "../math/softplus.h"
-#include "rows.cuh"
+#include "cuda/rows.cuh"
+#include "math/softplus.h"
 
 namespace ntm_fast {
 
@@ -51,7 +51,7 @@ __device__ __forceinline__ double column_sum(double x, double (&memory)[warps][b
     x += __shfl_xor_sync(~0u, x, step);
   }
   const int warp = int(threadIdx.x) / warp_size, column = int(threadIdx.x) % block_columns;
-  __syncthreads();  // nobody reads the last sums any more
+  __syncthreads();  // all threads have read the last sums
   if (lane_index() < block_columns) memory[warp][column] = x;
   __syncthreads();
   double sum = 0;

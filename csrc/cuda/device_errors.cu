@@ -1,4 +1,4 @@
-#include "../device_errors.h"
+#include "cuda_device.h"
 
 #include <cuda_runtime_api.h>
 

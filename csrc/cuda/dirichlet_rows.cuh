@@ -1,10 +1,10 @@
 #pragma once
-// What the samplers of Dirichlet draws do with a row of gammas: as cpu/dirichlet_rows.h. Each lane
+// A row of gammas into a Dirichlet draw, as in cpu/dirichlet_rows.h. Each lane
 // reads back what it wrote itself, so that rows may have any length.
 
-#include "../math/exp_log.h"
-#include "../math/philox.h"
-#include "rows.cuh"
+#include "cuda/rows.cuh"
+#include "math/exp_log.h"
+#include "math/philox.h"
 
 namespace ntm_fast {
 namespace cuda {

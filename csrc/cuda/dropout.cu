@@ -1,8 +1,8 @@
-#include "../dropout.h"
+#include "dropout.h"
 
-#include "../math/philox.h"
-#include "gamma_draw.cuh"
-#include "launch.cuh"
+#include "cuda/gamma_draw.cuh"
+#include "cuda/launch.cuh"
+#include "math/philox.h"
 
 namespace ntm_fast {
 

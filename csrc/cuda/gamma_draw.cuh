@@ -1,11 +1,11 @@
 #pragma once
-// One draw of log Gamma(alpha, 1) per thread: the same random numbers, and but for the last bits
-// the same draws, as cpu/gamma_sampler_block.h, which says more.
+// One draw of log Gamma(alpha, 1) per thread: the same random numbers as
+// cpu/gamma_sampler_block.h, which says more, and the same draws except for the last bits.
 
 #include <stdint.h>
 
-#include "../math/gamma_sampler.h"
-#include "../math/philox.h"
+#include "math/gamma_sampler.h"
+#include "math/philox.h"
 
 namespace ntm_fast {
 namespace cuda {

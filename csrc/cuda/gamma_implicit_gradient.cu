@@ -1,7 +1,7 @@
-#include "../gamma_implicit_gradient.h"
+#include "gamma_implicit_gradient.h"
 
-#include "../math/gamma_gradient.h"
-#include "launch.cuh"
+#include "cuda/launch.cuh"
+#include "math/gamma_gradient.h"
 
 namespace ntm_fast {
 

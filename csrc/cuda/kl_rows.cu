@@ -1,10 +1,10 @@
-#include "../kl_rows.h"
+#include "kl_rows.h"
 
-#include "../math/kl_dirichlet.h"
-#include "../math/kl_gamma.h"
-#include "../math/kl_normal.h"
-#include "../math/kl_weibull_gamma.h"
-#include "rows.cuh"
+#include "cuda/rows.cuh"
+#include "math/kl_dirichlet.h"
+#include "math/kl_gamma.h"
+#include "math/kl_normal.h"
+#include "math/kl_weibull_gamma.h"
 
 namespace ntm_fast {
 

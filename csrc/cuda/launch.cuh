@@ -1,17 +1,23 @@
 #pragma once
-// How kernels are launched, by nvcc's runtime or by tests/cuda_emulation.
+// How kernels are launched, by CUDA's runtime or by tests/cuda_emulation.
 
 #include <cuda_runtime_api.h>
 #include <stdint.h>
 
 namespace ntm_fast {
 
+#ifdef NTM_FAST_CUDA_EMULATED
+constexpr bool emulated = true;
+#else
+constexpr bool emulated = false;
+#endif
+
 template <class T>
 struct Exactly {
   using type = T;
 };
 
-// Queues kernel(args...) on a stream, with so many bytes of dynamic shared memory; returns a
+// Queues kernel(args...) on a stream, with `shared` bytes of dynamic shared memory; returns a
 // cudaError_t. A grid without blocks is no launch and no error.
 template <class... Parameters>
 int launch(void (*kernel)(Parameters...), dim3 grid, dim3 block, size_t shared, void* stream,
@@ -30,7 +36,7 @@ int launch(void (*kernel)(Parameters...), dim3 grid, dim3 block, size_t shared, 
   void* pointers[] = {const_cast<void*>(static_cast<const void*>(&args))...};
   const cudaError_t error =
       cudaLaunchKernel(function, grid, block, pointers, shared, static_cast<cudaStream_t>(stream));
-  if (error != cudaSuccess) cudaGetLastError();  // said here, not by whoever asks next
+  if (error != cudaSuccess) cudaGetLastError();  // returned here, so the next call must not find it
   return error;
 #endif
 }

@@ -1,8 +1,8 @@
-#include "../log_dirichlet_rsample.h"
+#include "log_dirichlet_rsample.h"
 
-#include "../math/gamma_gradient.h"
-#include "dirichlet_rows.cuh"
-#include "gamma_draw.cuh"
+#include "cuda/dirichlet_rows.cuh"
+#include "cuda/gamma_draw.cuh"
+#include "math/gamma_gradient.h"
 
 namespace ntm_fast {
 

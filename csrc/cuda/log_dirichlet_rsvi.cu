@@ -1,7 +1,7 @@
-#include "../log_dirichlet_rsvi.h"
+#include "log_dirichlet_rsvi.h"
 
-#include "dirichlet_rows.cuh"
-#include "gamma_draw.cuh"
+#include "cuda/dirichlet_rows.cuh"
+#include "cuda/gamma_draw.cuh"
 
 namespace ntm_fast {
 

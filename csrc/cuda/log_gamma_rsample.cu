@@ -1,7 +1,7 @@
-#include "../log_gamma_rsample.h"
+#include "log_gamma_rsample.h"
 
-#include "gamma_draw.cuh"
-#include "launch.cuh"
+#include "cuda/gamma_draw.cuh"
+#include "cuda/launch.cuh"
 
 namespace ntm_fast {
 

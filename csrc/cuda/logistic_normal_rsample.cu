@@ -1,8 +1,8 @@
-#include "../logistic_normal_rsample.h"
+#include "logistic_normal_rsample.h"
 
-#include "../math/exp_log.h"
-#include "gamma_draw.cuh"
-#include "rows.cuh"
+#include "cuda/gamma_draw.cuh"
+#include "cuda/rows.cuh"
+#include "math/exp_log.h"
 
 namespace ntm_fast {
 

@@ -11,7 +11,7 @@
 
 #include <stdint.h>
 
-#include "../math/host_device.h"
+#include "math/host_device.h"
 
 #ifndef NTM_FAST_CUDA_EMULATED
 

@@ -7,21 +7,16 @@
 // rows of 16 bytes one after the other, without a swizzle. Such a row is a row of the matrix where
 // what is summed over (k) lies along rows, and else 8 columns of one k.
 
-#include "ptx.cuh"
+#include "cuda/ptx.cuh"
 
-#ifdef NTM_FAST_CUDA_EMULATED
-#define NTM_FAST_SM90A
-#elif defined(__CUDA_ARCH_FEAT_SM90_ALL)
-#define NTM_FAST_SM90A
-#endif
-
-#if defined(NTM_FAST_SM90A) && !defined(NTM_FAST_CUDA_EMULATED)
+#ifdef __CUDA_ARCH_FEAT_SM90_ALL
+#define NTM_FAST_SM90A  // the emulator defines it, too
 
 namespace ntm_fast {
 namespace cuda {
 
-// A barrier of 8 bytes: its phase 0, 1, ... ends when so many threads have arrived and as many
-// bytes have been copied as were expected.
+// A barrier of 8 bytes: its phase 0, 1, ... ends when this many threads have arrived and all
+// expected bytes have been copied.
 __device__ __forceinline__ void mbarrier_init(uint64_t* barrier, int arrivals) {
   asm volatile("mbarrier.init.shared::cta.b64 [%0], %1;" ::"r"(shared_address(barrier)),
                "r"(arrivals)
@@ -148,9 +143,9 @@ namespace ntm_fast {
 namespace cuda {
 
 #ifdef NTM_FAST_SM90A
-// A matrix in shared memory without a swizzle. leading: bytes from one core matrix to the next
-// along k, where k lies along the rows of core matrices and else too; stride: the same along the
-// other dimension.
+// A matrix in shared memory without a swizzle. along_k: bytes from one core matrix to the next
+// along k, whether or not k lies along the rows of core matrices; across_k: the same for the other
+// dimension.
 __device__ __forceinline__ uint64_t matrix_descriptor(const void* shared, int along_k,
                                                       int across_k) {
   const auto field = [](uint32_t bytes) { return uint64_t(bytes >> 4 & 0x3fff); };

@@ -4,7 +4,7 @@
 
 #include <stdint.h>
 
-#include "launch.cuh"
+#include "cuda/launch.cuh"
 
 namespace ntm_fast {
 namespace cuda {

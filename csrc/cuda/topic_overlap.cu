@@ -1,9 +1,10 @@
-// What topic_overlap does beside its products: lifts, cosines, and the gradient from the slopes.
+// topic_overlap except for its products: lifts, cosines, and the gradient from the slopes.
 
-#include "../math/topic_overlap.h"
-#include "../topic_overlap_device.h"
+#include "topic_overlap.h"
 
-#include "bow_mixture.cuh"
+#include "cuda/beta.cuh"
+#include "cuda/rows.cuh"
+#include "math/topic_overlap.h"
 
 namespace ntm_fast {
 

@@ -4,9 +4,9 @@
 // `partials`: slot 0 what began before the chunk, slot 1 what goes on after it. Then the warp of
 // the chunk where such a word begins adds up its parts.
 
-#include "../word_sums.h"
+#include "csr.h"
 
-#include "csr.cuh"
+#include "cuda/csr.cuh"
 
 namespace ntm_fast {
 

@@ -8,8 +8,8 @@
 //   exactly()           term() by the slow formulas of kl_exact.h; with less_that_of_sums rows have
 //                       one of their own
 
-#include "../kl_rows.h"
 #include "host_device.h"
+#include "kl_rows.h"
 
 NTM_FAST_ISA_BEGIN
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import torch
@@ -11,34 +11,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ntm_fast import reference
+from ntm_fast.bags import Bags
 from ntm_fast.data.corpus import Corpus, Subset
 
-
-class Batch(NamedTuple):
-    """Documents in CSR form: `indptr` int64 [B+1], `indices` int32 [N], `counts` float32 [N].
-
-    `order` int64 [N], where it is known, is where the nonzeros stand in the order of their words.
-    """
-
-    indptr: Tensor
-    indices: Tensor
-    counts: Tensor
-    order: Tensor | None = None
-
-    @property
-    def n_documents(self) -> int:
-        """Number of documents B."""
-        return self.indptr.numel() - 1
-
-    def to(self, device: torch.device | str, non_blocking: bool = False) -> Batch:
-        """The batch on `device`."""
-        indptr, indices, counts = (p.to(device, non_blocking=non_blocking) for p in self[:3])
-        order = None if self.order is None else self.order.to(device, non_blocking=non_blocking)
-        return Batch(indptr, indices, counts, order)
-
-    def ordered(self) -> Batch:
-        """The batch with its `order`, for all ops that sum by word; nothing waits for it."""
-        return self._replace(order=self.indices.argsort(stable=True))
+Batch = Bags  # of a corpus: indptr int64, indices int32, counts float32
 
 
 class CorpusTensors:
@@ -80,7 +56,8 @@ class CorpusTensors:
             raise ValueError(f"rows has shape {list(rows.shape)}, expected [B]")
         if self._rows is not None:
             rows = self._rows[rows]
-        return Batch(*self.ops.bow_rows(self.indptr, self.indices, self.counts, rows, nonzeros))
+        corpus = Bags(self.indptr, self.indices, self.counts)
+        return Bags(*self.ops.bow_rows(rows, corpus, nonzeros=nonzeros))
 
 
 def _view(array: NDArray[np.generic]) -> Tensor:

@@ -48,15 +48,8 @@ class Encoder(OpsModule):
 
     def forward(self, batch: Batch, masks: Masks | None = None) -> Tensor:
         """Hidden vectors [B, H]; `masks` gives the dropout, None means no dropout."""
-        counts = batch.counts.log1p() if self.inputs == "log1p" else batch.counts
-        hidden = self.ops.bow_linear(
-            batch.indptr,
-            batch.indices,
-            counts,
-            self.weight,
-            self.sparse_gradient,
-            batch.order,
-        )
+        given = batch._replace(counts=batch.counts.log1p()) if self.inputs == "log1p" else batch
+        hidden = self.ops.bow_linear(self.weight, given, sparse_grad=self.sparse_gradient)
         hidden = hidden.to(self.bias.dtype)  # wider in evaluation
         if self.inputs == "normalised":
             hidden = hidden / document_lengths(batch)[:, None].to(hidden)

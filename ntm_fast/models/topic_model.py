@@ -117,8 +117,7 @@ class TopicModel(nn.Module):
         Source: Kingma & Welling, "Auto-Encoding Variational Bayes", 2014; Kingma et al., "Improved
         Variational Inference with Inverse Autoregressive Flow", 2016 (free bits).
         """
-        if batch.indices.is_cuda:
-            batch = batch.ordered()  # sorted once for all ops and draws
+        batch = batch.ordered()  # once for all ops and draws
         masks = Masks(seed, self.decoder.ops) if self.training else None
         q = self.posterior(self.encoder(batch, masks))
         kls = self.posterior.kl(q)
@@ -178,7 +177,7 @@ class TopicModel(nn.Module):
                 return theta
             topics, prior = self._mixture().relative_topics(), self.posterior.prior_concentration()
             return self.decoder.ops.bow_mixture_proportions(
-                theta, topics, prior.to(theta), batch.indptr, batch.indices, batch.counts, steps
+                theta, topics, prior.to(theta), batch, steps=steps
             )
 
         return self._evaluate(corpus, proportions)

@@ -11,6 +11,7 @@ except ImportError as error:
         " or use ntm_fast.reference, which is plain PyTorch."
     ) from error
 
+from ntm_fast.bags import Bags  # noqa: F401
 from ntm_fast.ops._device_errors import raise_device_errors  # noqa: F401
 from ntm_fast.ops.bow_linear import bow_linear
 from ntm_fast.ops.bow_mixture_log_likelihood import bow_mixture_log_likelihood

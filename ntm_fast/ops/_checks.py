@@ -12,6 +12,8 @@ import torch
 from torch import Tensor
 from torch._subclasses import FakeTensor
 
+from ntm_fast.bags import Bags
+
 # Above log 1 / u of all uniforms u that samplers draw: over an alpha below this over the largest
 # finite number it may be infinite.
 LARGEST_LOG = 40
@@ -21,6 +23,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 # What an annotation lets in, and what it is called in errors.
 _KINDS: dict[str, tuple[tuple[type, ...], str]] = {
     "Tensor": ((Tensor,), "a Tensor"),
+    "Bags | Tensor": ((Bags, Tensor), "a Tensor or Bags"),
     "Tensor | None": ((Tensor, type(None)), "a Tensor or None"),
     "Tensor | float": ((Tensor, Real), "a Tensor or a number"),
     "float": ((Real,), "a number"),

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, overload
 
 import torch
 from torch import Tensor
 
+from ntm_fast.bags import Bags, accepts_old_order, is_vector_of_integers, tensors_of
 from ntm_fast.ops._checks import with_clear_errors
 from ntm_fast.ops._registration import (
     differentiable,
     needs_gradient,
     once_differentiable,
+    register_fake,
     widen,
 )
 
@@ -21,17 +23,17 @@ _backward_rows_op = torch.ops.ntm_fast.bow_linear_backward_rows.default
 
 
 def _fake(
-    indptr: Tensor, indices: Tensor, counts: Tensor, weight: Tensor, order: Tensor | None = None
+    weight: Tensor, indptr: Tensor, indices: Tensor, counts: Tensor, order: Tensor | None = None
 ) -> Tensor:
     return weight.new_empty(indptr.shape[0] - 1, weight.shape[1])
 
 
 def _fake_backward(
     grad_output: Tensor,
+    weight: Tensor,
     indptr: Tensor,
     indices: Tensor,
     counts: Tensor,
-    weight: Tensor,
     order: Tensor | None,
     want_counts: bool,
     want_weight: bool,
@@ -48,24 +50,29 @@ def _setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
 
 
 def _backward(ctx: Any, grad_output: Tensor) -> tuple[Tensor | None, ...]:
-    *_, want_counts, want_weight, _ = ctx.needs_input_grad
+    want_weight, _, _, want_counts, _ = ctx.needs_input_grad
     grads = _backward_call(grad_output, *ctx.saved_tensors, want_counts, want_weight)
-    return None, None, grads[0] if want_counts else None, grads[1] if want_weight else None, None
+    return grads[1] if want_weight else None, None, None, grads[0] if want_counts else None, None
 
 
 _call = differentiable(_op, fake=_fake, setup_context=_setup_context, backward=_backward)
 _backward_call = once_differentiable(_backward_op, fake=_fake_backward)
+register_fake(
+    torch.ops.ntm_fast.word_order.default,
+    lambda indices: indices.new_empty(indices.shape, dtype=torch.int64),
+)
 
 
 class _SparseGradient(torch.autograd.Function):
     """The same op, but the gradient of weight is a sparse tensor of the rows that occur."""
 
     @staticmethod
-    def forward(ctx: Any, *inputs: Tensor) -> Tensor:
-        ctx.save_for_backward(*inputs[:3])
-        ctx.shape = inputs[3].shape
+    def forward(ctx: Any, *inputs: Tensor | None) -> Tensor:
+        weight, *bags = inputs
+        ctx.save_for_backward(*bags)
+        ctx.shape = weight.shape  # type: ignore[union-attr]
         with torch._C._AutoDispatchBelowAutograd():
-            output: Tensor = _op(*inputs, None)
+            output: Tensor = _op(*inputs)
         return output
 
     @staticmethod
@@ -75,15 +82,40 @@ class _SparseGradient(torch.autograd.Function):
         gradient = torch.sparse_coo_tensor(
             rows[None], values, ctx.shape, is_coalesced=True, check_invariants=False
         )
-        return None, None, None, gradient
+        return gradient, None, None, None, None
 
 
-@with_clear_errors
+@overload
 def bow_linear(
+    weight: Tensor,
+    indptr: Bags | Tensor,
+    *,
+    sparse_grad: bool = False,
+    order: Tensor | None = None,
+) -> Tensor: ...
+
+
+@overload
+def bow_linear(
+    weight: Tensor,
     indptr: Tensor,
     indices: Tensor,
     counts: Tensor,
+    sparse_grad: bool = False,
+    order: Tensor | None = None,
+) -> Tensor: ...
+
+
+@accepts_old_order(
+    ("indptr", "indices", "counts", "weight", "sparse_grad", "order"),
+    lambda first, *_: is_vector_of_integers(first),
+)
+@with_clear_errors
+def bow_linear(
     weight: Tensor,
+    indptr: Bags | Tensor,
+    indices: Tensor | None = None,
+    counts: Tensor | None = None,
     sparse_grad: bool = False,
     order: Tensor | None = None,
 ) -> Tensor:
@@ -95,19 +127,20 @@ def bow_linear(
 
     Parameters
     ----------
-    indptr, indices, counts : Tensor [B+1], [N], [N]
-        The documents' words as CSR: int32 or int64, int32 or int64, any real dtype. Repeated and
-        unsorted indices are fine, fractional counts too.
     weight : Tensor [V, H], float32 or float64 (half types are computed in float32)
         One row per word, the transpose of nn.Linear's.
+    indptr, indices, counts : Tensor [B+1], [N], [N]
+        The documents' words as CSR: int32 or int64, int32 or int64, any real dtype. Repeated and
+        unsorted indices are fine, fractional counts too. Instead of the three: :class:`Bags`, or a
+        sparse CSR tensor [B, V].
     sparse_grad : bool
         Whether the gradient of weight is a sparse COO tensor of the rows of the words that occur,
         as F.embedding's with ``sparse=True``: a batch touches few words of a large vocabulary.
         Dense all the same on CUDA, under torch.compile and torch.func, and where counts has a
         gradient.
     order : Tensor [N], int64, or None
-        ``indices.argsort(stable=True)``, where it is known: on CUDA every op that sums by word
-        sorts the nonzeros unless it is given. The CPU finds a batch's order again by itself.
+        ``indices.argsort(stable=True)``, where it is known (:meth:`Bags.ordered` makes it): every
+        op that sums by word sorts the nonzeros unless it is given.
 
     Returns
     -------
@@ -118,8 +151,9 @@ def bow_linear(
     ------
     ValueError
         If shapes do not fit, indptr is not one, an index is not in [0, V), or a count is negative
-        or not finite.
+        or not finite, or order is not that of indices (on CUDA see :func:`raise_device_errors`).
     """
+    indptr, indices, counts, order = tensors_of("bow_linear", indptr, indices, counts, order)
     weight = widen(weight)
     if counts.requires_grad:
         counts = counts.to(weight.dtype)
@@ -132,7 +166,7 @@ def bow_linear(
         and not torch._C._are_functorch_transforms_active()
     )
     if rows_alone:
-        sparse: Tensor = _SparseGradient.apply(indptr, indices, counts, weight)  # type: ignore[no-untyped-call]
+        sparse: Tensor = _SparseGradient.apply(weight, indptr, indices, counts, order)  # type: ignore[no-untyped-call]
         return sparse
-    output: Tensor = _call(indptr, indices, counts, weight, order)
+    output: Tensor = _call(weight, indptr, indices, counts, order)
     return output

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, overload
 
 import torch
 from torch import Tensor
 
+from ntm_fast.bags import Bags, tensors_of
 from ntm_fast.ops._checks import check_no_gradient, with_clear_errors
 from ntm_fast.ops._registration import differentiable, once_differentiable, widen
 
@@ -36,7 +37,7 @@ def _fake_backward(
 def _setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None:
     _, *for_backward = output
     ctx.mark_non_differentiable(*for_backward)
-    ctx.save_for_backward(*inputs[:5], *for_backward, inputs[5])
+    ctx.save_for_backward(*inputs, *for_backward)
 
 
 def _backward(ctx: Any, grad: Tensor, *_: Any) -> tuple[Tensor | None, ...]:
@@ -53,13 +54,30 @@ _call = differentiable(_op, fake=_fake, setup_context=_setup_context, backward=_
 _backward_call = once_differentiable(_backward_op, fake=_fake_backward)
 
 
-@with_clear_errors
+@overload
+def bow_mixture_log_likelihood(
+    theta: Tensor, topic_logits: Tensor, indptr: Bags | Tensor, *, order: Tensor | None = None
+) -> Tensor: ...
+
+
+@overload
 def bow_mixture_log_likelihood(
     theta: Tensor,
     topic_logits: Tensor,
     indptr: Tensor,
     indices: Tensor,
     counts: Tensor,
+    order: Tensor | None = None,
+) -> Tensor: ...
+
+
+@with_clear_errors
+def bow_mixture_log_likelihood(
+    theta: Tensor,
+    topic_logits: Tensor,
+    indptr: Bags | Tensor,
+    indices: Tensor | None = None,
+    counts: Tensor | None = None,
     order: Tensor | None = None,
 ) -> Tensor:
     """log p(x_d | θ_d) of each document, with p(v | θ) = Σ_k θ_k β_kv and β_k = softmax(logits_k).
@@ -79,7 +97,8 @@ def bow_mixture_log_likelihood(
     indptr, indices, counts : Tensor [B+1], [N], [N]
         The documents' words as CSR: int32 or int64, int32 or int64, any real dtype. Repeated and
         unsorted indices are fine, fractional counts too. Gradients are summed in theta's dtype over
-        a document's stored counts: in float32 they err by 1e-4 for a million of them.
+        a document's stored counts: in float32 they err by 1e-4 for a million of them. Instead of
+        the three: :class:`Bags`, or a sparse CSR tensor [B, V].
     order : Tensor [N], int64, or None
         ``indices.argsort(stable=True)``, where it is known: see :func:`bow_linear`.
 
@@ -92,12 +111,14 @@ def bow_mixture_log_likelihood(
     ------
     ValueError
         If shapes or dtypes do not fit, indptr is not one, an index is not in [0, V), a count is
-        negative or not finite, or counts requires a gradient.
+        negative or not finite, order is not that of indices, or counts requires a gradient.
 
     Source: Blei, Ng & Jordan, "Latent Dirichlet Allocation", 2003; the word probabilities of
     Srivastava & Sutton, "Autoencoding Variational Inference for Topic Models", 2017, section 3.2.
     """
+    name = "bow_mixture_log_likelihood"
+    indptr, indices, counts, order = tensors_of(name, indptr, indices, counts, order)
     if counts.requires_grad:
-        check_no_gradient("bow_mixture_log_likelihood", counts=counts)
+        check_no_gradient(name, counts=counts)
     result: Tensor = _call(widen(theta), widen(topic_logits), indptr, indices, counts, order)[0]
     return result

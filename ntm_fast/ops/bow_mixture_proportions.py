@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import overload
+
 import torch
 from torch import Tensor
 
+from ntm_fast.bags import Bags, tensors_of
 from ntm_fast.ops._checks import check_no_gradient, with_clear_errors
 from ntm_fast.ops._registration import once_differentiable, widen
 
@@ -18,7 +21,13 @@ def _fake(theta: Tensor, *_: Tensor | int) -> Tensor:
 _call = once_differentiable(_op, fake=_fake)
 
 
-@with_clear_errors
+@overload
+def bow_mixture_proportions(
+    theta: Tensor, topics: Tensor, prior: Tensor, indptr: Bags | Tensor, *, steps: int = 20
+) -> Tensor: ...
+
+
+@overload
 def bow_mixture_proportions(
     theta: Tensor,
     topics: Tensor,
@@ -26,6 +35,18 @@ def bow_mixture_proportions(
     indptr: Tensor,
     indices: Tensor,
     counts: Tensor,
+    steps: int = 20,
+) -> Tensor: ...
+
+
+@with_clear_errors
+def bow_mixture_proportions(
+    theta: Tensor,
+    topics: Tensor,
+    prior: Tensor,
+    indptr: Bags | Tensor,
+    indices: Tensor | None = None,
+    counts: Tensor | None = None,
     steps: int = 20,
 ) -> Tensor:
     """Posterior mean θ of each document under given topics, by updates of its own Dirichlet.
@@ -57,7 +78,8 @@ def bow_mixture_proportions(
         Concentrations a of the Dirichlet prior, positive and finite.
     indptr, indices, counts : Tensor [B+1], [N], [N]
         The documents' words as CSR: int32 or int64, int32 or int64, any real dtype (read in that of
-        topics). Repeated and unsorted indices are fine, fractional counts too.
+        topics). Repeated and unsorted indices are fine, fractional counts too. Instead of the
+        three: :class:`Bags`, or a sparse CSR tensor [B, V].
     steps : int
         Number of updates, at least 0.
 
@@ -76,9 +98,9 @@ def bow_mixture_proportions(
     Source: Blei, Ng & Jordan, "Latent Dirichlet Allocation", 2003, section 5.2; that inference
     networks gain by it: Kim et al., "Semi-Amortized Variational Autoencoders", 2018.
     """
+    name = "bow_mixture_proportions"
+    indptr, indices, counts, _ = tensors_of(name, indptr, indices, counts)
     if torch.is_grad_enabled():
-        check_no_gradient(
-            "bow_mixture_proportions", theta=theta, topics=topics, prior=prior, counts=counts
-        )
+        check_no_gradient(name, theta=theta, topics=topics, prior=prior, counts=counts)
     result: Tensor = _call(widen(theta), widen(topics), prior, indptr, indices, counts, steps)
     return result

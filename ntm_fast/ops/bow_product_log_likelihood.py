@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, overload
 
 import torch
 from torch import Tensor
 
+from ntm_fast import _C
+from ntm_fast.bags import Bags, tensors_of
 from ntm_fast.ops._checks import check_no_gradient, with_clear_errors
 from ntm_fast.ops._precision import matmul_precision
 from ntm_fast.ops._registration import (
@@ -20,40 +22,31 @@ _op = torch.ops.ntm_fast.bow_product_log_likelihood.default
 _backward_op = torch.ops.ntm_fast.bow_product_log_likelihood_backward.default
 
 
-# Logits up to this many bytes are kept for the backward, which then computes none again.
-KEPT_BYTES = 5 << 19
-
-
-def _row(documents: int) -> int:
-    """Numbers in a row of logits of one word: a padded number per document."""
-    return ((documents + 15) // 16 // 2 * 2 + 1) * 16
-
-
-def _fits(hidden: Tensor, weight: Tensor) -> bool:
-    """Whether the forward is to keep anything for the backward."""
-    if not hidden.ndim == weight.ndim == 2:
-        return False
-    if hidden.device.type != "cpu":
-        return True
-    return weight.shape[0] * _row(hidden.shape[0]) * max(hidden.element_size(), 4) <= KEPT_BYTES
-
-
 def _fake(hidden: Tensor, weight: Tensor, *others: Any) -> tuple[Tensor, ...]:
-    batch_norm, mean, keep = others[4], others[5], others[10]
+    indices, order, batch_norm, mean, keep = others[2], *others[4:7], others[12]
     words = weight.shape[0] if batch_norm and mean is None else 0
-    lse = (2, hidden.shape[0]) if hidden.device.type == "cpu" else (hidden.shape[0],)
-    sizes = (hidden.shape[0], words, words, lse)
-    raw = (weight.shape[0], _row(hidden.shape[0])) if keep else (0, 0)
-    if keep and hidden.device.type != "cpu":
-        raw = (hidden.shape[0], hidden.shape[1] + 2)
-    return (*(hidden.new_empty(size) for size in sizes), hidden.new_empty(raw))
+    found = indices.shape[0] if keep and order is None else 0
+    return (
+        *(hidden.new_empty(size) for size in (hidden.shape[0], words, words)),
+        hidden.new_empty(found, dtype=torch.int64),
+        hidden.new_empty(_kept_bytes(hidden, weight) if keep else 0, dtype=torch.uint8),
+    )
+
+
+def _kept_bytes(hidden: Tensor, weight: Tensor) -> Any:
+    """Size of what the kernels keep for the backward: theirs to say, once the sizes are numbers."""
+    documents, topics, words = *hidden.shape, weight.shape[0]
+    if not all(isinstance(size, int) for size in (documents, topics, words)):
+        return torch.library.get_ctx().new_dynamic_size()
+    on_cpu, element = hidden.device.type == "cpu", hidden.element_size()
+    return _C.bow_product_kept_bytes(on_cpu, documents, topics, words, element)
 
 
 def _fake_backward(
     grad: Tensor, hidden: Tensor, weight: Tensor, bias: Tensor | None, *others: Any
 ) -> tuple[Tensor, ...]:
-    scale, shift = others[6], others[7]
-    hidden_gradient, weight_gradient = others[13:15]
+    scale, shift = others[7:9]
+    hidden_gradient, weight_gradient = others[13:]
     words = weight.shape[0]
     return (
         hidden.new_empty(hidden.shape if hidden_gradient else (0,)),
@@ -63,23 +56,22 @@ def _fake_backward(
 
 
 def _setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None:
-    kept = output[1:]
-    ctx.mark_non_differentiable(*kept)
+    _, _, batch_var, found, kept = output
+    ctx.mark_non_differentiable(*output[1:])
     ctx.set_materialize_grads(False)
-    tensors = [*inputs[:6], *inputs[7:11], inputs[14]]
-    ctx.save_for_backward(*tensors, *kept)
-    ctx.batch_norm, ctx.eps, ctx.precision = inputs[6], inputs[11], inputs[13]
+    order = found if inputs[6] is None else inputs[6]
+    ctx.save_for_backward(*inputs[:6], order, *inputs[8:12], batch_var, kept)
+    ctx.batch_norm, ctx.eps, ctx.precision = inputs[7], *inputs[12:14]
 
 
 def _backward(ctx: Any, grad: Tensor | None, *others: Tensor | None) -> tuple[Tensor | None, ...]:
     if grad is None:
         return (None,) * 15
     saved = ctx.saved_tensors
-    inputs = [*saved[:6], ctx.batch_norm, *saved[6:10], ctx.eps]
+    inputs = [*saved[:7], ctx.batch_norm, *saved[7:11], ctx.eps, ctx.precision]
     needed = ctx.needs_input_grad
-    wanted = needed[0], needed[1], ctx.precision, saved[10]
-    gradients = _backward_call(grad, *inputs, *saved[11:], *wanted)
-    places = (0, 1, 2, 9, 10)  # of hidden, weight, bias, scale, shift
+    gradients = _backward_call(grad, *inputs, *saved[11:], needed[0], needed[1])
+    places = (0, 1, 2, 10, 11)  # of hidden, weight, bias, scale, shift
     result: list[Tensor | None] = [None] * 15
     for place, gradient in zip(places, gradients, strict=True):
         result[place] = gradient if needed[place] else None
@@ -90,7 +82,24 @@ _call = differentiable(_op, fake=_fake, setup_context=_setup_context, backward=_
 _backward_call = once_differentiable(_backward_op, fake=_fake_backward)
 
 
-@with_clear_errors
+@overload
+def bow_product_log_likelihood(
+    hidden: Tensor,
+    weight: Tensor,
+    bias: Tensor | None,
+    indptr: Bags | Tensor,
+    *,
+    batch_norm: bool = False,
+    mean: Tensor | None = None,
+    var: Tensor | None = None,
+    scale: Tensor | None = None,
+    shift: Tensor | None = None,
+    eps: float = 1e-3,
+    order: Tensor | None = None,
+) -> tuple[Tensor, Tensor, Tensor]: ...
+
+
+@overload
 def bow_product_log_likelihood(
     hidden: Tensor,
     weight: Tensor,
@@ -98,6 +107,25 @@ def bow_product_log_likelihood(
     indptr: Tensor,
     indices: Tensor,
     counts: Tensor,
+    *,
+    batch_norm: bool = False,
+    mean: Tensor | None = None,
+    var: Tensor | None = None,
+    scale: Tensor | None = None,
+    shift: Tensor | None = None,
+    eps: float = 1e-3,
+    order: Tensor | None = None,
+) -> tuple[Tensor, Tensor, Tensor]: ...
+
+
+@with_clear_errors
+def bow_product_log_likelihood(
+    hidden: Tensor,
+    weight: Tensor,
+    bias: Tensor | None,
+    indptr: Bags | Tensor,
+    indices: Tensor | None = None,
+    counts: Tensor | None = None,
     *,
     batch_norm: bool = False,
     mean: Tensor | None = None,
@@ -136,7 +164,8 @@ def bow_product_log_likelihood(
     bias : Tensor [V] or None
     indptr, indices, counts : Tensor [B+1], [N], [N]
         CSR batch: int32 or int64 indices below V, sorted or not, repeated ones added; counts of
-        any real dtype, finite and >= 0. They have no gradient.
+        any real dtype, finite and >= 0. They have no gradient. Instead of the three:
+        :class:`Bags`, or a sparse CSR tensor [B, V].
     batch_norm : bool
         Normalise each word's logits over the documents.
     mean, var : Tensor [V] or None
@@ -158,20 +187,21 @@ def bow_product_log_likelihood(
     Raises
     ------
     ValueError
-        If shapes or dtypes do not fit, the CSR batch is not one, or counts, mean or var requires a
-        gradient; naming argument and value.
+        If shapes or dtypes do not fit, the CSR batch is not one, order is not that of indices, or
+        counts, mean or var requires a gradient; naming argument and value.
 
     Source: Srivastava & Sutton, "Autoencoding Variational Inference for Topic Models", 2017,
     section 3.2 (ProdLDA); Ioffe & Szegedy, "Batch Normalization", 2015, algorithm 1.
     """
-    check_no_gradient("bow_product_log_likelihood", counts=counts, mean=mean, var=var)
+    name = "bow_product_log_likelihood"
+    indptr, indices, counts, order = tensors_of(name, indptr, indices, counts, order)
+    check_no_gradient(name, counts=counts, mean=mean, var=var)
     h, w, b, m, v, a, s = (
         None if t is None else widen(t) for t in (hidden, weight, bias, mean, var, scale, shift)
     )
-    keep = needs_gradient(h, w, b, a, s) and _fits(hidden, weight)
-    precision = matmul_precision(hidden, weight)
-    how = batch_norm, m, v, a, s, eps, keep, precision, order
-    outputs = _call(h, w, b, indptr, indices, counts, *how)
+    how = batch_norm, m, v, a, s, eps, matmul_precision(hidden, weight)
+    keep = needs_gradient(h, w, b, a, s)
+    outputs = _call(h, w, b, indptr, indices, counts, order, *how, keep)
     log_likelihood, batch_mean, batch_var = outputs[:3]
     if b is not None and batch_norm and mean is None:
         batch_mean = batch_mean + b.detach()

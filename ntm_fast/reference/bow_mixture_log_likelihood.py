@@ -3,18 +3,20 @@
 import torch
 from torch import Tensor
 
+from ntm_fast.bags import Bags, tensors_of
 from ntm_fast.reference._csr import check_csr, check_no_gradient, document_of_nonzeros
 
 
 def bow_mixture_log_likelihood(
     theta: Tensor,
     topic_logits: Tensor,
-    indptr: Tensor,
-    indices: Tensor,
-    counts: Tensor,
+    indptr: Bags | Tensor,
+    indices: Tensor | None = None,
+    counts: Tensor | None = None,
     order: Tensor | None = None,
 ) -> Tensor:
     """See :func:`ntm_fast.ops.bow_mixture_log_likelihood`."""
+    indptr, indices, counts, _ = tensors_of("bow_mixture_log_likelihood", indptr, indices, counts)
     check_csr("bow_mixture_log_likelihood", indptr, indices, counts, topic_logits.shape[0])
     check_no_gradient("bow_mixture_log_likelihood", counts=counts)
     documents = document_of_nonzeros(indptr, indices)

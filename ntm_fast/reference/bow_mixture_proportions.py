@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor
 
+from ntm_fast.bags import Bags, tensors_of
 from ntm_fast.reference._csr import document_of_nonzeros
 
 
@@ -11,12 +12,13 @@ def bow_mixture_proportions(
     theta: Tensor,
     topics: Tensor,
     prior: Tensor,
-    indptr: Tensor,
-    indices: Tensor,
-    counts: Tensor,
+    indptr: Bags | Tensor,
+    indices: Tensor | None = None,
+    counts: Tensor | None = None,
     steps: int = 20,
 ) -> Tensor:
     """See :func:`ntm_fast.ops.bow_mixture_proportions`."""
+    indptr, indices, counts, _ = tensors_of("bow_mixture_proportions", indptr, indices, counts)
     documents = document_of_nonzeros(indptr, indices)
     prior, counts = prior.double(), counts.double()
     log_beta = topics.double().log()[indices]  # [N, K]

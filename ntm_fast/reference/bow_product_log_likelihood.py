@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor
 
+from ntm_fast.bags import Bags, tensors_of
 from ntm_fast.reference._csr import check_csr, check_no_gradient, document_of_nonzeros
 
 
@@ -10,9 +11,9 @@ def bow_product_log_likelihood(
     hidden: Tensor,
     weight: Tensor,
     bias: Tensor | None,
-    indptr: Tensor,
-    indices: Tensor,
-    counts: Tensor,
+    indptr: Bags | Tensor,
+    indices: Tensor | None = None,
+    counts: Tensor | None = None,
     *,
     batch_norm: bool = False,
     mean: Tensor | None = None,
@@ -23,6 +24,7 @@ def bow_product_log_likelihood(
     order: Tensor | None = None,
 ) -> tuple[Tensor, Tensor, Tensor]:
     """See :func:`ntm_fast.ops.bow_product_log_likelihood`."""
+    indptr, indices, counts, _ = tensors_of("bow_product_log_likelihood", indptr, indices, counts)
     check_csr("bow_product_log_likelihood", indptr, indices, counts, weight.shape[0])
     check_no_gradient("bow_product_log_likelihood", counts=counts, mean=mean, var=var)
     logits = hidden @ weight.T  # [B, V]

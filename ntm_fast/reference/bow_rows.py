@@ -3,13 +3,20 @@
 import torch
 from torch import Tensor
 
+from ntm_fast.bags import Bags, accepts_old_order, rows_come_last, tensors_of
 from ntm_fast.reference._csr import check_no_gradient
 
 
+@accepts_old_order(("indptr", "indices", "counts", "rows", "nonzeros"), rows_come_last)
 def bow_rows(
-    indptr: Tensor, indices: Tensor, counts: Tensor, rows: Tensor, nonzeros: int | None = None
+    rows: Tensor,
+    indptr: Bags | Tensor,
+    indices: Tensor | None = None,
+    counts: Tensor | None = None,
+    nonzeros: int | None = None,
 ) -> tuple[Tensor, Tensor, Tensor]:
     """See :func:`ntm_fast.ops.bow_rows`."""
+    indptr, indices, counts, _ = tensors_of("bow_rows", indptr, indices, counts)
     check_no_gradient("bow_rows", counts=counts)
     documents = indptr.shape[0] - 1
     checked = nonzeros is None or not rows.is_cuda  # a GPU would have to be waited for

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ntm_fast.bags import Bags
 from ntm_fast.data import Batch, Corpus, Subset
 from ntm_fast.files import path_of
 from ntm_fast.models import Loss, TopicModel
@@ -233,7 +234,7 @@ class Trainer:
             diversity = overlap_is_due(settings, state.epoch, step, len(parts))
             set_learning_rate(run.optimiser, settings, epochs)
             enter_phase(state.epoch, step)
-            if isinstance(batch, Batch):
+            if isinstance(batch, Bags):
                 deferred.catch_up(batch)
                 try:
                     loss = self.loss(batch, seeds[step], weight, diversity)

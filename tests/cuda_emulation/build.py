@@ -59,7 +59,7 @@ def build(name: str, sources: Sequence[Path], *, sanitize: bool = True) -> Path:
     objects = []
     for source in sources:
         flags = CUDA if source.suffix == ".cu" else TORCH
-        objects.append(f"{source.stem}{source.suffix}.o")
+        objects.append(f"{source.relative_to(ROOT)}.o")
         command = " ".join([compiler(), *FLAGS, *extra, *flags])
         rules.append(f"build {objects[-1]}: compile {source}\n  compiler = {command}\n")
     libraries = [f"-L{path}" for path in cpp_extension.library_paths()]

@@ -18,6 +18,19 @@ inline cudaError_t cudaMemcpyAsync(void* to, const void* from, size_t bytes, cud
   memcpy(to, from, bytes);
   return cudaSuccess;
 }
+enum cudaDeviceAttr {
+  cudaDevAttrComputeCapabilityMajor = 75,
+  cudaDevAttrComputeCapabilityMinor = 76
+};
+inline cudaError_t cudaGetDevice(int* device) {
+  *device = 0;
+  return cudaSuccess;
+}
+// The emulated device is an H100.
+inline cudaError_t cudaDeviceGetAttribute(int* value, cudaDeviceAttr attribute, int) {
+  *value = attribute == cudaDevAttrComputeCapabilityMajor ? 9 : 0;
+  return cudaSuccess;
+}
 enum { cudaHostAllocPortable = 1, cudaHostAllocMapped = 2 };
 inline cudaError_t cudaHostAlloc(void** memory, size_t bytes, unsigned) {
   *memory = malloc(bytes);

@@ -5,6 +5,8 @@
 
 #include "ptx.h"
 
+#define NTM_FAST_SM90A
+
 namespace cuda_emulation {
 
 // mbarrier object: arrivals that a phase needs, those still missing in this one, its parity, and

@@ -9,7 +9,7 @@ import pytest
 
 from ntm_fast import ops
 from tests.cuda_emulation.build import ROOT, build, sanitizer_environment
-from tests.kernels import kernel_of
+from tests.kernels import cuda_sources, kernel_of
 
 CSRC = ROOT / "csrc"
 # Ops whose kernels are tested in one process, since starting it costs as much as most tests do;
@@ -24,7 +24,7 @@ GROUPS = {
         "topic_overlap",
     ],
 }
-KERNELS = [op for op in ops.__all__ if (CSRC / f"{kernel_of(op)}_cuda.cpp").exists()]
+KERNELS = [op for op in ops.__all__ if (CSRC / "cuda" / f"{kernel_of(op)}.cu").exists()]
 REST = sorted(set(KERNELS).difference(*GROUPS.values()))
 SHARED = ["csr.cu", "device_errors.cu", "word_sums.cu"]
 # What torch makes of an op does not depend on its kernels; statistics of draws follow from the
@@ -38,9 +38,10 @@ WGMMA = {"NTM_FAST_WGMMA": "1", "CUDA_EMULATION_SHARED_KIB": "227"}
 
 
 def library_of(group: str) -> Path:
-    sources = [CSRC / "device_errors_cuda.cpp", *(CSRC / "cuda" / name for name in SHARED)]
+    sources = [CSRC / "ops" / "device.cpp", CSRC / "ops" / "csr_batch.cpp"]
+    sources += [CSRC / "cuda" / name for name in SHARED]
     for kernel in sorted(set(map(kernel_of, GROUPS.get(group, REST)))):
-        sources += [CSRC / f"{kernel}_cuda.cpp", *sorted((CSRC / "cuda").glob(f"{kernel}*.cu"))]
+        sources += [CSRC / "ops" / f"{kernel}.cpp", *cuda_sources(kernel)]
     return build(group, sources)
 
 

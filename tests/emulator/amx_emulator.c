@@ -1,7 +1,7 @@
 // Runs the tile instructions of AMX on processors that lack them, so that tests can run kernels
 // which use them: a handler of SIGILL decodes the instruction at the faulting address, does its
 // work on eight tile registers of the thread, and steps over it. Loaded with LD_PRELOAD it also
-// makes ntm_fast offer its level "amx" (csrc/cpu_level.cpp). Semantics: Intel 64 and IA-32
+// makes ntm_fast offer its level "amx" (csrc/ops/cpu_level.cpp). Semantics: Intel 64 and IA-32
 // Architectures Software Developer's Manual, volume 2, LDTILECFG to TILEZERO.
 #define _GNU_SOURCE
 #include <immintrin.h>

@@ -1,5 +1,6 @@
 """Checks for ops that take a CSR batch."""
 
+import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -7,6 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from ntm_fast.bags import Bags
 from tests.ops.strategies import CsrBatch
 
 
@@ -98,15 +100,27 @@ def check_given_order(op: Callable[..., Tensor], batch: CsrBatch, weight: Tensor
         gradient(order.int())
 
 
+ORDERED = CsrBatch(torch.tensor([0, 2, 3]), torch.tensor([4, 1, 4]), torch.ones(3), 6)
+BAD_ORDERS = [  # of this batch, and what the error has to say
+    ([1, 0, 3], r"order\[2\] is 3, expected indices.argsort\(stable=True\)"),
+    ([-1, 0, 2], r"order\[[01]\] is (-1|0), expected"),  # both are wrong
+    ([0, 1, 2], r"order\[1\] is 1"),
+    ([1, 2, 0], r"order\[2\] is 0"),
+    ([1, 1, 0], r"order\[1\] is 1"),
+]
+
+
+def check_refused_order(op: Callable[..., Tensor], weight: Tensor) -> None:
+    """On the CPU an order that is none is an error, at the latest in the backward."""
+    for order, message in BAD_ORDERS:
+        with pytest.raises(ValueError, match=message):
+            torch.autograd.grad(op(ORDERED, weight, torch.tensor(order)).sum(), weight)
+
+
 def check_noted_order(op: Callable[..., Tensor], weight: Tensor) -> None:
     """On a GPU an order that is none does no harm, and the next call raises."""
-    batch = CsrBatch(torch.tensor([0, 2, 3]), torch.tensor([4, 1, 4]), torch.ones(3), 6)
-    for order, message in (
-        ([1, 0, 3], r"order\[2\] is 3, expected indices.argsort\(stable=True\)"),
-        ([-1, 0, 2], r"order\[[01]\] is (-1|0), expected"),  # both are wrong
-        ([0, 1, 2], r"order\[1\] is 1"),
-        ([1, 2, 0], r"order\[2\] is 0"),
-    ):
+    batch = ORDERED
+    for order, message in BAD_ORDERS:
         value = op(batch, weight, torch.tensor(order))
         torch.autograd.grad(value.sum(), weight)
         if value.is_cuda:
@@ -124,7 +138,7 @@ def check_dynamic_nonzeros(
     counter = torch._dynamo.testing.CompileCounterWithBackend("aot_eager")
     compiled = torch.compile(op, fullgraph=True, backend=counter)
     for batch in batches:
-        value, expected = compiled(*batch[:3], *parameters), op(*batch[:3], *parameters)
+        value, expected = compiled(*parameters, *batch[:3]), op(*parameters, *batch[:3])
         assert torch.equal(value, expected)
         weights = torch.arange(value.numel(), dtype=value.dtype).reshape(value.shape)
         pairs = zip(
@@ -134,3 +148,28 @@ def check_dynamic_nonzeros(
         )
         assert all(torch.equal(a, b) for a, b in pairs)
     assert counter.frame_count <= 2
+
+
+def check_bags(op: Callable[..., Any], csr: Sequence[Tensor]) -> None:
+    """``op(bags)`` is the same for three tensors, Bags, ordered Bags and a sparse CSR tensor."""
+
+    def result(*args: Any, **given: Any) -> tuple[Tensor, ...]:
+        value = op(*args, **given)
+        return value if isinstance(value, tuple) else (value,)
+
+    expected, bags = result(*csr), Bags(*csr)
+    assert torch.equal(bags.ordered().order, csr[1].argsort(stable=True))  # type: ignore[arg-type]
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Sparse CSR", category=UserWarning)
+        sparse = torch.sparse_csr_tensor(*csr, check_invariants=False)
+    for given in (bags, bags.ordered(), sparse):
+        for value, truth in zip(result(given), expected, strict=True):
+            assert torch.equal(value, truth)
+        assert all(map(torch.equal, result(indptr=given), expected))
+        with pytest.raises(TypeError, match="counts is given beside Bags"):
+            op(given, counts=csr[2])
+    for some, missing in ((csr[:2], "counts"), (csr[:1], "indices")):
+        with pytest.raises(TypeError, match=f"{missing} is missing; expected three tensors, or Ba"):
+            op(*some)
+    with pytest.raises(TypeError, match="indptr is of type tuple, expected a Tensor or Bags"):
+        op(tuple(csr))

@@ -55,7 +55,7 @@ def linear() -> Iterator[Case]:
     for documents, words, features, length in [(200, 700, 50, 30), (100, 3000, 100, 200)] * 2:
         indptr, indices, counts, _ = random_batch(documents, length, words)
         weight = draws((words, features), spread=1.0)
-        args = [indptr, indices, counts.requires_grad_(), *weight]
+        args = [*weight, indptr, indices, counts.requires_grad_()]
         yield ops.bow_linear, reference.bow_linear, args
 
 

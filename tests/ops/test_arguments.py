@@ -186,7 +186,7 @@ def test_references_refuse_what_is_no_batch(indptr: list[Any], indices: list[Any
     batch = torch.tensor(indptr, dtype=torch.int32), torch.tensor(indices)
     counts, hidden, weight = torch.ones(1), torch.ones(2, 1), torch.ones(5, 1)
     with pytest.raises(ValueError, match=r"^bow_linear: (indptr|indices)"):
-        reference.bow_linear(*batch, counts, weight)
+        reference.bow_linear(weight, *batch, counts)
     with pytest.raises(ValueError, match=r"^bow_mixture_log_likelihood: (indptr|indices)"):
         reference.bow_mixture_log_likelihood(hidden, weight, *batch, counts)
     with pytest.raises(ValueError, match=r"^bow_product_log_likelihood: (indptr|indices)"):

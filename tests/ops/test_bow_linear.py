@@ -1,3 +1,6 @@
+import warnings
+from typing import Any
+
 import pytest
 import torch
 from hypothesis import given
@@ -5,14 +8,17 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from ntm_fast import ops, reference
+from ntm_fast.ops import Bags
 from tests.levels import machine_levels, run_at_level
 from tests.ops import checks
 from tests.ops.csr_checks import (
     check_bad_batches,
+    check_bags,
     check_dynamic_nonzeros,
     check_given_order,
     check_noted_batches,
     check_noted_order,
+    check_refused_order,
     random_batch,
 )
 from tests.ops.strategies import CsrBatch, csr_batches
@@ -23,7 +29,7 @@ BOTH = ops.bow_linear, reference.bow_linear
 def inputs(batch: CsrBatch, features: int, grad_counts: bool = False) -> list[Tensor]:
     weight = torch.randn(batch.n_words, features, dtype=torch.float64, requires_grad=True)
     counts = batch.counts.clone().requires_grad_(grad_counts)
-    return [batch.indptr, batch.indices, counts, weight]
+    return [weight, batch.indptr, batch.indices, counts]
 
 
 @given(batch=csr_batches(float_counts=True), features=st.integers(1, 200), grad=st.booleans())
@@ -39,12 +45,12 @@ def test_any_counts(batch: CsrBatch, features: int) -> None:
     args = inputs(batch, features)
     expected = reference.bow_linear(*args)
     assert torch.allclose(ops.bow_linear(*args), expected, rtol=1e-13, atol=1e-13)
-    single = ops.bow_linear(*args[:3], args[3].float())
+    single = ops.bow_linear(args[0].float(), *args[1:])
     assert single.dtype == torch.float32
     assert torch.allclose(single, expected.float(), rtol=1e-4, atol=1e-5)
     assert torch.equal(
-        ops.bow_linear(*args[:3], args[3].bfloat16()),
-        ops.bow_linear(*args[:3], args[3].bfloat16().float()),
+        ops.bow_linear(args[0].bfloat16(), *args[1:]),
+        ops.bow_linear(args[0].bfloat16().float(), *args[1:]),
     )
 
 
@@ -75,6 +81,31 @@ def test_contracts() -> None:
         op = torch.ops.ntm_fast.bow_linear.default
         torch.library.opcheck(op, (*inputs(batch, 5, grad_counts=True), None))
         torch.library.opcheck(op, (*inputs(batch, 5), None))
+
+
+@pytest.mark.cpu
+@pytest.mark.parametrize("dtype", [torch.int32, torch.int64])
+def test_the_order_of_words(dtype: torch.dtype) -> None:
+    op = torch.ops.ntm_fast.word_order.default
+    for n_words in (1, 2, 300, 2049, 5_000_000):
+        indices = torch.randint(n_words, (700,), dtype=dtype)
+        assert torch.equal(op(indices), indices.argsort(stable=True))
+    torch.library.opcheck(op, (indices,))
+    assert op(indices[:0]).shape == (0,)
+    op(-indices)  # ops refuse these words: nothing is read out of bounds until then
+    with pytest.raises(ValueError, match="indices must be int32 or int64, got float32"):
+        op(indices.float())
+
+
+@pytest.mark.cpu
+def test_bags_compile() -> None:
+    def loss(weight: Tensor, bags: Bags) -> Tensor:
+        return ops.bow_linear(weight, bags.ordered()).square().sum()
+
+    weight, *csr = inputs(large(), 5)
+    compiled = torch.compile(loss, fullgraph=True, backend="aot_eager")
+    gradients = [torch.autograd.grad(f(weight, Bags(*csr)), weight)[0] for f in (loss, compiled)]
+    assert torch.equal(*gradients)
 
 
 def test_compile_with_changing_nonzeros() -> None:
@@ -108,7 +139,7 @@ def test_vocabularies_of_any_size(n_words: int) -> None:
     indices[:3] = n_words - 1
     weight = torch.zeros(n_words, 1, requires_grad=True)
     scale = torch.arange(7.0)[:, None]
-    (gradient,) = torch.autograd.grad(ops.bow_linear(*batch[:3], weight), weight, scale)
+    (gradient,) = torch.autograd.grad(ops.bow_linear(weight, *batch[:3]), weight, scale)
     terms = counts * scale[:, 0].repeat_interleave(50)
     expected = torch.zeros(n_words).index_add(0, indices, terms)
     assert torch.allclose(gradient[:, 0], expected)
@@ -119,12 +150,12 @@ def test_vocabularies_of_any_size(n_words: int) -> None:
 def test_sparse_gradient(batch: CsrBatch, features: int) -> None:
     args = inputs(batch, features)
     scale = torch.randn(batch.indptr.numel() - 1, features, dtype=torch.float64)
-    (dense,) = torch.autograd.grad(ops.bow_linear(*args), args[3], scale)
-    (sparse,) = torch.autograd.grad(ops.bow_linear(*args, sparse_grad=True), args[3], scale)
+    (dense,) = torch.autograd.grad(ops.bow_linear(*args), args[0], scale)
+    (sparse,) = torch.autograd.grad(ops.bow_linear(*args, sparse_grad=True), args[0], scale)
     assert sparse.is_coalesced()
     assert sparse.indices()[0].tolist() == batch.indices.unique().tolist()
     assert torch.equal(sparse.to_dense(), dense)
-    (expected,) = torch.autograd.grad(reference.bow_linear(*args, sparse_grad=True), args[3], scale)
+    (expected,) = torch.autograd.grad(reference.bow_linear(*args, sparse_grad=True), args[0], scale)
     assert expected.is_sparse
     assert torch.allclose(sparse.to_dense(), expected.to_dense(), rtol=1e-12, atol=1e-12)
 
@@ -135,35 +166,45 @@ def test_sparse_gradient_is_dense_where_it_must_be() -> None:
         return ops.bow_linear(*args, sparse_grad=True)
 
     args = inputs(large(), 9, grad_counts=True)
-    assert torch.autograd.grad(sparse(*args).sum(), args[3])[0].layout == torch.strided
-    batch, weight = [x.detach() for x in args[:3]], args[3].detach()
-    expected = torch.func.grad(lambda w: ops.bow_linear(*batch, w).sum())(weight)
-    assert torch.equal(torch.func.grad(lambda w: sparse(*batch, w).sum())(weight), expected)
+    assert torch.autograd.grad(sparse(*args).sum(), args[0])[0].layout == torch.strided
+    batch, weight = [x.detach() for x in args[1:]], args[0].detach()
+    expected = torch.func.grad(lambda w: ops.bow_linear(w, *batch).sum())(weight)
+    assert torch.equal(torch.func.grad(lambda w: sparse(w, *batch).sum())(weight), expected)
     leaf = weight.requires_grad_()
     compiled = torch.compile(sparse, fullgraph=True, backend="aot_eager")
-    (gradient,) = torch.autograd.grad(compiled(*batch, leaf).sum(), leaf)
+    (gradient,) = torch.autograd.grad(compiled(leaf, *batch).sum(), leaf)
     assert torch.equal(gradient, expected)
 
 
 @pytest.mark.cpu
 def test_bad_batches() -> None:
     weight = torch.randn(6, 4)
-    check_bad_batches(lambda *batch: ops.bow_linear(*batch, weight))
+    check_bad_batches(lambda *batch: ops.bow_linear(weight, *batch))
 
 
 @pytest.mark.gpu
 def test_noted_batches() -> None:
     weight = torch.randn(6, 4)
-    check_noted_batches(lambda *batch: ops.bow_linear(*batch, weight))
+    check_noted_batches(lambda *batch: ops.bow_linear(weight, *batch))
 
 
 def linear(batch: CsrBatch, weight: Tensor, order: Tensor | None) -> Tensor:
-    return ops.bow_linear(*batch[:3], weight, order=order)
+    return ops.bow_linear(weight, *batch[:3], order=order)
+
+
+def sparse_linear(batch: CsrBatch, weight: Tensor, order: Tensor | None) -> Tensor:
+    return ops.bow_linear(weight, *batch[:3], sparse_grad=True, order=order)
 
 
 @given(batch=csr_batches())
 def test_given_order(batch: CsrBatch) -> None:
     check_given_order(linear, batch, torch.randn(batch.n_words, 3, requires_grad=True))
+
+
+@pytest.mark.cpu
+def test_refused_order() -> None:
+    check_refused_order(linear, torch.randn(6, 4, requires_grad=True))
+    check_refused_order(sparse_linear, torch.randn(6, 4, requires_grad=True))
 
 
 @pytest.mark.gpu
@@ -175,28 +216,42 @@ def test_bad_input() -> None:
     weight = torch.randn(6, 4)
     batch = small()[:3]
     with pytest.raises(ValueError, match=r"weight has shape \[6\], expected \[V, H\]"):
-        ops.bow_linear(*batch, weight[:, 0])
+        ops.bow_linear(weight[:, 0], *batch)
     with pytest.raises(ValueError, match="weight must be float32 or float64"):
-        ops.bow_linear(*batch, weight.long())
+        ops.bow_linear(weight.long(), *batch)
     with pytest.raises(ValueError, match="indptr is empty"):
-        ops.bow_linear(batch[0][:0], *batch[1:], weight)
+        ops.bow_linear(weight, batch[0][:0], *batch[1:])
 
 
 def test_double_backward_raises() -> None:
     args = inputs(small(), 3)
     (gradient,) = torch.autograd.grad(
-        ops.bow_linear(*args).square().sum(), args[3], create_graph=True
+        ops.bow_linear(*args).square().sum(), args[0], create_graph=True
     )
     with pytest.raises(RuntimeError, match="double backward is not supported"):
         gradient.sum().backward()
 
 
-def test_batches_of_one_length_do_not_take_each_others_order() -> None:
-    """The order of the words is kept from call to call, and used only where it is the batch's."""
-    batches = [random_batch(4, 30, 50) for _ in range(2)]
-    one_more = batches[0].indices.clone()
-    one_more[[3, 70]] = one_more[[70, 3]]  # the same words elsewhere
-    batches.append(batches[0]._replace(indices=one_more))
-    batches.append(batches[0]._replace(indptr=torch.tensor([0, 10, 10, 100, 120])))
-    for batch in (*batches, *batches[::-1], batches[0]._replace(n_words=5000)):
-        checks.check_float64(*BOTH, inputs(batch, 3), 1e-13)
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("backend", [ops, reference])
+def test_bags_are_one_argument(backend: Any) -> None:
+    weight, *csr = inputs(large(), 9)
+    check_bags(lambda *bags, **given: backend.bow_linear(weight, *bags, **given), csr)
+
+
+@pytest.mark.parametrize("backend", [ops, reference])
+def test_the_former_order_of_arguments(backend: Any) -> None:
+    weight, *csr = inputs(large(), 9)
+    expected = backend.bow_linear(weight, *csr)
+    order = csr[1].argsort(stable=True)
+    for call in (
+        lambda: backend.bow_linear(*csr, weight),
+        lambda: backend.bow_linear(*csr, weight, False, order),
+        lambda: backend.bow_linear(*csr, weight=weight, sparse_grad=True),
+    ):
+        with pytest.warns(DeprecationWarning, match=r"call bow_linear\(weight, indptr, indices, c"):
+            assert torch.equal(call(), expected)
+    names = dict(zip(("indptr", "indices", "counts"), csr, strict=True))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert torch.equal(backend.bow_linear(**names, weight=weight), expected)

@@ -1,3 +1,5 @@
+from collections.abc import Callable
+
 import pytest
 import torch
 from hypothesis import given
@@ -10,10 +12,12 @@ from tests.memory import peak_growth
 from tests.ops import checks
 from tests.ops.csr_checks import (
     check_bad_batches,
+    check_bags,
     check_dynamic_nonzeros,
     check_given_order,
     check_noted_batches,
     check_noted_order,
+    check_refused_order,
     random_batch,
 )
 from tests.ops.strategies import CsrBatch, csr_batches
@@ -126,11 +130,7 @@ def test_contracts() -> None:
 def test_compile_with_changing_nonzeros() -> None:
     batches = [random_batch(5, length, 300) for length in (40, 7, 130, 55)]
     theta, logits, *_ = inputs(batches[0], 6)
-
-    def likelihood(*args: Tensor) -> Tensor:
-        return ops.bow_mixture_log_likelihood(*args[3:], *args[:3])
-
-    check_dynamic_nonzeros(likelihood, batches, theta, logits)
+    check_dynamic_nonzeros(ops.bow_mixture_log_likelihood, batches, theta, logits)
 
 
 @pytest.mark.cpu
@@ -185,6 +185,17 @@ def of_logits(batch: CsrBatch, logits: Tensor, order: Tensor | None) -> Tensor:
 @given(batch=csr_batches())
 def test_given_order(batch: CsrBatch) -> None:
     check_given_order(of_logits, batch, torch.randn(batch.n_words, 3, requires_grad=True))
+
+
+@pytest.mark.cpu
+def test_refused_order() -> None:
+    check_refused_order(of_logits, torch.randn(6, 4, requires_grad=True))
+
+
+@pytest.mark.parametrize("op", BOTH)
+def test_bags_are_one_argument(op: Callable[..., Tensor]) -> None:
+    theta, logits, *csr = inputs(random_batch(5, 7, 60), 3)
+    check_bags(lambda *bags, **given: op(theta, logits, *bags, **given), csr)
 
 
 @pytest.mark.gpu

@@ -1,3 +1,5 @@
+from typing import Any
+
 import pytest
 import torch
 from hypothesis import given
@@ -8,7 +10,7 @@ from ntm_fast import ops, reference
 from tests.levels import machine_levels, run_at_level
 from tests.memory import peak_growth
 from tests.ops.checks import relative_error
-from tests.ops.csr_checks import check_bad_batches, check_noted_batches, random_batch
+from tests.ops.csr_checks import check_bad_batches, check_bags, check_noted_batches, random_batch
 from tests.ops.strategies import CsrBatch, csr_batches
 
 NAME = "bow_mixture_proportions"
@@ -234,6 +236,13 @@ proportions(1000)
 def test_bad_batches() -> None:
     theta, topics, prior = torch.full((2, 3), 1 / 3), torch.rand(6, 3), torch.ones(3)
     check_bad_batches(lambda *batch: ops.bow_mixture_proportions(theta, topics, prior, *batch))
+
+
+@pytest.mark.parametrize("backend", [ops, reference])
+def test_bags_are_one_argument(backend: Any) -> None:
+    theta, topics, prior, *csr = inputs(random_batch(5, 7, 60), 3)
+    op = backend.bow_mixture_proportions
+    check_bags(lambda *bags, **given: op(theta, topics, prior, *bags, steps=3, **given), csr)
 
 
 @pytest.mark.gpu

@@ -1,4 +1,3 @@
-import importlib
 from collections.abc import Callable
 from typing import Any
 
@@ -13,10 +12,15 @@ from ntm_fast import ops, reference
 from tests.levels import machine_levels, run_at_level
 from tests.memory import peak_growth
 from tests.ops import checks
-from tests.ops.csr_checks import check_given_order, check_noted_batches, check_noted_order
+from tests.ops.csr_checks import (
+    check_bags,
+    check_given_order,
+    check_noted_batches,
+    check_noted_order,
+    check_refused_order,
+)
 from tests.ops.strategies import CsrBatch, csr_batches
 
-module = importlib.import_module("ntm_fast.ops.bow_product_log_likelihood")
 MODES = ["plain", "biased", "batch", "given"]
 
 
@@ -151,8 +155,8 @@ def test_contracts(mode: str) -> None:
     torch.library.opcheck(
         torch.ops.ntm_fast.bow_product_log_likelihood.default,
         (
-            *(hidden, weight, bias, *how["batch"][:3], mode in ("batch", "given")),
-            *(mean, var, scale, shift, 1e-3, True, 0, None),
+            *(hidden, weight, bias, *how["batch"][:3], None, mode in ("batch", "given")),
+            *(mean, var, scale, shift, 1e-3, 0, True),
         ),
     )
 
@@ -254,20 +258,39 @@ def test_frozen_inputs_cost_no_gradient() -> None:
 @pytest.mark.cpu
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize(("documents", "words", "topics"), [(1, 1, 1), (70, 300, 21), (16, 59, 3)])
-def test_kept_logits_change_no_bit(
-    mode: str, documents: int, words: int, topics: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    args, how = problem(fixed_batch(documents, words), topics, mode)
-    args = checks.to_dtype(args, torch.float32)
-    size = words * module._row(documents) * 4
-    results = []
-    for bound in (size, size - 1):
-        monkeypatch.setattr(module, "KEPT_BYTES", bound)
-        results.append(checks.gradients(call(ops, **how), args))
-        raw = [t for t in call(ops, **how)(*args)[0].grad_fn.saved_tensors[-1:] if t.numel()]
-        assert [list(t.shape) for t in raw] == [[words, module._row(documents)]] * (bound == size)
-    for kept, computed_again in zip(*results, strict=True):
-        assert torch.equal(kept, computed_again)
+def test_kept_logits_change_no_bit(mode: str, documents: int, words: int, topics: int) -> None:
+    """What is kept ends in the logits, unless they are too many; they can be computed again."""
+    forward = torch.ops.ntm_fast.bow_product_log_likelihood
+    backward = torch.ops.ntm_fast.bow_product_log_likelihood_backward
+
+    def arguments(words: int) -> tuple[Any, ...]:
+        args, how = problem(fixed_batch(documents, words), topics, mode)
+        tensors = [x.detach() for x in checks.to_dtype(args, torch.float32)]
+        hidden, weight, bias, scale, shift, mean, var = (*tensors, *(None,) * (7 - len(args)))
+        csr = how["batch"][:3]
+        given = mean, var, scale, shift, 1e-3, 0
+        return hidden, weight, bias, *csr, None, mode in ("batch", "given"), *given
+
+    without = forward(*arguments(50_000), True)[4].numel()
+    args = arguments(words)
+    value, _, variance, order, kept = forward(*args, True)
+    assert kept.numel() > without
+    args = (*args[:6], order, *args[7:], variance)
+    results = [backward(value, *args, bytes, True, True) for bytes in (kept, kept[:without])]
+    assert all(map(torch.equal, *results))
+    with pytest.raises(ValueError, match=f"kept has 7 bytes, expected the {kept.numel()} of the"):
+        backward(value, *args, kept[:7], True, True)
+
+
+@pytest.mark.cpu
+def test_nothing_is_kept_without_need() -> None:
+    args, how = problem(fixed_batch(), 3, "plain")
+    kept = call(ops, **how)(*args)[0].grad_fn.saved_tensors[-1]
+    assert kept.numel()
+    forward = torch.ops.ntm_fast.bow_product_log_likelihood
+    rest = None, False, None, None, None, None, 1e-3, 0, False
+    outputs = forward(*(x.detach() for x in args), None, *how["batch"][:3], *rest)
+    assert [x.numel() for x in outputs[3:]] == [0, 0]
 
 
 @pytest.mark.cpu
@@ -334,6 +357,18 @@ def of_weight(batch: CsrBatch, weight: Tensor, order: Tensor | None) -> Tensor:
 @given(batch=csr_batches())
 def test_given_order(batch: CsrBatch) -> None:
     check_given_order(of_weight, batch, torch.randn(batch.n_words, 3, requires_grad=True))
+
+
+@pytest.mark.cpu
+def test_refused_order() -> None:
+    check_refused_order(of_weight, torch.randn(6, 4, requires_grad=True))
+
+
+@pytest.mark.parametrize("backend", [ops, reference])
+def test_bags_are_one_argument(backend: Any) -> None:
+    csr, weight = fixed_batch()[:3], torch.randn(60, 3)
+    op = backend.bow_product_log_likelihood
+    check_bags(lambda *bags, **given: op(torch.ones(5, 3), weight, None, *bags, **given), csr)
 
 
 @pytest.mark.gpu

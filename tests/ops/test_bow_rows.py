@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ntm_fast import ops, reference
-from tests.ops.csr_checks import random_batch
+from tests.ops.csr_checks import check_bags, random_batch
 from tests.ops.strategies import CsrBatch, csr_batches
 
 INTEGERS = st.sampled_from([torch.int32, torch.int64])
@@ -17,8 +17,8 @@ INTEGERS = st.sampled_from([torch.int32, torch.int64])
 def test_equals_reference(batch: CsrBatch, data: st.DataObject, dtype: torch.dtype) -> None:
     documents = len(batch.indptr) - 1
     rows = torch.tensor(data.draw(st.lists(st.integers(0, documents - 1))), dtype=dtype)
-    found = ops.bow_rows(*batch[:3], rows)
-    expected = reference.bow_rows(*batch[:3], rows)
+    found = ops.bow_rows(rows, *batch[:3])
+    expected = reference.bow_rows(rows, *batch[:3])
     for value, truth in zip(found, expected, strict=True):
         assert value.dtype == truth.dtype
         assert torch.equal(value, truth)
@@ -28,15 +28,15 @@ def test_equals_reference(batch: CsrBatch, data: st.DataObject, dtype: torch.dty
 def test_a_known_size(batch: CsrBatch, data: st.DataObject) -> None:
     documents = len(batch.indptr) - 1
     rows = torch.tensor(data.draw(st.lists(st.integers(0, documents - 1), min_size=1)))
-    ends, words, counts = ops.bow_rows(*batch[:3], rows)
+    ends, words, counts = ops.bow_rows(rows, *batch[:3])
     size = len(words)
-    exact = ops.bow_rows(*batch[:3], rows, size)
+    exact = ops.bow_rows(rows, *batch[:3], size)
     assert all(map(torch.equal, exact, (ends, words, counts)))
     if not len(batch.indices):
         return
     padding = data.draw(st.integers(1, 70))
-    padded = ops.bow_rows(*batch[:3], rows, nonzeros=size + padding)
-    assert all(map(torch.equal, padded, reference.bow_rows(*batch[:3], rows, size + padding)))
+    padded = ops.bow_rows(rows, *batch[:3], nonzeros=size + padding)
+    assert all(map(torch.equal, padded, reference.bow_rows(rows, *batch[:3], size + padding)))
     assert torch.equal(padded[0][:-1], ends[:-1])
     assert padded[0][-1] == size + padding
     assert torch.equal(padded[1][:size], words)
@@ -50,14 +50,14 @@ def test_any_dtype_and_many_rows(dtype: torch.dtype) -> None:
     batch = random_batch(30, 3, 50)
     counts, rows = batch.counts.to(dtype), torch.randint(30, (2500,))
     for index in (torch.int32, torch.int64):
-        arguments = batch.indptr.to(index), batch.indices.to(index), counts, rows.to(index), 8000
+        arguments = rows.to(index), batch.indptr.to(index), batch.indices.to(index), counts, 8000
         assert all(map(torch.equal, ops.bow_rows(*arguments), reference.bow_rows(*arguments)))
 
 
 def test_rows_may_repeat_and_be_empty() -> None:
     indptr, indices = torch.tensor([0, 2, 2, 3]), torch.tensor([5, 1, 7])
     counts = torch.tensor([1.0, 2, 3])
-    ends, words, values = ops.bow_rows(indptr, indices, counts, torch.tensor([2, 1, 0, 2]))
+    ends, words, values = ops.bow_rows(torch.tensor([2, 1, 0, 2]), indptr, indices, counts)
     assert ends.tolist() == [0, 1, 1, 3, 4]
     assert words.tolist() == [7, 5, 1, 7]
     assert values.tolist() == [3, 1, 2, 3]
@@ -66,20 +66,48 @@ def test_rows_may_repeat_and_be_empty() -> None:
 def test_contracts() -> None:
     batch = random_batch(2000, 80, 300)
     rows = torch.randperm(2000)
-    expected = reference.bow_rows(*batch[:3], rows)
+    expected = reference.bow_rows(rows, *batch[:3])
     before = torch.get_num_threads()
     try:
         for threads in (1, 2):
             torch.set_num_threads(threads)
-            assert all(map(torch.equal, ops.bow_rows(*batch[:3], rows), expected))
+            assert all(map(torch.equal, ops.bow_rows(rows, *batch[:3]), expected))
     finally:
         torch.set_num_threads(before)
     for size in ((), (len(batch[1]) + 5,)):
-        torch.library.opcheck(torch.ops.ntm_fast.bow_rows.default, (*batch[:3], rows, *size))
+        torch.library.opcheck(torch.ops.ntm_fast.bow_rows.default, (rows, *batch[:3], *size))
     compiled = torch.compile(ops.bow_rows, fullgraph=True, backend="aot_eager", dynamic=True)
     assert all(
-        map(torch.equal, compiled(*batch[:3], rows[:50]), ops.bow_rows(*batch[:3], rows[:50]))
+        map(torch.equal, compiled(rows[:50], *batch[:3]), ops.bow_rows(rows[:50], *batch[:3]))
     )
+
+
+@pytest.mark.parametrize("backend", [ops, reference])
+def test_bags_are_one_argument(backend: Any) -> None:
+    rows, csr = torch.tensor([4, 0, 4]), random_batch(6, 7, 50)[:3]
+    check_bags(lambda *bags, **given: backend.bow_rows(rows, *bags, **given), csr)
+
+
+@pytest.mark.parametrize("counts", [torch.ones(9), torch.ones(9, dtype=torch.int64)])
+@pytest.mark.parametrize("backend", [ops, reference])
+def test_the_former_order_of_arguments(backend: Any, counts: torch.Tensor) -> None:
+    csr, rows = (torch.tensor([0, 4, 4, 9]), torch.randint(9, (9,)), counts), torch.tensor([2, 0])
+    expected = backend.bow_rows(rows, *csr)
+    for call in (
+        lambda: backend.bow_rows(*csr, rows),
+        lambda: backend.bow_rows(*csr, rows, 9),
+        lambda: backend.bow_rows(*csr, rows=rows),
+    ):
+        with pytest.warns(
+            DeprecationWarning, match=r"call bow_rows\(rows, indptr, indices, counts"
+        ):
+            assert all(map(torch.equal, call(), expected))
+
+
+def test_sizes_that_do_not_tell_the_order_of_arguments() -> None:
+    four = [torch.zeros(9, dtype=torch.int64)] * 4
+    with pytest.raises(ValueError, match="bow_rows: the sizes do not tell"):
+        ops.bow_rows(*four)
 
 
 BAD = [
@@ -100,7 +128,7 @@ BAD = [
 def test_a_size_too_small(op: Callable[..., object]) -> None:
     indptr, indices = torch.tensor([0, 2, 2, 3]), torch.tensor([5, 1, 7])
     with pytest.raises(ValueError, match="nonzeros is 2, expected at least 3"):
-        op(indptr, indices, torch.ones(3), torch.tensor([2, 0]), 2)
+        op(torch.tensor([2, 0]), indptr, indices, torch.ones(3), 2)
 
 
 def arguments_with(name: str, value: Any, row: int = 1) -> dict[str, Any]:

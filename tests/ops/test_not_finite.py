@@ -26,7 +26,7 @@ def ops_and_inputs(name: str) -> tuple[Callable[..., Any], Callable[..., Any], l
     logits, mean = (torch.randn(s, dtype=torch.float64) for s in ((20, 3), (6, 3)))
     args = {
         "bow_mixture_log_likelihood": [mean.softmax(-1), logits, *batch[:3]],
-        "bow_linear": [*batch[:3], logits],
+        "bow_linear": [logits, *batch[:3]],
         "kl_normal": [mean, mean.sin(), mean[0], mean[1]],
         "kl_dirichlet": [mean.exp(), mean[0].exp()],
         "kl_weibull_gamma": [mean.exp(), mean.cos().exp(), mean[0].exp(), mean[1].exp()],

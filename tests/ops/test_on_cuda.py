@@ -62,7 +62,7 @@ def layer() -> Case:
 
 def rows() -> Case:
     def function(weight: Tensor, rows: Tensor, *csr: Tensor) -> Tensor:
-        return ops.bow_linear(*ops.bow_rows(*csr, rows, nonzeros=9 * 40 + 3), weight)
+        return ops.bow_linear(weight, *ops.bow_rows(rows, *csr, nonzeros=9 * 40 + 3))
 
     return function, [real(WORDS, 50), torch.randint(DOCUMENTS, (40,)), *batch()]
 

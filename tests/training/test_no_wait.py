@@ -92,4 +92,4 @@ def test_a_wait_is_found(fake: FakeTensorMode) -> None:
         bool(torch.ones(3).sum() > 2)
     indptr, indices, counts = fake_batch()[:3]
     rows = torch.zeros(3, dtype=torch.int64)
-    assert ops.bow_rows(indptr, indices, counts, rows, 12)[1].shape == (12,)
+    assert ops.bow_rows(rows, indptr, indices, counts, 12)[1].shape == (12,)

@@ -85,9 +85,7 @@ class Mixture(Decoder):
 
     def forward(self, theta: Tensor, batch: Batch, matrix: Tensor | None = None) -> Tensor:
         logits = self.topic_matrix() if matrix is None else matrix
-        return self.ops.bow_mixture_log_likelihood(
-            theta, logits, batch.indptr, batch.indices, batch.counts, batch.order
-        )
+        return self.ops.bow_mixture_log_likelihood(theta, logits, batch)
 
     def word_probabilities(self, theta: Tensor) -> Tensor:
         return theta @ torch.softmax(self.topic_matrix().T, dim=1)

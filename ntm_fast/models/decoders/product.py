@@ -51,25 +51,21 @@ class Product(Decoder):
         return dropout(theta, p, masks)
 
     def forward(self, theta: Tensor, batch: Batch, matrix: Tensor | None = None) -> Tensor:
-        nonzeros = batch.indptr, batch.indices, batch.counts
         weight = self.topic_matrix() if matrix is None else matrix
         if self.running is None:
-            return self.ops.bow_product_log_likelihood(
-                theta, weight, self.shift, *nonzeros, order=batch.order
-            )[0]
+            return self.ops.bow_product_log_likelihood(theta, weight, self.shift, batch)[0]
         from_batch = self.training and theta.shape[0] > 1
         mean, variance = (None, None) if from_batch else self.running.corrected()
         log_likelihood, mean, variance = self.ops.bow_product_log_likelihood(
             theta,
             weight,
             None,
-            *nonzeros,
+            batch,
             batch_norm=True,
             mean=mean,
             var=variance,
             shift=self.shift,
             eps=self.eps,
-            order=batch.order,
         )
         if from_batch:
             self.running.update(mean, variance, theta.shape[0])
