@@ -148,7 +148,6 @@ class BuildKernels(BuildExtension):
             cached = self.cuda_objects(build, nvcc, architectures)
             objects += cached
             extension.define_macros.append(("NTM_FAST_CUDA_ARCHITECTURES", "_".join(architectures)))
-            extension.sources += sorted(str(p.relative_to(ROOT)) for p in CSRC.glob("*_cuda.cpp"))
             runtime = next(nvcc.parent.parent.rglob("libcudart_static.a"), None)
             if runtime is None:
                 raise SystemExit(
@@ -221,13 +220,11 @@ def escape(path: Path) -> str:
 
 
 def extension() -> CppExtension:
-    sources = [p for p in sorted(CSRC.glob("*.cpp")) if not p.stem.endswith("_cuda")]
-    sources += sorted((CSRC / "ops").glob("*.cpp"))
     import pybind11
 
     result = CppExtension(
         "ntm_fast._C",
-        [str(p.relative_to(ROOT)) for p in sources],
+        [str(p.relative_to(ROOT)) for p in sorted((CSRC / "ops").glob("*.cpp"))],
         include_dirs=[str(CSRC), pybind11.get_include()],
         define_macros=[("TORCH_TARGET_VERSION", STABLE_ABI)],
         extra_compile_args=[

@@ -11,7 +11,9 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -643,9 +645,9 @@ def stopped(text: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder in which a run of two epochs was stopped: its model is not there yet."""
     folder = tmp_path_factory.mktemp("stopped")
     corpus = read(text)
-    ProdLDA(
-        3, epochs=2, batch_size=16, options={}, random_state=7, checkpoint=folder / "m.checkpoint"
-    ).fit(corpus)
+    ProdLDA(3, epochs=2, batch_size=16, random_state=7, checkpoint=folder / "m.checkpoint").fit(
+        corpus
+    )
     return folder
 
 
@@ -692,6 +694,86 @@ def test_a_resumed_run_keeps_its_seed(text: Path, stopped: Path, tmp_path: Path)
     assert (
         json.loads((tmp_path / "m" / "model.json").read_text())["parameters"]["random_state"] == 7
     )
+
+
+def records(folder: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]
+
+
+def test_a_run_is_logged_and_resumed(
+    text: Path, stopped: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copy(stopped / "m.checkpoint", tmp_path / "m.checkpoint")
+    log, out = tmp_path / "deep" / "log", str(tmp_path / "m")
+    train = ["train", str(text), "--topics", "3", "--batch-size", "16", "--epochs", "3"]
+    assert main([*train, "--output", out, "--resume", "--log", str(log)]) == 0
+    first = records(log)
+    assert [(r["event"], r["epoch"], r["step"]) for r in first[:2]] == [
+        ("start", 2, 8),
+        ("step", 3, 9),
+    ]
+    assert [r["epoch"] for r in first if r["event"] == "epoch"] == [3]
+    history = json.loads((tmp_path / "m" / "model.json").read_text())["history"]
+    assert first[-2]["elbo"] == history[-1]["elbo"]
+    assert main([*train, "--output", out, "--overwrite", "--log", str(log)]) == 0
+    second = records(log)
+    assert second[: len(first)] == first, "later runs append"
+    assert [r["epoch"] for r in second[len(first) :] if r["event"] == "epoch"] == [1, 2, 3]
+    capsys.readouterr()
+    for folder in (out, f"{out}/log"):
+        assert main([*train, "--output", out, "--overwrite", "--log", folder]) == 2
+        assert "expected another folder" in capsys.readouterr().err
+    assert main([*train, "--output", out, "--overwrite", "--log", str(text)]) == 2
+    assert "--log is a file; expected a folder" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("installed", [True, False])
+def test_a_log_without_tensorboard_says_so(
+    installed: bool,
+    text: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    if installed:
+        pytest.importorskip("tensorboard")
+    else:
+        monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
+    log = tmp_path / "log"
+    assert (
+        main(["train", str(text), "--output", str(tmp_path / "m"), *SMALL, "--log", str(log)]) == 0
+    )
+    told = "--log writes log.jsonl only: TensorBoard needs tensorboard: pip install"
+    assert (told in capsys.readouterr().err) != installed
+    assert (len(list(log.glob("events.out.tfevents*"))) == 1) == installed
+    assert records(log)[-1] == {**records(log)[-1], "event": "end", "status": "finished"}
+
+
+def test_a_run_without_a_terminal_prints_lines(
+    text: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """On standard error; on standard output stands what stood there."""
+    said = []
+
+    class AtTheEnd:
+        def __init__(self, seconds: float, function: Callable[[], None]) -> None:
+            said.append(seconds)
+            self.close = function
+
+    monkeypatch.setattr("ntm_fast.training.progress.Ticker", AtTheEnd)
+    assert main(["train", str(text), "--output", str(tmp_path / "m"), *SMALL]) == 0
+    out, err = capsys.readouterr()
+    assert re.fullmatch(
+        r"epoch 2/2  step 4/4, finishing the epoch  ELBO -\d+\.\d\d"
+        r"  [\d,]+ documents/s  0:00 left\n",
+        err,
+    )
+    assert said == [10.0]
+    assert re.search(r"^epoch 1/2  ELBO -\d+\.\d\d  [\d,]+ documents/s$", out, re.M)
+    assert "finishing" not in out
 
 
 def test_a_run_that_diverges_says_what_to_do(

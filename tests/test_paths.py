@@ -31,7 +31,7 @@ from ntm_fast.models import TopicModel
 from ntm_fast.models.saved_model import load_model, save_model
 from ntm_fast.studies import compare
 from ntm_fast.studies.gradients import example, study
-from ntm_fast.training import Trainer, TrainingSettings
+from ntm_fast.training import JSONLines, Trainer, TrainingSettings
 from tests.blocks import block_corpus
 
 CORPUS = block_corpus(2, 5, 40)
@@ -67,7 +67,7 @@ def fitted() -> ProdLDA:
 
 def trainer(**options: Any) -> Trainer:
     model = TopicModel(CORPUS.n_words)
-    return Trainer(model, TrainingSettings(epochs=1, validation=0), seed=0, **options)
+    return Trainer(model, TrainingSettings(epochs=1, validation_fraction=0), seed=0, **options)
 
 
 def picture(path: Any) -> None:
@@ -86,6 +86,7 @@ WRITERS: dict[str, Callable[[Any], Any]] = {
     "save_model": lambda path: save_model(TopicModel(40), path, [f"w{v}" for v in range(40)]),
     "checkpoint=": lambda path: ProdLDA(2, **QUICK, checkpoint=path).fit(CORPUS),
     "Trainer(checkpoint=)": lambda path: trainer(checkpoint=path).fit(CORPUS),
+    "JSONLines": lambda path: trainer(callbacks=[JSONLines(path)]).fit(CORPUS),
     "compare.save": lambda path: compare.save([{"model": "x"}], path),
     "Study.plot": picture,
 }

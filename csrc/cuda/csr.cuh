@@ -1,5 +1,5 @@
 #pragma once
-// Reading a DeviceCsr: entries out of range are skipped and noted (device_errors.h).
+// Reading a DeviceCsr: entries out of range are skipped and noted (cuda_device.h).
 
 #include "csr.h"
 #include "cuda/rows.cuh"

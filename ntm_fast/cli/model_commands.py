@@ -29,8 +29,8 @@ from ntm_fast.cli.support import (
     checked_settings,
     epoch_printer,
     given,
-    is_terminal,
     load_model,
+    loggers,
     model_named,
     option_of,
     read_for,
@@ -85,6 +85,14 @@ def train(
         typer.Option("--overwrite", help="Replace a model in that folder; other files there stay."),
     ] = False,
     resume: Annotated[bool, typer.Option("--resume", help="Continue a stopped run.")] = False,
+    log: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FOLDER",
+            help="Write the losses of steps and epochs to FOLDER/log.jsonl, and for TensorBoard if"
+            " it is installed.",
+        ),
+    ] = None,
 ) -> None:
     """Train a topic model, save it and print its topics.
 
@@ -124,7 +132,7 @@ def train(
         checkpoint=checkpoint,
         random_state=seed,
         device=device,
-        verbose=is_terminal(),
+        verbose=True,
     )
     try:
         recipe = estimator.chosen_recipe()
@@ -139,13 +147,19 @@ def train(
         lowercase=lowercase,
         zero_based=zero_based,
     )
+    callbacks = [] if log is None else loggers(log, output)
     documents = read_named(source, **options)
     print(documents, flush=True)
     if documents.origin is not None:
         print(documents.origin.describe(), flush=True)
     progress = epoch_printer(recipe.training.epochs)
     try:
-        estimator.fit(documents, resume_from=checkpoint if resume else None, callback=progress)
+        estimator.fit(
+            documents,
+            resume_from=checkpoint if resume else None,
+            callback=progress,
+            callbacks=callbacks,
+        )
     except TrainingInterrupted:
         done = f"{estimator.n_epochs_} epochs are saved to {checkpoint}"
         print(f"ntm-fast: interrupted, {done}; --resume continues", file=sys.stderr)

@@ -1,4 +1,4 @@
-"""What the commands share: reading corpora and models, progress."""
+"""Shared by the commands: reading corpora and models, progress, logs."""
 
 from __future__ import annotations
 
@@ -119,7 +119,7 @@ def is_terminal() -> bool:
 
 
 def epoch_printer(epochs: int) -> Callable[[Any], None]:
-    """Says ten times in a run how it goes, where there is no terminal to show a bar on."""
+    """Prints ten epochs of a run, unless standard output is a terminal: a bar is on it then."""
 
     def show(epoch: Any) -> None:
         if not is_terminal() and (epoch.epoch % max(1, epochs // 10) == 0 or epoch.epoch == 1):
@@ -127,6 +127,28 @@ def epoch_printer(epochs: int) -> Callable[[Any], None]:
             print(f"epoch {epoch.epoch}/{epochs}  ELBO {epoch.elbo:.2f}  {rate}", flush=True)
 
     return show
+
+
+def loggers(folder: Path, output: Path) -> list[Any]:
+    """Callbacks that log a run to a folder: JSON lines, and TensorBoard's files if it is there.
+
+    The folder is not the model's, which is written whole after the run.
+    """
+    from ntm_fast.files import path_of
+    from ntm_fast.training import JSONLines, TensorBoard
+
+    folder = path_of(folder)
+    if folder.exists() and not folder.is_dir():
+        raise NotADirectoryError(f"--log is a file; expected a folder: {folder}")
+    model = path_of(output).resolve()
+    if model in (folder.resolve(), *folder.resolve().parents):
+        raise ValueError(f"--log is {folder}, in --output {output}; expected another folder")
+    found: list[Any] = [JSONLines(folder / "log.jsonl")]
+    try:
+        found.append(TensorBoard(folder))
+    except ImportError as error:
+        print(f"ntm-fast: --log writes log.jsonl only: {error}", file=sys.stderr, flush=True)
+    return found
 
 
 @contextmanager

@@ -36,7 +36,7 @@ class NamedRecipe(NamedTuple):
 
 @dataclass
 class FitRecorder:
-    """Notes a call of `fit` or `partial_fit` from its start; `earlier` is the record it continues."""
+    """Notes a call of `fit` or `partial_fit` from its start; it continues the record `earlier`."""
 
     call: str
     earlier: Record | None = None

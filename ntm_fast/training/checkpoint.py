@@ -65,7 +65,7 @@ def save(run: Run, path: Path) -> None:
         "history": [asdict(epoch) for epoch in run.history],
         "model": asdict(run.model.settings),
         "training": asdict(run.settings),
-        "corpus": run.documents,
+        "corpus": "" if run.corpus is None else run.hash_of(run.corpus),
         "environment": environment(run.model.device),
         "n_words": run.model.n_words,
         **run.facts,

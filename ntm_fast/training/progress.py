@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, TaskID, TextColumn, TimeRemainingColumn
@@ -51,14 +52,15 @@ class ProgressBar(Callback):
             TimeRemainingColumn(),
             console=self._console,
         )
-        values = {"epoch": 0, "epochs": run.epochs, "elbo": math.nan, "rate": 0.0}
-        self._task: TaskID = self._bar.add_task("train", total=run.n_steps, **values)
+        fields: dict[str, Any] = {"epoch": 0, "epochs": run.epochs, "elbo": math.nan, "rate": 0.0}
+        self._task: TaskID = self._bar.add_task("train", total=run.n_steps, **fields)
         self._bar.start()
         self._console.print(f"on {run.place}", highlight=False, soft_wrap=True)
 
     def on_losses(self, run: Run, losses: Sequence[StepLoss]) -> None:
-        values = {"epoch": run.state.epoch + 1, "elbo": run.elbo, "rate": run.documents_per_second}
-        self._bar.update(self._task, completed=run.step, **values)
+        fields: dict[str, Any] = {"epoch": run.state.epoch + 1, "elbo": run.elbo}
+        fields["rate"] = run.documents_per_second
+        self._bar.update(self._task, completed=run.step, **fields)
 
     def on_end(self, run: Run) -> None:
         self._bar.stop()

@@ -104,7 +104,7 @@ class Run:
     best_weights : those of the best epoch so far, None without validation documents
     facts : further entries of a checkpoint: the "estimator" and "random_state" that the run was
         made with, and "n_documents" where the training documents are a part of a corpus
-    documents : hash of the training documents, "" until a checkpoint needs it
+    corpus : the training documents, None before `fit`
     resumed_from : the checkpoint that the run goes on from, if any
     saved : the last checkpoint of this run, if any
     epochs : epochs that will be finished when `fit` returns, unless it is stopped
@@ -126,7 +126,7 @@ class Run:
     state: State = field(default_factory=State)
     history: list[Epoch] = field(default_factory=list)
     best_weights: dict[str, Tensor] | None = None
-    documents: str = ""
+    corpus: Corpus | Subset | None = None
     resumed_from: ResumedFrom | None = None
     saved: Saved | None = None
     epochs: int = 0
@@ -136,7 +136,7 @@ class Run:
     stopped: bool = False
     interrupted: bool = False
     diverged: str | None = None
-    _hashed: Corpus | Subset | None = field(default=None, repr=False)
+    _hashed: tuple[Corpus | Subset, str] | None = field(default=None, repr=False)
     _clock: tuple[float, int] = field(default=(0.0, 0), repr=False)
 
     @property
@@ -182,10 +182,10 @@ class Run:
             self.optimiser.flush()
 
     def hash_of(self, corpus: Corpus | Subset) -> str:
-        """The documents' hash, computed once; `documents` from then on."""
-        if self._hashed is not corpus:
-            self.documents, self._hashed = hash_documents(corpus), corpus
-        return self.documents
+        """The documents' hash, computed once."""
+        if self._hashed is None or self._hashed[0] is not corpus:
+            self._hashed = corpus, hash_documents(corpus)
+        return self._hashed[1]
 
     def start_clock(self) -> None:
         """Measure `documents_per_second` from now on."""

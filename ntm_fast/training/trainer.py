@@ -174,11 +174,9 @@ class Trainer:
         callbacks = [*self._ours, *checked_callbacks(self.callbacks), CtrlC()]
         for documents in (corpus,) if validation is None else (corpus, validation):
             run.model.check_corpus(documents)
-        if run.resumed_from is not None or any(isinstance(c, Checkpoint) for c in callbacks):
-            run.hash_of(corpus)
         if run.resumed_from is not None:
             n_documents = run.facts.get("n_documents")
-            checkpoints.check_corpus(run.resumed_from, corpus, run.documents, n_documents)
+            checkpoints.check_corpus(run.resumed_from, corpus, run.hash_of(corpus), n_documents)
         run.facts.setdefault("n_documents", len(corpus))
         reserved = 4 * sum(p.nbytes for p in self._parameters)  # gradients, Adam, working memory
         loader = loader_for(corpus, run.model.device, run.model.decoder.ops, reserved)
@@ -186,6 +184,7 @@ class Trainer:
         rows = torch.from_numpy(np.flatnonzero(corpus.document_nonzeros))  # no empty ones
         if not rows.numel():
             raise ValueError(f"corpus has {len(corpus)} documents, every one empty; expected words")
+        run.corpus = corpus
         run.epochs = settings.epochs if epochs is None else epochs
         run.steps_per_epoch = -(-rows.numel() // settings.batch_size)
         run.place, run.stopped, run.interrupted, run.diverged = loader.place, False, False, None

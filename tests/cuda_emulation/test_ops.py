@@ -24,7 +24,7 @@ GROUPS = {
         "topic_overlap",
     ],
 }
-KERNELS = [op for op in ops.__all__ if (CSRC / "cuda" / f"{kernel_of(op)}.cu").exists()]
+KERNELS = [op for op in ops.__all__ if cuda_sources(kernel_of(op))]
 REST = sorted(set(KERNELS).difference(*GROUPS.values()))
 SHARED = ["csr.cu", "device_errors.cu", "word_sums.cu"]
 # What torch makes of an op does not depend on its kernels; statistics of draws follow from the

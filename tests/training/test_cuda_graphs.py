@@ -53,7 +53,7 @@ def test_buckets(nonzeros: int) -> None:
 def test_a_recorded_run_is_the_run(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Over schedules of everything that may change; the padding moves the last bits."""
     changes = {"epochs": 6, "kl_schedule": "linear", "warm_up": 4, "optimiser": "adam"}
-    changes |= {"learning_rate_schedule": "cosine", "validation": 0.0, "diversity": 0.5}
+    changes |= {"learning_rate_schedule": "cosine", "validation_fraction": 0.0, "diversity": 0.5}
     changes |= {"diversity_every": 2}
     plain, other = trainer(name, **changes), trainer(name, **changes)
     expected = plain.fit(CORPUS)
