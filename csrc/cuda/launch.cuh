@@ -1,5 +1,5 @@
 #pragma once
-// How kernels are launched, by CUDA's runtime or by tests/cuda_emulation.
+// How kernels are launched, by CUDA's runtime or by tests/kernels/cuda_emulation.
 
 #include <cuda_runtime_api.h>
 #include <stdint.h>

@@ -1,6 +1,6 @@
 #pragma once
 // All inline PTX of this project, each instruction as a small function, for sm_80 and later.
-// tests/cuda_emulation/ptx.h has the same functions for the host.
+// tests/kernels/cuda_emulation/ptx.h has the same functions for the host.
 //
 // Fragments of the warp-wide products (lane = 4 g + m): D [16, 8] holds at d[0], d[1] row g and
 // columns 2m, 2m + 1, at d[2], d[3] row g + 8. Of bfloat16, two to a register, A [16, 16]

@@ -1,7 +1,8 @@
 #pragma once
 // Inline PTX that only sm_90a has: barriers in shared memory, bulk copies to it, and products by a
-// warpgroup (4 warps from a multiple of 4 on). tests/cuda_emulation/ptx_sm90a.h has the same
-// functions for the host. Source: PTX ISA, sections "mbarrier", "cp.async.bulk", "wgmma.mma_async".
+// warpgroup (4 warps from a multiple of 4 on). tests/kernels/cuda_emulation/ptx_sm90a.h has the
+// same functions for the host. Source: PTX ISA, sections "mbarrier", "cp.async.bulk",
+// "wgmma.mma_async".
 //
 // Matrices of bfloat16 in shared memory are made of core matrices, 8 x 8 elements in 128 bytes: 8
 // rows of 16 bytes one after the other, without a swizzle. Such a row is a row of the matrix where

@@ -3,7 +3,7 @@
 // instruction set without -ffast-math (with it NaN and infinity would be lost; without it compilers
 // call the scalar library). On CUDA the native functions are used.
 //
-// Measured over 10^7 points against long double (tests/test_math.py):
+// Measured over 10^7 points against long double (tests/kernels/test_math.py):
 //   exp float <= 1.00 ulp, exp double <= .98 ulp; denormal results <= .78 of their spacing
 //   log float <= .83 ulp, log double <= .84 ulp; denormal arguments included
 // Specials as in C: exp(-inf)=0, exp(inf)=inf, log(0)=-inf, log(<0)=NaN, NaN stays NaN.

@@ -9,8 +9,9 @@
 // B = b + 8, u = (b - a) / A and s the remainder of Stirling's series,
 //   D(A, B) = B log(B / A) - (b - a) - ½ [log(1 + u) - u] + s(B) - s(A) - (b - a) s'(A).
 //
-// Measured against mpmath, a and b from 1e-30 to 1e30 (tests/test_special.py): error at most 3e-15
-// max(D, 1); below 1e-18 for a = b. Beyond 1e38 the eight factors overflow and the result is NaN.
+// Measured against mpmath, a and b from 1e-30 to 1e30 (tests/kernels/test_special.py): error at
+// most 3e-15 max(D, 1); below 1e-18 for a = b. Beyond 1e38 the eight factors overflow and the
+// result is NaN.
 
 #include "special.h"
 

@@ -9,7 +9,7 @@
 // Taylor series at 2 (DLMF 5.7.3) has a small relative error even at the zeros 1 and 2. float is
 // computed in double.
 //
-// Measured against mpmath over 1e-30 ... 1e30 (tests/test_special.py), double:
+// Measured against mpmath over 1e-30 ... 1e30 (tests/kernels/test_special.py), double:
 //   digamma   2e-15 relative to max(|ψ|, 1)
 //   trigamma  7e-16 relative
 //   lgamma    6e-16 relative, also next to its zeros

@@ -12,7 +12,7 @@
 #include <stdexcept>
 #include <string>
 
-// Defined by tests/emulator/amx_emulator.c when it is loaded beforehand.
+// Defined by tests/kernels/amx_emulation/amx_emulator.c when it is loaded beforehand.
 extern "C" __attribute__((weak)) const int ntm_fast_emulates_amx;
 
 namespace ntm_fast {

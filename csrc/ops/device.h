@@ -20,7 +20,7 @@
 //
 // An op that only the CPU has stands under `if constexpr (std::is_same_v<Device, Cpu>)`.
 // This header alone knows whether the build has CUDA (setup.py defines NTM_FAST_CUDA_ARCHITECTURES)
-// and whether it is for the emulator (tests/cuda_emulation defines NTM_FAST_CUDA_EMULATED).
+// and whether it is for the emulator (tests/kernels/cuda_emulation defines NTM_FAST_CUDA_EMULATED).
 
 #include <dlfcn.h>
 #include <torch/csrc/stable/accelerator.h>

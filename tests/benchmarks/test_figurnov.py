@@ -6,7 +6,7 @@ import pytest
 
 from benchmarks.studies import figurnov
 from ntm_fast.training import RECIPES, TrainingInterrupted
-from tests.blocks import block_corpus
+from tests.helpers.blocks import block_corpus
 
 TRAIN, TEST = block_corpus(n_documents=70), block_corpus(n_documents=20, seed=1)
 

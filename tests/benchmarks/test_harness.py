@@ -19,7 +19,7 @@ from benchmarks.ops import TABLE, product
 from benchmarks.studies import quality, rivals, vocabulary
 from ntm_fast import ops
 from ntm_fast.data import Corpus
-from tests.blocks import block_corpus
+from tests.helpers.blocks import block_corpus
 
 ROOT = Path(__file__).resolve().parents[2]
 

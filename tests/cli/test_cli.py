@@ -26,7 +26,7 @@ from ntm_fast.models import Loss
 from ntm_fast.settings import SETTINGS
 from ntm_fast.training import RECIPES, Trainer
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 COMMANDS = [
     "demo",
     "corpus",

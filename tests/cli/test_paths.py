@@ -32,7 +32,7 @@ from ntm_fast.models.saved_model import load_model, save_model
 from ntm_fast.studies import compare
 from ntm_fast.studies.gradients import example, study
 from ntm_fast.training import JSONLines, Trainer, TrainingSettings
-from tests.blocks import block_corpus
+from tests.helpers.blocks import block_corpus
 
 CORPUS = block_corpus(2, 5, 40)
 QUICK: dict[str, Any] = {"epochs": 1, "hidden": (4,), "random_state": 0}

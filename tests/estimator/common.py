@@ -6,7 +6,7 @@ import pytest
 
 import ntm_fast
 from ntm_fast.training import RECIPES
-from tests.blocks import block_corpus
+from tests.helpers.blocks import block_corpus
 
 CORPUS = block_corpus()
 X = CORPUS.to_scipy()

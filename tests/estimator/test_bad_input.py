@@ -7,8 +7,8 @@ import scipy.sparse as sp
 import torch
 
 from ntm_fast import Corpus, ProdLDA, metrics
-from tests.blocks import block_corpus
 from tests.estimator.common import CORPUS, QUICK, X
+from tests.helpers.blocks import block_corpus
 
 
 @pytest.mark.parametrize(

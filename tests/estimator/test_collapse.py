@@ -8,7 +8,7 @@ import pytest
 from ntm_fast import Corpus, NeuralTopicModel, metrics
 from ntm_fast.data import select_words
 from ntm_fast.metrics import CollapseReport
-from tests.blocks import block_corpus
+from tests.helpers.blocks import block_corpus
 
 CORPUS = block_corpus(n_topics=8, block=8, n_documents=400, length=25)
 BARE = {

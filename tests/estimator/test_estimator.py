@@ -13,8 +13,8 @@ from sklearn.model_selection import GridSearchCV
 
 import ntm_fast
 from ntm_fast import Corpus, NeuralTopicModel, ProdLDA, metrics
-from tests.blocks import blocks_of
 from tests.estimator.common import CORPUS, NAMED, QUICK, X
+from tests.helpers.blocks import blocks_of
 
 LEARN = {"batch_size": 32, "learning_rate": 0.01, "validation_fraction": 0.0}
 

@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from ntm_fast import LDAVAE, NeuralTopicModel, ProdLDA
-from tests.blocks import block_corpus
+from tests.helpers.blocks import block_corpus
 
 OLD = Path(__file__).parent / "old"
 EXPECTED = json.loads((OLD / "expected.json").read_text())

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-CSRC = Path(__file__).resolve().parents[1] / "csrc"
+CSRC = Path(__file__).resolve().parents[2] / "csrc"
 
 
 def kernel_of(op: str) -> str:

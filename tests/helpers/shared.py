@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-SHARED = Path(os.environ.get("NTM_FAST_SHARED", Path(__file__).resolve().parents[2] / "shared"))
+SHARED = Path(os.environ.get("NTM_FAST_SHARED", Path(__file__).resolve().parents[3] / "shared"))
 
 
 def shared(name: str) -> Path:

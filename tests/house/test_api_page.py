@@ -8,7 +8,7 @@ import pytest
 
 from scripts import api_page
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 PUBLIC = [
     "ntm_fast",
     "ntm_fast.ops",

@@ -15,7 +15,7 @@ from benchmarks import __main__ as benchmarks
 from ntm_fast.__main__ import main
 from scripts import readme_sample
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 README, CONTRIBUTING, DOCS = ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "docs"
 RUN = [README, *(DOCS / f"{name}.md" for name in ("models", "texts", "callbacks"))]  # by this file
 PAGES = [*ROOT.glob("*.md"), *DOCS.glob("*.md")]

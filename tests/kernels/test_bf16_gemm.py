@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from tests.cpu_kernels import compile_at_level
-from tests.emulator import amx_emulator
-from tests.levels import BF16_LEVELS, supported
+from tests.helpers.levels import BF16_LEVELS, supported
+from tests.kernels.amx_emulation import amx_emulator
+from tests.kernels.cpu_kernels import compile_at_level
 
 SOURCE = """
 #include "cpu/simd/bf16_gemm.h"

@@ -15,9 +15,9 @@ import pytest
 import torch
 
 import ntm_fast.ops
-from tests.levels import ALL_LEVELS, BF16_LEVELS, LEVELS, supported
+from tests.helpers.levels import ALL_LEVELS, BF16_LEVELS, LEVELS, supported
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 BUILD = f"temp.{sysconfig.get_platform()}-{sys.implementation.cache_tag}"
 KERNELS = ROOT / "build" / BUILD / "kernels"
 WITHOUT_EXTENSION = """

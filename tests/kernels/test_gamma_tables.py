@@ -12,7 +12,7 @@ import torch
 
 from ntm_fast import ops, reference
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture

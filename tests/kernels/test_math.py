@@ -1,18 +1,13 @@
 """Accuracy of csrc/math/exp_log.h, compiled as the kernels are, for each instruction set."""
 
-import ast
 import ctypes
 import os
-import subprocess
-from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
 import pytest
 
-from tests.levels import machine_levels
+from tests.kernels.cpu_kernels import call, worst_ulp
 
-ROOT = Path(__file__).resolve().parents[1]
 POINTS = int(os.environ.get("NTM_FAST_MATH_POINTS", 1_000_000))  # 10^7 for the header's figures
 SOURCE = """
 #include "math/exp_log.h"
@@ -22,45 +17,6 @@ SOURCE = """
   }
 LOOP(exp, float) LOOP(exp, double) LOOP(log, float) LOOP(log, double)
 """
-
-
-def setup_constant(name: str) -> object:
-    """A literal of setup.py, which cannot be imported."""
-    for node in ast.parse((ROOT / "setup.py").read_text()).body:
-        if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") == name:
-            return ast.literal_eval(node.value)
-    raise AssertionError(f"setup.py has no {name}")
-
-
-@pytest.fixture(scope="module", params=machine_levels())
-def library(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> ctypes.CDLL:
-    level = request.param
-    folder = tmp_path_factory.mktemp(level)
-    (folder / "math.cpp").write_text(SOURCE)
-    flags = [*setup_constant("CPU_FLAGS"), *setup_constant("CPU_LEVELS")[level]]
-    command = [os.environ.get("CXX", "c++"), *flags, f"-DNTM_FAST_ISA={level}", "-shared"]
-    command += [f"-I{ROOT / 'csrc'}", str(folder / "math.cpp"), "-o", str(folder / "math.so")]
-    subprocess.run(command, check=True)
-    return ctypes.CDLL(str(folder / "math.so"))
-
-
-def call(library: ctypes.CDLL, name: str, x: np.ndarray) -> np.ndarray:
-    y = np.empty_like(x)
-    c_name = {"float32": "float", "float64": "double"}[x.dtype.name]
-    pointer = ctypes.c_void_p
-    getattr(library, f"{name}_{c_name}")(pointer(x.ctypes.data), pointer(y.ctypes.data), x.size)
-    return y
-
-
-def worst_ulp(y: np.ndarray, x: np.ndarray, exact: Callable[[np.ndarray], np.ndarray]) -> float:
-    """Largest |y - f(x)| in units of the spacing of y's dtype at f(x)."""
-    truth = exact(x.astype(np.longdouble))
-    spacing = np.spacing(np.abs(truth).astype(x.dtype)).astype(np.longdouble)
-    error = np.abs(y - truth) / spacing
-    print(f"worst {error.max():.3f} ulp at {x[error.argmax()]!r}")
-    return float(error.max())
 
 
 @pytest.mark.parametrize(

@@ -2,16 +2,13 @@
 
 import ctypes
 import functools
-import os
-import subprocess
 from collections.abc import Sequence
 
 import mpmath
 import numpy as np
 import pytest
 
-from tests.levels import machine_levels
-from tests.test_math import ROOT, call, setup_constant
+from tests.kernels.cpu_kernels import call
 
 SOURCE = """
 #include "math/gamma_divergence.h"
@@ -27,20 +24,6 @@ EXPORT lgamma_divergence(const double* a, const double* b, double* y, long n) {
     y[i] = ntm_fast::NTM_FAST_ISA::lgamma_divergence(a[i], b[i]);
 }
 """
-
-
-@pytest.fixture(scope="module", params=machine_levels())
-def library(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> ctypes.CDLL:
-    level = request.param
-    folder = tmp_path_factory.mktemp(level)
-    (folder / "special.cpp").write_text(SOURCE)
-    flags = [*setup_constant("CPU_FLAGS"), *setup_constant("CPU_LEVELS")[level]]
-    command = [os.environ.get("CXX", "c++"), *flags, f"-DNTM_FAST_ISA={level}", "-shared"]
-    command += [f"-I{ROOT / 'csrc'}", str(folder / "special.cpp"), "-o", str(folder / "special.so")]
-    subprocess.run(command, check=True)
-    return ctypes.CDLL(str(folder / "special.so"))
 
 
 FUNCTIONS = {

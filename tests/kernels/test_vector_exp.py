@@ -5,9 +5,7 @@ import ctypes
 import numpy as np
 import pytest
 
-from tests.cpu_kernels import compile_at_level
-from tests.levels import machine_levels
-from tests.test_math import call, worst_ulp
+from tests.kernels.cpu_kernels import call, worst_ulp
 
 SOURCE = """
 #include "cpu/simd/vector_exp.h"
@@ -20,13 +18,6 @@ using namespace ntm_fast::NTM_FAST_ISA;
 LOOP(exp_flushed, float) LOOP(exp_flushed, double)
 LOOP(exp2_bounded, float) LOOP(exp2_bounded, double)
 """
-
-
-@pytest.fixture(scope="module", params=machine_levels())
-def library(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> ctypes.CDLL:
-    return compile_at_level(SOURCE, request.param, tmp_path_factory.mktemp(request.param))
 
 
 @pytest.mark.parametrize(

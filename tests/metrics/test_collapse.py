@@ -8,7 +8,7 @@ import torch
 from ntm_fast import reference
 from ntm_fast.metrics import CollapseReport, DuplicatePair, collapse, collapse_report
 from ntm_fast.models import ModelSettings, TopicModel
-from tests.blocks import block_corpus
+from tests.helpers.blocks import block_corpus
 
 # Topics 0 and 2 have the same words; topic 3 leads nothing; the last document has no leader.
 THETA = [[0.7, 0.1, 0.1, 0.1], [0.1, 0.7, 0.1, 0.1], [0.2, 0.1, 0.6, 0.1], [0.3, 0.3, 0.2, 0.2]]

@@ -12,7 +12,7 @@ from torch import Tensor
 from ntm_fast import NVDM, WHAI, ProdLDA, metrics
 from ntm_fast.data import Corpus
 from ntm_fast.metrics import evaluate, evaluate_topics
-from tests.blocks import block_corpus
+from tests.helpers.blocks import block_corpus
 
 CORPUS = block_corpus(n_documents=60)
 SETTINGS: dict[str, Any] = {"epochs": 1, "hidden": (8,), "random_state": 0}

@@ -8,7 +8,7 @@ from ntm_fast import ops
 from ntm_fast.data import Batch, CorpusTensors
 from ntm_fast.models import ModelSettings
 from ntm_fast.models.decoders import DECODERS, Decoder, EmbeddedMixture, Mixture, Poisson, Product
-from tests.blocks import block_corpus
+from tests.helpers.blocks import block_corpus
 
 CORPUS = block_corpus(n_documents=12)
 BATCH: Batch = CorpusTensors(CORPUS).batch(torch.arange(12))

@@ -15,7 +15,7 @@ from torch import Tensor
 from ntm_fast import LDAVAE, ops
 from ntm_fast.models import TopicModel, kept
 from ntm_fast.training import RECIPES, Trainer
-from tests.blocks import block_corpus
+from tests.helpers.blocks import block_corpus
 
 CORPUS = block_corpus(n_documents=60)
 MIXTURES = pytest.mark.parametrize("decoder", ["mixture", "embedded-mixture"])

@@ -9,7 +9,7 @@ from ntm_fast import ops, reference
 from ntm_fast.models import Loss, ModelSettings
 from ntm_fast.models.decoders import DECODERS
 from ntm_fast.training.schedules import kl_weight
-from tests.blocks import block_corpus
+from tests.helpers.blocks import block_corpus
 
 
 @pytest.mark.parametrize("name", list(DECODERS))

@@ -9,8 +9,8 @@ from ntm_fast import LDAVAE, reference
 from ntm_fast.data import Corpus, Subset
 from ntm_fast.models import ModelSettings, TopicModel, topic_model
 from ntm_fast.training import RECIPES
-from tests.blocks import block_corpus
-from tests.memory import peak_growth
+from tests.helpers.blocks import block_corpus
+from tests.helpers.memory import peak_growth
 
 
 def refined(name: str, corpus: Corpus, **changes: object) -> TopicModel:

@@ -9,7 +9,7 @@ from ntm_fast import ops, reference
 from ntm_fast.data import Batch, Corpus, CorpusTensors
 from ntm_fast.models import ModelSettings, TopicModel, topic_model
 from ntm_fast.training import RECIPES
-from tests.blocks import block_corpus
+from tests.helpers.blocks import block_corpus
 from tests.ops.strategies import CsrBatch, csr_batches
 
 SEED = torch.tensor(7)

@@ -12,7 +12,7 @@ from ntm_fast.models import ModelSettings, TopicModel
 from ntm_fast.models.decoders import DECODERS
 from ntm_fast.models.posteriors import POSTERIORS
 from ntm_fast.settings import MODEL
-from tests.blocks import block_corpus
+from tests.helpers.blocks import block_corpus
 from tests.other_settings import OTHER
 
 CORPUS = block_corpus(n_documents=12)

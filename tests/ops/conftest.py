@@ -2,7 +2,7 @@
 `gpu` those that only a GPU's can.
 
 The device is "cpu", "cuda" where there is one, or "emulated" alone: CUDA kernels run on the host
-in place of the CPU's (tests/cuda_emulation/test_ops.py).
+in place of the CPU's (tests/kernels/cuda_emulation/test_ops.py).
 """
 
 import os

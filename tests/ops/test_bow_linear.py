@@ -9,7 +9,7 @@ from torch import Tensor
 
 from ntm_fast import ops, reference
 from ntm_fast.ops import Bags
-from tests.levels import machine_levels, run_at_level
+from tests.helpers.levels import machine_levels, run_at_level
 from tests.ops import checks
 from tests.ops.csr_checks import (
     check_bad_batches,

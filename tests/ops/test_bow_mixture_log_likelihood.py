@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from ntm_fast import ops, reference
-from tests.levels import machine_levels, run_at_level
-from tests.memory import peak_growth
+from tests.helpers.levels import machine_levels, run_at_level
+from tests.helpers.memory import peak_growth
 from tests.ops import checks
 from tests.ops.csr_checks import (
     check_bad_batches,

@@ -7,8 +7,8 @@ from torch import Tensor
 
 from ntm_fast import reference
 from tests.ops import checks
+from tests.ops.product import MODES, call, problem
 from tests.ops.strategies import CsrBatch, csr_batches
-from tests.ops.test_bow_product_log_likelihood import MODES, call, problem
 
 EPS = 1e-3
 

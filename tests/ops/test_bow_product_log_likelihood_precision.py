@@ -11,8 +11,8 @@ import torch
 from torch import Tensor
 
 from ntm_fast import _C, build_info, ops, reference
-from tests.emulator import amx_emulator
-from tests.levels import BF16_LEVELS, machine_levels, run_at_level, supported
+from tests.helpers.levels import BF16_LEVELS, machine_levels, run_at_level, supported
+from tests.kernels.amx_emulation import amx_emulator
 from tests.ops import checks
 from tests.ops.every_op import PRODUCTS, Case, Draw, case
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from ntm_fast import ops, reference
-from tests.levels import machine_levels, run_at_level
+from tests.helpers.levels import machine_levels, run_at_level
 from tests.ops import checks
 
 ACTIVATIONS = ("none", "softplus", "relu")

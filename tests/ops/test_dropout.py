@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ntm_fast import ops, reference
-from tests.levels import machine_levels, run_at_level
+from tests.helpers.levels import machine_levels, run_at_level
 from tests.ops import checks
 
 SEEDS = st.integers(-(2**63), 2**63 - 1).map(torch.tensor)

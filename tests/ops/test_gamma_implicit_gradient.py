@@ -10,8 +10,8 @@ from torch import Tensor
 
 import ntm_fast
 from ntm_fast import ops, reference
-from tests.levels import machine_levels, run_at_level
-from tests.shared import shared
+from tests.helpers.levels import machine_levels, run_at_level
+from tests.helpers.shared import shared
 
 HOLDOUT = Path(__file__).parent / "data" / "gamma_gradient.csv"
 DOUBLE = 2e-14  # bounds on the relative error at the arguments given

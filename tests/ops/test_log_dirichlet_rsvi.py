@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ntm_fast import ops, reference
-from tests.levels import machine_levels, run_at_level
+from tests.helpers.levels import machine_levels, run_at_level
 from tests.ops import checks
 from tests.ops.dirichlet_law import check_contracts, check_law, concentrations
 

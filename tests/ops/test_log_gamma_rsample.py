@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ntm_fast import ops, reference
 from ntm_fast.reference._philox import philox
-from tests.levels import machine_levels, run_at_level
+from tests.helpers.levels import machine_levels, run_at_level
 from tests.ops import checks
 
 SEED = torch.tensor(-7_046_029_254_386_353_131)

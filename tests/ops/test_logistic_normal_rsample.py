@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from ntm_fast import ops, reference
 from ntm_fast.reference._philox import normals
-from tests.levels import machine_levels, run_at_level
+from tests.helpers.levels import machine_levels, run_at_level
 from tests.ops import checks
 
 BOTH = ops.logistic_normal_rsample, reference.logistic_normal_rsample

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ntm_fast.optim import Adam
-from tests.levels import machine_levels, run_at_level
+from tests.helpers.levels import machine_levels, run_at_level
 from tests.optim.training import OPTIONS, SHAPES, Shapes, error, gradients, parameters, train
 
 

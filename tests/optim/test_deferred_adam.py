@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from ntm_fast.optim import CAPACITY, Adam
-from tests.levels import machine_levels, run_at_level
+from tests.helpers.levels import machine_levels, run_at_level
 from tests.ops.checks import relative_error
 from tests.optim.training import OPTIONS
 

@@ -11,7 +11,7 @@ import pytest
 from ntm_fast.studies import compare
 from ntm_fast.studies.compare import save, table
 from ntm_fast.training import RECIPES, Epoch
-from tests.blocks import block_corpus
+from tests.helpers.blocks import block_corpus
 
 ROWS: list[dict[str, Any]] = [
     {"model": "ProdLDA", "epochs": 3, "seconds": 1.25, "npmi": 0.5, "peak_megabytes": None},

@@ -8,7 +8,7 @@ import torch
 
 from ntm_fast.models import TopicModel
 from ntm_fast.training import RECIPES, Callback, Epoch, Trainer
-from tests.blocks import block_corpus
+from tests.helpers.blocks import block_corpus
 
 CORPUS = block_corpus(n_documents=120)
 HELD_OUT = block_corpus(n_documents=40, seed=1)

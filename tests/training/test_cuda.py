@@ -12,7 +12,7 @@ import torch
 from ntm_fast.data import CorpusTensors
 from ntm_fast.models import TopicModel
 from ntm_fast.training import RECIPES, Trainer, cuda_graphs, loaders
-from tests.blocks import block_corpus
+from tests.helpers.blocks import block_corpus
 
 if not torch.cuda.is_available():
     pytest.skip("no GPU", allow_module_level=True)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from ntm_fast.training import cuda_graphs, loaders
 from ntm_fast.training import trainer as loop
 from ntm_fast.training.cuda_graphs import WARM_UP, RecordedSteps, bucket
-from tests.blocks import block_corpus
+from tests.helpers.blocks import block_corpus
 from tests.training.runs import trainer
 
 CORPUS = block_corpus(n_documents=120)

@@ -12,7 +12,7 @@ from ntm_fast import ops
 from ntm_fast.data import Batch, Corpus, CorpusTensors
 from ntm_fast.training import loaders
 from ntm_fast.training import trainer as loop
-from tests.blocks import block_corpus
+from tests.helpers.blocks import block_corpus
 from tests.training.runs import trainer
 
 CORPUS = block_corpus(n_documents=30)

@@ -1,6 +1,6 @@
 #pragma once
 // Exponentials of a vector register, for loops that have no use for denormal results. Measured
-// errors: tests/test_vector_exp.py.
+// errors: tests/kernels/test_vector_exp.py.
 
 #include "cpu/simd/vector.h"
 

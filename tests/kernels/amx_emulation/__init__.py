@@ -1,4 +1,4 @@
-"""AMX on machines without it: tests/emulator/amx_emulator.c, compiled when a test needs it."""
+"""AMX on machines without it: amx_emulator.c, compiled when a test needs it."""
 
 import os
 import subprocess

@@ -13,7 +13,7 @@ import pytest
 from torch.utils import cpp_extension
 
 HERE = Path(__file__).resolve().parent
-ROOT = HERE.parents[1]
+ROOT = HERE.parents[2]
 BUILD = ROOT / "build" / "cuda_emulation"
 # Stacks are left alone: the emulator has its own, of which the sanitizer knows nothing.
 SANITIZE = ["-fsanitize=address,alignment", "-fno-sanitize-recover=all", "--param", "asan-stack=0"]

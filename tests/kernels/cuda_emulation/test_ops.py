@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from ntm_fast import ops
-from tests.cuda_emulation.build import ROOT, build, sanitizer_environment
-from tests.kernels import cuda_sources, kernel_of
+from tests.helpers.kernel_files import cuda_sources, kernel_of
+from tests.kernels.cuda_emulation.build import ROOT, build, sanitizer_environment
 
 CSRC = ROOT / "csrc"
 # Ops whose kernels are tested in one process, since starting it costs as much as most tests do;

@@ -5,7 +5,7 @@ import ctypes
 import numpy as np
 import pytest
 
-from tests.cuda_emulation.build import HERE, build
+from tests.kernels.cuda_emulation.build import HERE, build
 
 
 @pytest.fixture(scope="module")
