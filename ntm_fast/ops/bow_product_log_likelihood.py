@@ -89,13 +89,13 @@ def bow_product_log_likelihood(
     bias: Tensor | None,
     indptr: Bags | Tensor,
     *,
+    order: Tensor | None = None,
     batch_norm: bool = False,
     mean: Tensor | None = None,
     var: Tensor | None = None,
     scale: Tensor | None = None,
     shift: Tensor | None = None,
     eps: float = 1e-3,
-    order: Tensor | None = None,
 ) -> tuple[Tensor, Tensor, Tensor]: ...
 
 
@@ -108,13 +108,13 @@ def bow_product_log_likelihood(
     indices: Tensor,
     counts: Tensor,
     *,
+    order: Tensor | None = None,
     batch_norm: bool = False,
     mean: Tensor | None = None,
     var: Tensor | None = None,
     scale: Tensor | None = None,
     shift: Tensor | None = None,
     eps: float = 1e-3,
-    order: Tensor | None = None,
 ) -> tuple[Tensor, Tensor, Tensor]: ...
 
 
@@ -127,13 +127,13 @@ def bow_product_log_likelihood(
     indices: Tensor | None = None,
     counts: Tensor | None = None,
     *,
+    order: Tensor | None = None,
     batch_norm: bool = False,
     mean: Tensor | None = None,
     var: Tensor | None = None,
     scale: Tensor | None = None,
     shift: Tensor | None = None,
     eps: float = 1e-3,
-    order: Tensor | None = None,
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Log-likelihood of each document under softmax(hidden Wᵀ + bias), without the [B, V] logits.
 
@@ -166,6 +166,8 @@ def bow_product_log_likelihood(
         CSR batch: int32 or int64 indices below V, sorted or not, repeated ones added; counts of
         any real dtype, finite and >= 0. They have no gradient. Instead of the three:
         :class:`Bags`, or a sparse CSR tensor [B, V].
+    order : Tensor [N], int64, or None
+        ``indices.argsort(stable=True)``, where it is known: see :func:`bow_linear`.
     batch_norm : bool
         Normalise each word's logits over the documents.
     mean, var : Tensor [V] or None
@@ -174,8 +176,6 @@ def bow_product_log_likelihood(
     scale, shift : Tensor [V] or None
         Affine part of the normalisation.
     eps : float
-    order : Tensor [N], int64, or None
-        ``indices.argsort(stable=True)``, where it is known: see :func:`bow_linear`.
 
     Returns
     -------

@@ -15,13 +15,13 @@ def bow_product_log_likelihood(
     indices: Tensor | None = None,
     counts: Tensor | None = None,
     *,
+    order: Tensor | None = None,
     batch_norm: bool = False,
     mean: Tensor | None = None,
     var: Tensor | None = None,
     scale: Tensor | None = None,
     shift: Tensor | None = None,
     eps: float = 1e-3,
-    order: Tensor | None = None,
 ) -> tuple[Tensor, Tensor, Tensor]:
     """See :func:`ntm_fast.ops.bow_product_log_likelihood`."""
     indptr, indices, counts, _ = tensors_of("bow_product_log_likelihood", indptr, indices, counts)
