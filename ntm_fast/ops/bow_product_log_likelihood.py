@@ -166,6 +166,8 @@ def bow_product_log_likelihood(
         CSR batch: int32 or int64 indices below V, sorted or not, repeated ones added; counts of
         any real dtype, finite and >= 0. They have no gradient. Instead of the three:
         :class:`Bags`, or a sparse CSR tensor [B, V].
+    order : Tensor [N], int64, or None
+        ``indices.argsort(stable=True)``, where it is known: see :func:`bow_linear`.
     batch_norm : bool
         Normalise each word's logits over the documents.
     mean, var : Tensor [V] or None
@@ -174,8 +176,6 @@ def bow_product_log_likelihood(
     scale, shift : Tensor [V] or None
         Affine part of the normalisation.
     eps : float
-    order : Tensor [N], int64, or None
-        ``indices.argsort(stable=True)``, where it is known: see :func:`bow_linear`.
 
     Returns
     -------
