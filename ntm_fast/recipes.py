@@ -271,8 +271,8 @@ PUBLISHED_NVLDA = PUBLISHED_PRODLDA.changed(
 PUBLISHED_DIRICHLET_VAE = Recipe(
     ModelSettings(
         posterior="dirichlet-rsvi",
-        boost=10,
-        correction=False,
+        rsvi_boost=10,
+        rsvi_correction=False,
         decoder="product",
         prior=0.01,
         hidden=(100,),
@@ -301,7 +301,7 @@ RECIPES = {
     "DirichletVAE": DIRICHLET_VAE,
     "LDAVAE": LDAVAE,
     # The same model with other gradients, so that differences in the results are due to them.
-    "DirichletVAERSVI": DIRICHLET_VAE.changed(posterior="dirichlet-rsvi", boost=10),
+    "DirichletVAERSVI": DIRICHLET_VAE.changed(posterior="dirichlet-rsvi", rsvi_boost=10),
     "DirichletVAEInverseCDF": DIRICHLET_VAE.changed(posterior="dirichlet-inverse-cdf"),
     "PublishedProdLDA": PUBLISHED_PRODLDA,
     "PublishedNVLDA": PUBLISHED_NVLDA,

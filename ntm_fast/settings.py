@@ -19,7 +19,11 @@ from typing import Any, TypeVar
 from ntm_fast import checks
 
 NONE = "none"  # the word for None, where a setting can be None: a None is the recipe's value there
-RENAMED = {"validation": "validation_fraction"}  # old names, as in files of older releases
+RENAMED = {  # old names, as in files of older releases
+    "validation": "validation_fraction",
+    "boost": "rsvi_boost",
+    "correction": "rsvi_correction",
+}
 
 C = TypeVar("C", bound=type)
 
@@ -301,10 +305,10 @@ class ModelSettings(_Checked):
     learned_prior: bool = flag(
         False, doc="Whether the prior is trained too, starting from `prior`."
     )
-    boost: int = integer(
+    rsvi_boost: int = integer(
         10, low=1, doc="Of dirichlet-rsvi: how much α is raised before the rejection sampler."
     )
-    correction: bool = flag(
+    rsvi_correction: bool = flag(
         False,
         doc="Of dirichlet-rsvi: whether the part of the gradient that it leaves out is estimated.",
     )

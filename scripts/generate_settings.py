@@ -14,7 +14,6 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from ntm_fast.estimator.unused import used_by  # noqa: E402
 from ntm_fast.recipes import RECIPES  # noqa: E402
 from ntm_fast.settings import (  # noqa: E402
     MODEL,
@@ -76,6 +75,8 @@ def page() -> str:
 
 
 def tables() -> Iterator[str]:
+    from ntm_fast.estimator.unused import used_by  # needs the keywords, which are written first
+
     defaults = Recipe(ModelSettings(), TrainingSettings()).as_dict()
     for heading, names in (("Model", MODEL), ("Training", TRAINING)):
         yield f"## {heading}\n"
@@ -119,14 +120,14 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("--check", action="store_true", help="write nothing; fail if files differ")
     check = parser.parse_args().check
-    files = ((KEYWORDS, keywords()), (PAGE, page()))
-    if check:
-        for name in stale(files):
-            print(f"{name} is out of date: run python scripts/generate_settings.py")
-        return 1 if stale(files) else 0
-    for path, text in files:
-        path.write_text(text)
-    return 0
+    if not check:
+        KEYWORDS.write_text(keywords())
+        PAGE.write_text(page())
+        return 0
+    out_of_date = stale([(KEYWORDS, keywords())]) or stale([(PAGE, page())])
+    for name in out_of_date:
+        print(f"{name} is out of date: run python scripts/generate_settings.py")
+    return 1 if out_of_date else 0
 
 
 if __name__ == "__main__":

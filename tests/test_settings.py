@@ -155,5 +155,5 @@ def test_recipes_set_only_what_their_model_uses(name: str) -> None:
 def test_every_setting_is_used_by_a_named_model() -> None:
     idle = [unused(recipe.model) for recipe in RECIPES.values()]
     assert not [name for name in MODEL if all(name in settings for settings in idle)]
-    assert used_by("boost") == ["dirichlet-rsvi"]
+    assert used_by("rsvi_boost") == ["dirichlet-rsvi"]
     assert used_by("hidden") == [], "which all use"

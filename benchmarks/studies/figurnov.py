@@ -56,7 +56,7 @@ def recipe(scheme: str, epochs: int) -> Recipe:
     name, _, boost = scheme.partition("-")
     if name != "rsvi" or not boost.isdigit():
         raise SystemExit(f"scheme is {scheme!r}; expected implicit or rsvi-BOOST, as in rsvi-10")
-    return paper.changed(posterior="dirichlet-rsvi", boost=int(boost))
+    return paper.changed(posterior="dirichlet-rsvi", rsvi_boost=int(boost))
 
 
 class Progress:

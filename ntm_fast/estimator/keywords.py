@@ -25,8 +25,8 @@ class Keywords:
     variance_floor: float | Literal["none"] | None = None
     variance_ceiling: float | Literal["none"] | None = None
     learned_prior: bool | None = None
-    boost: int | None = None
-    correction: bool | None = None
+    rsvi_boost: int | None = None
+    rsvi_correction: bool | None = None
     prior_rate: float | None = None
     shape_floor: float | None = None
     background: bool | Literal["none"] | None = None

@@ -35,7 +35,7 @@ from ntm_fast.files import (
 )
 from ntm_fast.models.topic_model import TopicModel
 from ntm_fast.record import METADATA, VERSION
-from ntm_fast.settings import ModelSettings
+from ntm_fast.settings import ModelSettings, current_names
 
 FORMAT = "ntm_fast model"
 TENSORS, VOCABULARY = "model.safetensors", "vocabulary.txt"
@@ -120,7 +120,7 @@ def read_model_metadata(root: Path) -> dict[str, Any]:
     for name, kind in (("n_words", int), ("settings", dict), ("tensors", str)):
         if type(metadata.get(name)) is not kind:
             raise ValueError(f"{path} is damaged: {name} is {metadata.get(name)!r}")
-    return metadata
+    return {**metadata, "settings": current_names(metadata["settings"])}
 
 
 def _settings(metadata: dict[str, Any], root: Path) -> ModelSettings:

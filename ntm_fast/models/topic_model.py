@@ -247,10 +247,10 @@ class TopicModel(nn.Module):
 
     def _kind_of_theta(self) -> str:
         """Check that the decoder accepts a θ that the posterior can give, and return its kind."""
-        for kind in self.posterior.kinds:
-            if kind in self.decoder.takes:
+        for kind in self.posterior.gives:
+            if kind in self.decoder.accepts:
                 return kind
-        given, wanted = " or ".join(self.posterior.kinds), " or ".join(self.decoder.takes)
+        given, wanted = " or ".join(self.posterior.gives), " or ".join(self.decoder.accepts)
         raise ValueError(
             f"decoder is {self.settings.decoder!r}, which takes {wanted}; posterior"
             f" {self.settings.posterior!r} gives {given}"

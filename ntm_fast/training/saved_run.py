@@ -193,8 +193,8 @@ def _facts(path: Path, metadata: dict[str, Any]) -> dict[str, Any]:
         "seed": field("seed", "an int of 64 bits"),
         "state": state,
         "history": history,
-        **{name: field(name, "an object") for name in ("model", "environment")},
-        "training": current_names(field("training", "an object")),
+        **{name: current_names(field(name, "an object")) for name in ("model", "training")},
+        "environment": field("environment", "an object"),
         "corpus": field("corpus", "a string"),
         # Checkpoints of the first version lack these.
         **{name: field(name, "a count or null") for name in ("n_documents", "n_words")},

@@ -477,7 +477,7 @@ BAD = {
     "train {text} --output {tmp}/m --option diversty=1": "no setting: did you mean 'diversity'?",
     "train {text} --output {tmp}/m --option n_topics=3": "'n_topics'; expected --topics for that",
     "train {text} --output {tmp}/m --prior 1 --option prior=2": "'prior', which is given already",
-    "train {text} --output {tmp}/m --option boost=3": "--option boost is 3, but posterior 'logist",
+    "train {text} --output {tmp}/m --option rsvi_boost=3": "rsvi_boost is 3, but posterior 'logis",
     "train {text} --output {tmp}/m --model gsm --prior 0.5": "--prior is 0.5, but posterior 'gauss",
     "settings lda": "NAME has 'lda'; expected prodlda, nvlda,",
     "train {text} --output {tmp}/m --device tpu": "device is 'tpu'",

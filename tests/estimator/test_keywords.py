@@ -16,7 +16,7 @@ from ntm_fast import ETM, GSM, LDAVAE, NeuralTopicModel, ProdLDA, estimator
 from ntm_fast.estimator.unused import UnusedSettingError, unused
 from ntm_fast.settings import SETTINGS
 from tests.estimator.common import CORPUS, NAMED, QUICK, X
-from tests.other_settings import OTHER as OTHER_SETTINGS
+from tests.helpers.other_settings import OTHER as OTHER_SETTINGS
 
 OTHER = ("checkpoint", "device", "random_state", "verbose")
 

@@ -25,7 +25,7 @@ NVLDA = PRODLDA | {
     "learning_rate": 5e-3, "epochs": 300,
 }  # fmt: skip
 DIRICHLET_VAE: dict[str, Any] = {
-    "posterior": "dirichlet-rsvi", "boost": 10, "correction": False, "decoder": "product",
+    "posterior": "dirichlet-rsvi", "rsvi_boost": 10, "rsvi_correction": False, "decoder": "product",
     "prior": 0.01, "hidden": (100,), "activation": "relu", "inputs": "counts",
     "encoder_dropout": 0.25, "topic_dropout": 0, "concentration_floor": 1e-5,
     "batch_norm_momentum": 1e-3, "batch_norm_eps": 1e-3, "learning_rate": 1e-3,

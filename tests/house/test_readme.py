@@ -139,20 +139,6 @@ def test_pip_can_install_the_clone() -> None:
     assert "Would install ntm_fast" in done.stdout.replace("ntm-fast", "ntm_fast"), done.stderr
 
 
-def test_the_page_on_callbacks_works(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    page = ROOT / "docs" / "callbacks.md"
-    (line,) = commands(page)
-    assert main(line[1:]) == 0, capsys.readouterr().err
-    assert (folder / "watched" / "log.jsonl").is_file()
-    capsys.readouterr()
-    scope: dict[str, Any] = {}
-    for block in blocks("python", page):
-        exec(compile(block, "docs/callbacks.md", "exec"), scope)
-    out = capsys.readouterr().out
-    assert "epoch 3 of 3, ELBO" in out
-    assert out.endswith("[1, 2, 3, 4]\n")
-
-
 def test_make_targets_exist() -> None:
     targets = [words[1] for words in commands(CONTRIBUTING, "make")]
     assert targets

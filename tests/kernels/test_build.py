@@ -103,7 +103,8 @@ def test_extension_has_all_of_its_own_symbols() -> None:
 def test_kernels_are_registered_for_every_device_of_the_build() -> None:
     has_kernel = torch._C._dispatch_has_kernel_for_dispatch_key
     ops = {op for op in torch._C._dispatch_get_all_op_names() if op.startswith("ntm_fast::")}
-    on_cpu_alone = {f"ntm_fast::{op}" for op in ("adam", "adam_rows", "bow_linear_backward_rows")}
+    alone = ("adam", "adam_rows", "bow_linear_backward_rows", "word_order")
+    on_cpu_alone = {f"ntm_fast::{op}" for op in alone}
     with_cuda = ops - on_cpu_alone if ntm_fast.build_info().cuda_architectures else set()
     assert on_cpu_alone < ops
     assert {op for op in ops if has_kernel(op, "CPU")} == ops

@@ -37,7 +37,7 @@ def gradients(posterior: Posterior, base: Tensor, n: int) -> Tensor:
 def test_gradients_of_dirichlet_schemes_have_one_mean(name: str) -> None:
     base = torch.tensor([0.4, 1.0, 2.5, 0.7], dtype=torch.float64)
     truth = gradients(make("dirichlet-rao-blackwell"), base, 400_000)
-    found = gradients(make(name, boost=3, correction=True), base, 200_000)
+    found = gradients(make(name, rsvi_boost=3, rsvi_correction=True), base, 200_000)
     error = (found.var(0) / len(found) + truth.var(0) / len(truth)).sum().sqrt()
     distance = (found.mean(0) - truth.mean(0)).norm()
     if name == "dirichlet-inverse-cdf":  # the biased one
@@ -49,10 +49,8 @@ def test_gradients_of_dirichlet_schemes_have_one_mean(name: str) -> None:
 def test_the_correction_corrects() -> None:
     base = torch.tensor([0.4, 1.0, 2.5, 0.7], dtype=torch.float64)
     truth = gradients(make("dirichlet-rao-blackwell"), base, 400_000).mean(0)
-    bias, corrected = (
-        (gradients(make("dirichlet-rsvi", boost=1, correction=c), base, 400_000).mean(0) - truth)
-        for c in (False, True)
-    )
+    schemes = (make("dirichlet-rsvi", rsvi_boost=1, rsvi_correction=c) for c in (False, True))
+    bias, corrected = (gradients(q, base, 400_000).mean(0) - truth for q in schemes)
     assert bias.norm() > 3 * corrected.norm()
 
 
@@ -143,7 +141,7 @@ def test_weibull_gives_proportions_or_intensities() -> None:
 
 
 def test_draws_without_gradients_have_no_weight() -> None:
-    posterior = make("dirichlet-rsvi", correction=True)
+    posterior = make("dirichlet-rsvi", rsvi_correction=True)
     q = posterior(torch.randn(3, 6))
     assert isinstance(posterior.draw(q, SEED), Draw)
     assert posterior.draw(q, SEED).log_weight is not None

@@ -13,7 +13,7 @@ from ntm_fast.models.decoders import DECODERS
 from ntm_fast.models.posteriors import POSTERIORS
 from ntm_fast.settings import MODEL
 from tests.helpers.blocks import block_corpus
-from tests.other_settings import OTHER
+from tests.helpers.other_settings import OTHER
 
 CORPUS = block_corpus(n_documents=12)
 BASE = ModelSettings(n_topics=3, hidden=(4, 4), embedding_size=5, background=True)

@@ -26,7 +26,7 @@ FITTING = [
     (posterior, decoder)
     for posterior, q in POSTERIORS.items()
     for decoder, p in DECODERS.items()
-    if set(q.kinds) & set(p.takes)
+    if set(q.gives) & set(p.accepts)
 ]
 
 

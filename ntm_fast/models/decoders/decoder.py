@@ -16,13 +16,13 @@ from ntm_fast.settings import ModelSettings
 
 
 class Decoder(OpsModule):
-    """p(x | θ) for bags of words x; `takes` says what θ may be, as `Posterior.kinds` does.
+    """p(x | θ) for bags of words x; `accepts` says what θ may be, as `Posterior.gives` does.
 
     `uses` names the settings that it uses and some other decoder does not.
     """
 
     uses: tuple[str, ...]
-    takes: tuple[str, ...]
+    accepts: tuple[str, ...]
     shift: nn.Parameter | None  # the words' background [V], if there is one
 
     def __init__(self, n_words: int, settings: ModelSettings, ops: Ops) -> None:

@@ -30,7 +30,7 @@ class Mixture(Decoder):
     """
 
     uses: tuple[str, ...] = ("topic_batch_norm", "refinement")
-    takes = ("proportions",)
+    accepts = ("proportions",)
 
     def __init__(self, n_words: int, settings: ModelSettings, ops: Ops) -> None:
         super().__init__(n_words, settings, ops)

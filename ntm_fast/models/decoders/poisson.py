@@ -23,7 +23,7 @@ class Poisson(Mixture):
     """
 
     uses: tuple[str, ...] = ("topic_batch_norm",)
-    takes = ("intensities",)
+    accepts = ("intensities",)
 
     def drop_topics(self, theta: Tensor, p: float, masks: Masks | None) -> Tensor:
         kept = dropout(theta, p, masks)

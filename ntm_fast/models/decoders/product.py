@@ -25,7 +25,7 @@ class Product(Decoder):
     """
 
     uses: tuple[str, ...] = ("decoder_batch_norm",)
-    takes = ("proportions", "reals")
+    accepts = ("proportions", "reals")
     running: RunningMoments | None
 
     def __init__(self, n_words: int, settings: ModelSettings, ops: Ops) -> None:

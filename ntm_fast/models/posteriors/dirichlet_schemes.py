@@ -39,21 +39,22 @@ class DirichletInverseCDF(Dirichlet):
 
 @register("dirichlet-rsvi")
 class DirichletRSVI(Dirichlet):
-    """Gradients through Marsaglia and Tsang's rejection sampler, at shapes raised by `boost`.
+    """Gradients through Marsaglia and Tsang's rejection sampler, at shapes raised by `rsvi_boost`.
 
-    With `correction` the term that the distribution of accepted proposals adds to the gradient is
-    estimated too. The gradient is then unbiased, but its variance grows as `boost` gets smaller.
+    With `rsvi_correction` the term that the distribution of accepted proposals adds to the
+    gradient is estimated too. The gradient is then unbiased, but its variance grows as
+    `rsvi_boost` gets smaller.
 
     Source: Naesseth, Ruiz, Linderman & Blei, "Reparameterization Gradients through
     Acceptance-Rejection Sampling Algorithms", 2017; Burkhardt & Kramer, "Decoupling Sparsity and
     Smoothness in the Dirichlet Variational Autoencoder Topic Model", 2019.
     """
 
-    uses: tuple[str, ...] = (*Dirichlet.uses, "boost", "correction")
+    uses: tuple[str, ...] = (*Dirichlet.uses, "rsvi_boost", "rsvi_correction")
 
     def __init__(self, n_hidden: int, settings: ModelSettings, ops: Ops) -> None:
         super().__init__(n_hidden, settings, ops)
-        self.boost, self.correction = settings.boost, settings.correction
+        self.boost, self.correction = settings.rsvi_boost, settings.rsvi_correction
 
     def sample(self, parameters: Parameters, seed: Tensor) -> Tensor:
         return self.ops.log_dirichlet_rsvi(parameters[0], seed, self.boost).exp()

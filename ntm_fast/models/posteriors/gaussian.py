@@ -35,7 +35,7 @@ class Gaussian(GaussianSoftmax):
     Source: Miao, Yu & Blunsom, "Neural Variational Inference for Text Processing", 2016.
     """
 
-    kinds = ("reals",)
+    gives = ("reals",)
 
     def sample(self, parameters: Parameters, seed: Tensor) -> Tensor:
         mean, log_variance = parameters

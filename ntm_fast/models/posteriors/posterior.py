@@ -30,20 +30,20 @@ class Posterior(OpsModule):
     """q(θ | x) as a layer: hidden vectors in, distributions over topic proportions out.
 
     Its parameters are a tuple of tensors [B, …], whose names are `names`; sampling, the
-    divergence from the prior and the mean are functions of that tuple. `kinds` says what its θ
+    divergence from the prior and the mean are functions of that tuple. `gives` says what its θ
     can be: "proportions" that sum to 1, "intensities" >= 0, or any "reals"; `kind` what it is.
     `uses` names the settings that it uses and some other posterior does not.
     """
 
     uses: tuple[str, ...]
     names: tuple[str, ...]
-    kinds: tuple[str, ...] = ("proportions",)
+    gives: tuple[str, ...] = ("proportions",)
 
     def __init__(self, n_hidden: int, settings: ModelSettings, ops: Ops) -> None:
         super().__init__(ops)
         self.n_hidden, self.n_topics = n_hidden, settings.n_topics
         self.learned_prior, self.concentration = settings.learned_prior, settings.prior
-        self.kind = self.kinds[0]
+        self.kind = self.gives[0]
         self._prior: list[str] = []
 
     @abstractmethod

@@ -35,7 +35,7 @@ class Weibull(Posterior):
         "concentration_ceiling",
     )
     names = ("shape", "scale")
-    kinds = ("proportions", "intensities")
+    gives = ("proportions", "intensities")
     log_prior: Tensor
     log_prior_rate: Tensor
 
