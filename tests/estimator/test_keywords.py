@@ -90,8 +90,8 @@ def test_keywords_reach_model_and_training() -> None:
             " embedded-mixture, embedded-product",
         ),
         (
-            ProdLDA(boost=5),
-            "boost is 5, but posterior 'logistic-normal' does not use it; it is used by"
+            ProdLDA(rsvi_boost=5),
+            "rsvi_boost is 5, but posterior 'logistic-normal' does not use it; it is used by"
             " dirichlet-rsvi",
         ),
         (GSM(prior=0.5), "prior is 0.5, but posterior 'gaussian-softmax' does not use it; it is"),
@@ -129,7 +129,7 @@ def test_a_model_takes_what_it_uses_and_nothing_else(kind: Any) -> None:
 
 
 def test_what_is_as_in_the_recipe_is_not_refused() -> None:
-    ProdLDA(3, boost=10, embedding_size=300, refinement=0, **QUICK).chosen_recipe()
+    ProdLDA(3, rsvi_boost=10, embedding_size=300, refinement=0, **QUICK).chosen_recipe()
     ProdLDA(3, kl_schedule="constant").chosen_recipe()  # warm_up is the recipe's
     LDAVAE(3, learned_prior=True, prior_burn_in=1).chosen_recipe()
     GSM(3, prior=0.5, refinement=5).chosen_recipe()
