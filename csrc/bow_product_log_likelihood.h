@@ -22,7 +22,7 @@ struct BowProductPlan {
 
 // Of plan.row.
 inline int64_t bow_product_row(int64_t documents) {
-  constexpr int64_t line = 16;  // row_padding of cpu/vector_rows.h
+  constexpr int64_t line = 16;  // row_padding of cpu/simd/vector_rows.h
   return ((documents + line - 1) / line | 1) * line;
 }
 
@@ -124,7 +124,7 @@ NTM_FAST_BF16_DECLARE(template <int PARTS> BowProductKernels<float> bow_product_
 #endif
 
 // On a CUDA device: raw device pointers, sizes, a stream. How the launchers work is told in
-// cuda/bow_product_log_likelihood.cu.
+// cuda/bow_product_log_likelihood/steps.cu.
 
 // More topics than this are multiplied in T, whatever is asked for.
 constexpr int64_t most_packed_topics = 256;

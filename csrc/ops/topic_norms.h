@@ -10,7 +10,7 @@
 
 namespace ntm_fast {
 
-constexpr int64_t topics_padding = 16;  // row_padding of cpu/vector_rows.h
+constexpr int64_t topics_padding = 16;  // row_padding of cpu/simd/vector_rows.h
 
 inline int64_t padded_topics(int64_t topics) {
   return (topics + topics_padding - 1) / topics_padding * topics_padding;
