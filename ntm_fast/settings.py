@@ -295,7 +295,11 @@ class ModelSettings(_Checked):
         above=0,
         doc="Lower bound of a Dirichlet posterior's α, and of a Weibull posterior's mean.",
     )
-    concentration_ceiling: float = number(1e3, above=0, doc="Upper bound of the same.")
+    concentration_ceiling: float = number(
+        1e3,
+        above=0,
+        doc="Upper bound of a Dirichlet posterior's α, and of a Weibull posterior's mean.",
+    )
     variance_floor: float | None = number(
         None, above=0, none="no bound", doc="Lower bound of a Gaussian posterior's variance."
     )
@@ -305,12 +309,10 @@ class ModelSettings(_Checked):
     learned_prior: bool = flag(
         False, doc="Whether the prior is trained too, starting from `prior`."
     )
-    rsvi_boost: int = integer(
-        10, low=1, doc="Of dirichlet-rsvi: how much α is raised before the rejection sampler."
-    )
+    rsvi_boost: int = integer(10, low=1, doc="How much α is raised before the rejection sampler.")
     rsvi_correction: bool = flag(
         False,
-        doc="Of dirichlet-rsvi: whether the part of the gradient that it leaves out is estimated.",
+        doc="Whether the part of the gradient that the rejection sampler leaves out is estimated.",
     )
     prior_rate: float = number(
         1.0, above=0, doc="Rate b of a Weibull posterior's prior, Gamma(prior, b)."
@@ -335,8 +337,8 @@ class ModelSettings(_Checked):
     refinement: int = integer(
         0,
         low=0,
-        doc="Of mixtures: number of updates of a document's θ at evaluation, starting from the"
-        " encoder's θ (see ntm_fast.ops.bow_mixture_proportions). The ELBO is not affected.",
+        doc="Number of updates of a document's θ at evaluation, starting from the encoder's θ"
+        " (see ntm_fast.ops.bow_mixture_proportions). The ELBO is not affected.",
     )
 
     def __post_init__(self) -> None:
@@ -414,7 +416,9 @@ class TrainingSettings(_Checked):
         " nats per document, raised together with the KL term (see ntm_fast.ops.topic_overlap).",
     )
     diversity_every: int = integer(
-        1, low=1, doc="Apply that penalty every this many steps, scaled up accordingly: it is slow."
+        1,
+        low=1,
+        doc="Compute that penalty, which is slow, only every this many steps, scaled up accordingly.",
     )
     prior_burn_in: int = integer(0, low=0, doc="Epochs before a learned prior is trained.")
     validation_fraction: float = number(
@@ -433,8 +437,9 @@ class TrainingSettings(_Checked):
     precision: str = choice(
         "highest",
         ("highest", "high", "medium"),
-        doc="Of float32 matrix products, as in torch.set_float32_matmul_precision; `ntm-fast info`"
-        " says what each means on this machine. Sums, losses and statistics stay float32.",
+        doc="Precision of float32 matrix products, as in torch.set_float32_matmul_precision;"
+        " `ntm-fast info` says what each means on this machine. Sums, losses and statistics stay"
+        " float32.",
     )
     autocast: bool = flag(
         False,

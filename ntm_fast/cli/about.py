@@ -75,7 +75,7 @@ def info(
 ) -> None:
     """Show how a model was made, the settings of a recipe, or how ntm_fast was built.
 
-    With MODEL, a folder: a paragraph for a methods section, and the facts of which it is made.
+    With MODEL, a folder: a paragraph for a methods section, and the facts behind it.
     With --model NAME: the recipe of that model, each setting with its meaning. Without either:
     how ntm_fast was built and what it uses on this machine.
     """

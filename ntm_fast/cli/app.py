@@ -21,7 +21,7 @@ app = typer.Typer(
     help="Fast training of VAE topic models on sparse corpora.",
 )
 
-Source = Annotated[str, typer.Argument(help=one_line())]
+Source = Annotated[str, typer.Argument(metavar="SOURCE", help=one_line())]
 Column = Annotated[str | None, typer.Option(help="Column of a table that holds text.")]
 Encoding = Annotated[str | None, typer.Option(help="Encoding of text files; by default UTF-8.")]
 StopWords = Annotated[
@@ -29,7 +29,8 @@ StopWords = Annotated[
 ]
 TokenPattern = Annotated[str | None, typer.Option(help="Regular expression of a word.")]
 Lowercase = Annotated[
-    bool | None, typer.Option("--lowercase/--no-lowercase", help="Fold the text first.")
+    bool | None,
+    typer.Option("--lowercase/--no-lowercase", help="Convert text to lower case first."),
 ]
 Tokenizer = Annotated[
     str | None,

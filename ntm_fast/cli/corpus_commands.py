@@ -39,13 +39,15 @@ def corpus(
         ),
     ] = False,
     vocabulary: Annotated[
-        Path | None, typer.Option(help="File of the words to count, one a line.")
+        Path | None, typer.Option(help="File of the words to count, one per line.")
     ] = None,
     min_df: Annotated[
-        str | None, typer.Option(help="Leave out words in fewer documents: 5, or a share: 0.01.")
+        str | None,
+        typer.Option(help="Leave out words in fewer documents than this: 5, or a share, 0.01."),
     ] = None,
     max_df: Annotated[
-        str | None, typer.Option(help="Leave out words in more documents: 0.5, or 1000.")
+        str | None,
+        typer.Option(help="Leave out words in more documents than this: 1000, or a share, 0.5."),
     ] = None,
     max_features: Annotated[
         int | None, typer.Option(min=1, help="Keep only this many words, the most frequent.")
@@ -67,14 +69,14 @@ def corpus(
     encoding: Encoding = None,
     workers: Annotated[
         int | None,
-        typer.Option(min=1, help="Processes that read text; by default one a core, up to 8."),
+        typer.Option(min=1, help="Processes that read text; by default one per core, up to 8."),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Read a corpus, print its size, and save it for training.
 
-    With --output text of any length is counted in bounded memory. SOURCE - is standard input:
-    zcat *.gz | ntm-fast corpus - --output reviews
+    With --output, text of any length is counted in bounded memory. SOURCE may be -, for standard
+    input: zcat *.gz | ntm-fast corpus - --output reviews
     """
     from ntm_fast.data.readers.read import read_named
 

@@ -42,14 +42,20 @@ from ntm_fast.report import facts_as_text, topics_as_json, topics_as_text
 
 @command(example="ntm-fast train reviews --model prodlda --topics 50 --output reviews-model")
 def train(
-    source: Annotated[str, typer.Argument(metavar="CORPUS", help="As `ntm-fast corpus` reads.")],
+    source: Annotated[
+        str, typer.Argument(metavar="CORPUS", help="Anything that `ntm-fast corpus` reads.")
+    ],
     output: Annotated[Path, typer.Option(help="Folder to save the model to.")],
     model: Annotated[str, typer.Option(metavar="NAME", help=f"One of {MODEL_NAMES}.")] = "prodlda",
     topics: Annotated[int, typer.Option(min=1, help="Number of topics.")] = 50,
-    epochs: Annotated[int | None, typer.Option(min=1, help="Passes, at most.")] = None,
-    batch_size: Annotated[int | None, typer.Option(min=1, help="Documents a step.")] = None,
-    learning_rate: Annotated[float | None, typer.Option(help="Adam's.")] = None,
-    prior: Annotated[float | None, typer.Option(help="Dirichlet concentration.")] = None,
+    epochs: Annotated[
+        int | None, typer.Option(min=1, help="Most passes over the documents.")
+    ] = None,
+    batch_size: Annotated[int | None, typer.Option(min=1, help="Documents per step.")] = None,
+    learning_rate: Annotated[float | None, typer.Option(help="Adam's learning rate.")] = None,
+    prior: Annotated[
+        float | None, typer.Option(help="Concentration of the prior on topics.")
+    ] = None,
     column: Column = None,
     encoding: Encoding = None,
     stop_words: StopWords = None,
@@ -75,7 +81,7 @@ def train(
     seed: Annotated[
         int | None,
         typer.Option(
-            min=0, help="Seed of all random numbers of the run; 0 unless given, or resumed."
+            min=0, help="Seed of all random numbers of the run; by default 0, or the resumed run's."
         ),
     ] = None,
     threads: Threads = None,
@@ -96,8 +102,9 @@ def train(
 ) -> None:
     """Train a topic model, save it and print its topics.
 
-    What is not given is the model's recipe. The run's state is kept after each epoch in
-    OUTPUT.checkpoint until it is done; --resume takes it up there, bit for bit.
+    Settings that are not given have the values of the model's recipe. After each epoch the run's
+    state is saved to OUTPUT.checkpoint, which is deleted once the model is saved; --resume
+    continues from it, bit for bit.
     """
     from ntm_fast import estimator as estimators
     from ntm_fast.data.readers.read import read_named
@@ -196,10 +203,12 @@ def _what_next(checkpoint: Path) -> str:
 @command(example="ntm-fast topics reviews-model --n 15")
 def topics(
     model: Saved,
-    n: Annotated[int | None, typer.Option(min=1, help="Words a topic; 10 unless given.")] = None,
+    n: Annotated[int | None, typer.Option(min=1, help="Words per topic; by default 10.")] = None,
     relevance: Annotated[
         float | None,
-        typer.Option(help="1 ranks words by probability, less by what sets topics apart."),
+        typer.Option(
+            help="1 ranks words by probability; less favours words that set the topic apart."
+        ),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
@@ -213,8 +222,10 @@ def topics(
 @command(example="ntm-fast infer reviews-model new.txt --output theta.csv")
 def infer(
     model: Saved,
-    source: Annotated[str, typer.Argument(metavar="DOCUMENTS", help="As `ntm-fast corpus` reads.")],
-    output: Annotated[Path, typer.Option(help="theta.npz or theta.csv")],
+    source: Annotated[
+        str, typer.Argument(metavar="DOCUMENTS", help="Anything that `ntm-fast corpus` reads.")
+    ],
+    output: Annotated[Path, typer.Option(help="File to write: .npz or .csv.")],
     column: Column = None,
     encoding: Encoding = None,
     token_pattern: TokenPattern = None,

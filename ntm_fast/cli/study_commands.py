@@ -35,14 +35,18 @@ class Posterior(str, Enum):
 
 @command(example="ntm-fast compare reviews --models prodlda,dirichletvae,etm --seconds 120")
 def compare(
-    source: Annotated[str, typer.Argument(metavar="CORPUS", help="As `ntm-fast corpus` reads.")],
+    source: Annotated[
+        str, typer.Argument(metavar="CORPUS", help="Anything that `ntm-fast corpus` reads.")
+    ],
     models: Annotated[
         str, typer.Option(help="Names separated by commas, such as prodlda,dirichlet-vae; or all.")
     ] = "prodlda,nvlda,dirichletvae,ldavae",
     topics: Annotated[int, typer.Option(min=1, help="Number of topics.")] = 50,
-    epochs: Annotated[int | None, typer.Option(min=1, help="Most passes of each.")] = None,
+    epochs: Annotated[
+        int | None, typer.Option(min=1, help="Most passes over the documents for each model.")
+    ] = None,
     seconds: Annotated[
-        float | None, typer.Option(min=0, help="Time limit for training each.")
+        float | None, typer.Option(min=0, help="Time limit for training each model.")
     ] = None,
     column: Column = None,
     encoding: Encoding = None,

@@ -119,7 +119,7 @@ def is_terminal() -> bool:
 
 
 def epoch_printer(epochs: int) -> Callable[[Any], None]:
-    """Prints ten epochs of a run, unless standard output is a terminal: a bar is on it then."""
+    """Prints ten epochs of a run, unless standard output is a terminal, which shows a bar."""
 
     def show(epoch: Any) -> None:
         if not is_terminal() and (epoch.epoch % max(1, epochs // 10) == 0 or epoch.epoch == 1):
