@@ -418,7 +418,7 @@ class TrainingSettings(_Checked):
     diversity_every: int = integer(
         1,
         low=1,
-        doc="Compute that penalty, which is slow, only once in this many steps, scaled up to match.",
+        doc="Compute that penalty, which is slow, only once in this many steps, scaled to match.",
     )
     prior_burn_in: int = integer(0, low=0, doc="Epochs before a learned prior is trained.")
     validation_fraction: float = number(
