@@ -70,7 +70,7 @@ def test_lines_of_a_help_are_as_long_as_the_terminal(
 ) -> None:
     monkeypatch.setenv("COLUMNS", "200")
     assert main(["train", "--help"]) == 0
-    assert "OUTPUT.checkpoint until it is done; --resume takes it up" in capsys.readouterr().out
+    assert "the run's state is saved to OUTPUT.checkpoint, which is" in capsys.readouterr().out
 
 
 def test_options(text: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
