@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import warnings
 from dataclasses import dataclass
 from typing import Any, cast
@@ -376,6 +377,18 @@ def __getattr__(name: str) -> Any:
     """A class by its old name, with a warning."""
     if name in RENAMED_MODELS:
         new = RENAMED_MODELS[name]
-        warnings.warn(f"{name} is now called {new}", DeprecationWarning, stacklevel=2)
+        warnings.warn(f"{name} is now called {new}", DeprecationWarning, _level_of_caller())
         return globals()[new]
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def _level_of_caller() -> int:
+    """The warning's stacklevel for the first frame outside ntm_fast, which asked for the name."""
+    level, frame = 0, sys._getframe(1)
+    while frame.f_back is not None:
+        home = frame.f_globals.get("__name__", "").split(".")[0]
+        if home not in ("ntm_fast", "importlib"):
+            break
+        level += home == "ntm_fast"  # warnings leaves out the import system's own
+        frame = frame.f_back
+    return level + 1

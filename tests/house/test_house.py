@@ -96,7 +96,10 @@ FLOORS: dict[str, set[str]] = {
         "studies",
     },
     "__main__": {"cli"},
+    "compare": {"studies"},
+    "gradients": {"studies"},
 }
+OLD_PLACES = ("ntm_fast/compare.py", "ntm_fast/gradients.py")  # which warn
 STRANGERS = [("models/posteriors", "models/decoders"), ("models/decoders", "models/posteriors")]
 
 
@@ -142,10 +145,11 @@ def test_circles_are_found() -> None:
 
 
 def test_no_two_modules_have_one_name() -> None:
-    """An op and its reference are the exception."""
+    """An op and its reference are the exception, and the old places of modules."""
     places: dict[str, list[Path]] = {}
     for stem, path in import_graph.stems():
-        places.setdefault(stem, []).append(path)
+        if str(path) not in OLD_PLACES:
+            places.setdefault(stem, []).append(path)
     twins = {f"ntm_fast/{folder}" for folder in ("ops", "reference")}
     shared = {
         stem: paths
