@@ -60,14 +60,24 @@ def tensors_of(
     indices: Tensor | None,
     counts: Tensor | None,
     order: Tensor | None = None,
+    matrix: Tensor | None = None,
 ) -> tuple[Tensor, Tensor, Tensor, Tensor | None]:
-    """indptr, indices, counts and order of `Bags`, of a sparse CSR tensor, or as they are given."""
+    """indptr, indices, counts and order of `Bags`, of a sparse CSR tensor, or as they are given.
+
+    A sparse tensor has as many columns as `matrix`, of the words, has rows.
+    """
     if isinstance(indptr, Tensor):
         if indptr.layout != torch.sparse_csr:
             missing = "indices" if indices is None else "counts"
             if indices is None or counts is None:
-                raise TypeError(f"{op}: {missing} is missing; expected three tensors, or Bags")
+                expected = "expected three tensors, Bags, or a sparse CSR tensor"
+                raise TypeError(f"{op}: {missing} is missing; {expected}")
             return indptr, indices, counts, order
+        if matrix is not None and matrix.dim() == 2 and indptr.shape[-1] != matrix.shape[0]:
+            raise ValueError(
+                f"{op}: indptr is a sparse tensor of shape {list(indptr.shape)}; expected"
+                f" [B, {matrix.shape[0]}]"
+            )
         indptr = Bags(indptr.crow_indices(), indptr.col_indices(), indptr.values())
     if not isinstance(indptr, Bags):
         name = type(indptr).__name__
@@ -125,17 +135,25 @@ def is_vector_of_integers(value: Any) -> bool:
 def rows_come_last(*args: Any) -> bool:
     """Whether the tensors are (indptr, indices, counts, rows) and not (rows, indptr, …).
 
-    All four may be vectors of integers: then the sizes tell.
+    Counts that are not integers tell; else the sizes; else which of the first two rises from 0 to
+    the number of nonzeros. Where all of that fits both, it is the present order.
     """
     if len(args) < 4 or not all(isinstance(x, Tensor) for x in args[:4]):
         return False
-    second, third, fourth = (x.shape for x in args[1:4])
-    counts_third = second == third
-    counts_fourth = third == fourth and is_vector_of_integers(args[2])
-    if counts_third and counts_fourth:
-        raise ValueError(
-            "bow_rows: the sizes do not tell whether the arguments are (rows, indptr, indices,"
-            " counts), or (indptr, indices, counts, rows) as before; expected keywords, or"
-            " (rows, Bags(indptr, indices, counts))"
-        )
-    return counts_third or not (counts_fourth or is_vector_of_integers(args[2]))
+    first, second, third, fourth = args[:4]
+    if not is_vector_of_integers(fourth):
+        return False  # the counts
+    if not is_vector_of_integers(third):
+        return True
+    old_sizes, new_sizes = second.shape == third.shape, third.shape == fourth.shape
+    if old_sizes != new_sizes:
+        return bool(old_sizes)
+    return _is_indptr(first, second) and not _is_indptr(second, third)
+
+
+def _is_indptr(indptr: Tensor, indices: Tensor) -> bool:
+    """Whether the first delimits the documents of the second."""
+    if not is_vector_of_integers(indptr) or indptr.numel() < 1:
+        return False
+    rises = bool((indptr.diff() >= 0).all())
+    return rises and int(indptr[0]) == 0 and int(indptr[-1]) == indices.numel()

@@ -61,10 +61,17 @@ def flag(name: str, value: Any) -> bool:
     return value
 
 
-def sequence(name: str, value: Any, check: Callable[[str, Any], T]) -> tuple[T, ...]:
-    """value as a tuple of what `check` makes of its elements, or an error unless it is a list."""
+def sequence(
+    name: str, value: Any, check: Callable[[str, Any], T], expected: str = "tuple"
+) -> tuple[T, ...]:
+    """value as a tuple of what `check` makes of its elements, or an error unless it is a list.
+
+    `expected` says in the error what it should be; arrays of one dimension are fine.
+    """
+    if not isinstance(value, (tuple, list)) and getattr(value, "ndim", 0) == 1:
+        value = value.tolist()
     if not isinstance(value, (tuple, list)) or not value:
-        raise TypeError(f"{name} is {value!r}; expected a tuple of at least one element")
+        raise TypeError(f"{name} is {value!r}; expected a {expected}, at least one element")
     return tuple(check(f"{name}[{at}]", element) for at, element in enumerate(value))
 
 

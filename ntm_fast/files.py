@@ -23,6 +23,8 @@ def path_of(path: str | os.PathLike[str]) -> Path:
 
     Every path that a user gives goes through here, so that one rule holds for all of them.
     """
+    if not isinstance(path, str | os.PathLike):
+        raise TypeError(f"path is {path!r:.80}; expected a path")
     return Path(os.path.expanduser(path))
 
 

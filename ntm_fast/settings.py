@@ -70,7 +70,14 @@ class Setting:
 
     def check(self, name: str, value: Any) -> Any:
         """The value, normalised; TypeError or ValueError that names it unless it is allowed."""
-        return None if value is None and self.none else self.checked(name, value)
+        if value is None and self.none:
+            return None
+        try:
+            return self.checked(name, value)
+        except (TypeError, ValueError) as error:
+            if not self.none:
+                raise
+            raise type(error)(f'{error} or "{NONE}"') from None
 
     def given(self, value: Any) -> Any:
         """A value that a user gives, in which the word "none" stands for None."""
@@ -78,10 +85,13 @@ class Setting:
 
     def parse(self, name: str, text: str) -> Any:
         """The value that a text says, checked; `name` is what errors call it."""
-        if self.none and text.strip().lower() in (NONE, "null"):
+        text = text.strip()
+        if len(text) > 1 and text[0] == text[-1] == '"':
+            text = text[1:-1]  # a string as in JSON
+        if self.none and text.lower() in (NONE, "null"):
             return NONE
         try:
-            value = self.read(text.strip())
+            value = self.read(text)
         except (KeyError, ValueError):
             value = text  # of the wrong kind, which the check says
         return self.check(name, value)
@@ -168,8 +178,10 @@ def _tuple(
     read: Callable[[str], Any],
     none: str,
 ) -> Any:
+    kind = f"tuple of {elements}" if pair is None else f"two {elements}"
+
     def check(name: str, value: Any) -> Any:
-        found = checks.sequence(name, value, element)
+        found = checks.sequence(name, value, element, kind)
         if pair is not None and len(found) != 2:
             raise ValueError(f"{name} is {value}; expected two numbers, {' and '.join(pair)}")
         return found
@@ -178,7 +190,6 @@ def _tuple(
         inner = text.strip("()[]").rstrip(", ")
         return tuple(read(part) for part in inner.split(","))
 
-    kind = f"tuple of {elements}" if pair is None else f"two {elements}"
     return _field(default, kind, doc, check, read_all, none=none)
 
 
@@ -202,18 +213,21 @@ def explains_keywords(cls: C) -> C:
     def explaining(self: Any, *args: Any, **keywords: Any) -> None:
         known = {f.name for f in fields(cls)}
         for name in keywords.keys() - known:
-            raise TypeError(_what_to_write(type(self).__name__, name, keywords[name], known))
+            raise TypeError(what_to_write(type(self).__name__, name, keywords[name], known))
         init(self, *args, **keywords)
 
     cls.__init__ = explaining  # type: ignore[misc]
     return cls
 
 
-def _what_to_write(cls: str, name: str, value: Any, known: set[str]) -> str:
+def what_to_write(cls: str, name: str, value: Any, known: set[str]) -> str:
+    """What to write instead of a keyword that a class does not have."""
     if name == "options" and "random_state" in known:
-        given = value if isinstance(value, Mapping) else {}
+        if not value or not isinstance(value, Mapping):
+            return f"options is no longer taken: leave it out; each setting is an argument of {cls}"
+        given = value
         shown = {RENAMED.get(n, n): NONE if v is None else v for n, v in given.items()}
-        write = ", ".join(f"{n}={v!r}" for n, v in (shown or {"warm_up": 5}).items())
+        write = ", ".join(f"{n}={v!r}" for n, v in shown.items())
         return f"options is no longer taken: pass each setting by its name, {cls}(…, {write})"
     if name in RENAMED and RENAMED[name] in known:
         return f"{name} is now called {RENAMED[name]}: {cls}(…, {RENAMED[name]}={value!r})"

@@ -49,7 +49,8 @@ PAGE_HEAD = """# Settings
 Every setting is a keyword of every estimator: `ProdLDA(50, diversity=1.0, warm_up=5)`. A setting
 that is left out, or `None`, has the value of the model's recipe: `print(ProdLDA.recipe)` shows it,
 and so do `help(ProdLDA)` and `ntm-fast settings prodlda`. The string `"none"` switches off a
-setting that can be off, such as `patience="none"`. On the command line each setting is
+setting that can be off, such as `patience="none"`; for `background` it leaves the choice to the
+decoder. On the command line each setting is
 `--option NAME=VALUE`, for example `--option hidden=100,100 --option patience=none`.
 
 The values are checked in `fit`. A setting that the model's posterior or decoder does not use raises
@@ -75,7 +76,7 @@ def page() -> str:
 
 
 def tables() -> Iterator[str]:
-    from ntm_fast.estimator.unused import used_by  # needs the keywords, which are written first
+    from ntm_fast.models.unused import used_by  # needs the keywords, which are written first
 
     defaults = Recipe(ModelSettings(), TrainingSettings()).as_dict()
     for heading, names in (("Model", MODEL), ("Training", TRAINING)):

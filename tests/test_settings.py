@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from ntm_fast.estimator.unused import unused, used_by
+from ntm_fast.models.unused import unused, used_by
 from ntm_fast.recipes import RECIPES, RENAMED_MODELS, current_model
 from ntm_fast.settings import (
     MODEL,

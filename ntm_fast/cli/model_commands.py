@@ -109,7 +109,7 @@ def train(
     from ntm_fast import estimator as estimators
     from ntm_fast.data.readers.read import read_named
     from ntm_fast.estimator.saved_estimator import free_place
-    from ntm_fast.estimator.unused import UnusedSettingError
+    from ntm_fast.models.unused import UnusedSettingError
     from ntm_fast.training import MismatchError, NotFiniteError, TrainingInterrupted
     from ntm_fast.training import checkpoint as saved
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Mapping
 
-from ntm_fast.estimator.unused import unused
+from ntm_fast.models.unused import unused
 from ntm_fast.settings import NONE, Recipe, Setting
 
 _HEADING = "Parameters\n----------\n"
@@ -24,7 +24,8 @@ n_epochs_, n_features_in_ : int
 record_ : :class:`ntm_fast.record.Record`, how the model was made: settings in force, seed,
     documents, versions, machine, time; saved with it, and shown by `ntm-fast info MODEL`
 feature_names_in_ : names of the columns, where X had them
-recipe : the model's :class:`ntm_fast.training.Recipe`
+recipe : the class's :class:`ntm_fast.training.Recipe`; `chosen_recipe()` has the settings given
+    to an estimator too
 """
 
 
@@ -45,6 +46,6 @@ def described(cls: type, parameters: Mapping[str, Setting], recipe: Recipe) -> s
             note = "not used by this model"
         elif name in values:
             of = "default" if name in ("n_topics", "posterior", "decoder") else "recipe"
-            note = f"{of}: {NONE if values[name] is None else repr(values[name])}"
+            note = f"{of}: {(NONE if values[name] is None else values[name])!r}"
         entries.append(setting.described(name, note))
     return "\n".join([own, "", _HEADING + _INTRO, *entries, _ATTRIBUTES])

@@ -8,7 +8,7 @@ from typing import Any
 
 from ntm_fast.estimator import named
 from ntm_fast.estimator.fit_record import in_force, plain, source_of
-from ntm_fast.estimator.unused import unused
+from ntm_fast.models.unused import unused
 from ntm_fast.recipes import RECIPES
 from ntm_fast.settings import NONE, SETTINGS
 

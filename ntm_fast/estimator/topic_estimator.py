@@ -8,6 +8,7 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from dataclasses import Field, dataclass, field, fields
 from numbers import Integral
+from pathlib import Path
 from typing import Any, ClassVar, TypeVar, cast
 
 import numpy as np
@@ -28,12 +29,12 @@ from ntm_fast.estimator.keywords import Keywords
 from ntm_fast.estimator.saved_estimator import SavedEstimator
 from ntm_fast.estimator.scikit_learn import Base
 from ntm_fast.estimator.summary import summary
-from ntm_fast.estimator.unused import check_used
 from ntm_fast.metrics.perplexity import PerplexityKind
 from ntm_fast.models import TopicModel
 from ntm_fast.models.backend import choose_device
+from ntm_fast.models.unused import UnusedSettingError, check_used
 from ntm_fast.recipes import RECIPES, current_model
-from ntm_fast.settings import SETTINGS, Recipe, Setting, explains_keywords
+from ntm_fast.settings import SETTINGS, Recipe, Setting, explains_keywords, what_to_write
 from ntm_fast.training import Callback, Epoch, Trainer, TrainingInterrupted
 from ntm_fast.training.checkpoint import seed_of
 
@@ -181,7 +182,11 @@ class TopicEstimator(Keywords, Base):
             )
         self._trainer.callbacks = callbacks
         run.begin(self._trainer, corpus)
-        self._trainer.fit(corpus, epochs=done + 1)
+        try:
+            self._trainer.fit(corpus, epochs=done + 1)
+        except TrainingInterrupted:
+            self._finish(self._trainer, run)  # as `fit` does
+            raise
         return self._finish(self._trainer, run)
 
     def _seed(self) -> int:
@@ -192,6 +197,13 @@ class TopicEstimator(Keywords, Base):
         if not isinstance(self.random_state, Integral):
             return seed_of(checkpoint, None, None)
         return seed_of(checkpoint, int(self.random_state), self._seed())
+
+    def set_params(self: E, **params: Any) -> E:
+        """Set parameters by their names, as scikit-learn does; ValueError for an unknown name."""
+        known = set(self.get_params(deep=False))
+        for name in params.keys() - known:
+            raise ValueError(what_to_write(type(self).__name__, name, params[name], known))
+        return super().set_params(**params)
 
     def chosen_recipe(self) -> Recipe:
         """The recipe with the settings given here, checked.
@@ -378,7 +390,8 @@ class TopicEstimator(Keywords, Base):
 
     def summary(self, n: int = 10) -> str:
         """The model as text: its recipe, documents, ELBO, and the n top words of each topic."""
-        ids = self.top_word_ids(min(n, len(getattr(self, "vocabulary_", ())) or n))
+        check_is_fitted(self, "model_")
+        ids = self.top_word_ids(min(checks.integer("n", n, 1), len(self.vocabulary_)))
         topics = [[self.vocabulary_[word] for word in topic] for topic in ids]
         record = getattr(self, "record_", None)
         return summary(type(self).__name__, self.model_, record, self.history_, topics)
@@ -462,6 +475,7 @@ class TopicEstimator(Keywords, Base):
         model, vocabulary, saved = SavedEstimator.load(folder, ops=cls._ops)
         kind = cls._class_of(saved)
         loaded = kind(**saved.parameters_for(_parameters_of(kind)))
+        loaded._leave_out_unused(saved.path)
         if hasattr(loaded, "embeddings") and not model.settings.learned_embeddings:
             words = model.decoder.get_parameter("embeddings.words")
             loaded.set_params(embeddings=words.detach().numpy().copy())
@@ -476,6 +490,17 @@ class TopicEstimator(Keywords, Base):
             loaded.record_ = saved.record
         loaded.read_topics()
         return cast(E, loaded)
+
+    def _leave_out_unused(self, path: Path) -> None:
+        """Drop settings without effect, which older releases took in silence and `fit` refuses."""
+        while True:
+            try:
+                self.chosen_recipe()
+            except UnusedSettingError as error:
+                warnings.warn(f"{path}: {error}. It is left out", stacklevel=3)
+                setattr(self, error.name, None)
+            else:
+                return
 
     @classmethod
     def _class_of(cls, saved: SavedEstimator) -> type[TopicEstimator]:

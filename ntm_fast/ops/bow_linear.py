@@ -153,7 +153,9 @@ def bow_linear(
         If shapes do not fit, indptr is not one, an index is not in [0, V), or a count is negative
         or not finite, or order is not that of indices (on CUDA see :func:`raise_device_errors`).
     """
-    indptr, indices, counts, order = tensors_of("bow_linear", indptr, indices, counts, order)
+    indptr, indices, counts, order = tensors_of(
+        "bow_linear", indptr, indices, counts, order, matrix=weight
+    )
     weight = widen(weight)
     if counts.requires_grad:
         counts = counts.to(weight.dtype)

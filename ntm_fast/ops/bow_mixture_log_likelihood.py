@@ -117,7 +117,9 @@ def bow_mixture_log_likelihood(
     Srivastava & Sutton, "Autoencoding Variational Inference for Topic Models", 2017, section 3.2.
     """
     name = "bow_mixture_log_likelihood"
-    indptr, indices, counts, order = tensors_of(name, indptr, indices, counts, order)
+    indptr, indices, counts, order = tensors_of(
+        name, indptr, indices, counts, order, matrix=topic_logits
+    )
     if counts.requires_grad:
         check_no_gradient(name, counts=counts)
     result: Tensor = _call(widen(theta), widen(topic_logits), indptr, indices, counts, order)[0]

@@ -99,7 +99,7 @@ def bow_mixture_proportions(
     networks gain by it: Kim et al., "Semi-Amortized Variational Autoencoders", 2018.
     """
     name = "bow_mixture_proportions"
-    indptr, indices, counts, _ = tensors_of(name, indptr, indices, counts)
+    indptr, indices, counts, _ = tensors_of(name, indptr, indices, counts, matrix=topics)
     if torch.is_grad_enabled():
         check_no_gradient(name, theta=theta, topics=topics, prior=prior, counts=counts)
     result: Tensor = _call(widen(theta), widen(topics), prior, indptr, indices, counts, steps)

@@ -194,7 +194,7 @@ def bow_product_log_likelihood(
     section 3.2 (ProdLDA); Ioffe & Szegedy, "Batch Normalization", 2015, algorithm 1.
     """
     name = "bow_product_log_likelihood"
-    indptr, indices, counts, order = tensors_of(name, indptr, indices, counts, order)
+    indptr, indices, counts, order = tensors_of(name, indptr, indices, counts, order, matrix=weight)
     check_no_gradient(name, counts=counts, mean=mean, var=var)
     h, w, b, m, v, a, s = (
         None if t is None else widen(t) for t in (hidden, weight, bias, mean, var, scale, shift)

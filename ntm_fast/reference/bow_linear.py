@@ -20,7 +20,9 @@ def bow_linear(
     order: Tensor | None = None,
 ) -> Tensor:
     """See :func:`ntm_fast.ops.bow_linear`."""
-    indptr, indices, counts, _ = tensors_of("bow_linear", indptr, indices, counts, order)
+    indptr, indices, counts, _ = tensors_of(
+        "bow_linear", indptr, indices, counts, order, matrix=weight
+    )
     check_csr("bow_linear", indptr, indices, counts, weight.shape[0])
     documents = document_of_nonzeros(indptr, indices)
     words = F.embedding(indices, weight, sparse=True) if sparse_grad else weight[indices]

@@ -16,7 +16,9 @@ def bow_mixture_log_likelihood(
     order: Tensor | None = None,
 ) -> Tensor:
     """See :func:`ntm_fast.ops.bow_mixture_log_likelihood`."""
-    indptr, indices, counts, _ = tensors_of("bow_mixture_log_likelihood", indptr, indices, counts)
+    indptr, indices, counts, _ = tensors_of(
+        "bow_mixture_log_likelihood", indptr, indices, counts, matrix=topic_logits
+    )
     check_csr("bow_mixture_log_likelihood", indptr, indices, counts, topic_logits.shape[0])
     check_no_gradient("bow_mixture_log_likelihood", counts=counts)
     documents = document_of_nonzeros(indptr, indices)

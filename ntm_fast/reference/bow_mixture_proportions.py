@@ -18,7 +18,9 @@ def bow_mixture_proportions(
     steps: int = 20,
 ) -> Tensor:
     """See :func:`ntm_fast.ops.bow_mixture_proportions`."""
-    indptr, indices, counts, _ = tensors_of("bow_mixture_proportions", indptr, indices, counts)
+    indptr, indices, counts, _ = tensors_of(
+        "bow_mixture_proportions", indptr, indices, counts, matrix=topics
+    )
     documents = document_of_nonzeros(indptr, indices)
     prior, counts = prior.double(), counts.double()
     log_beta = topics.double().log()[indices]  # [N, K]

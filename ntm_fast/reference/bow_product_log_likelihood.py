@@ -24,7 +24,9 @@ def bow_product_log_likelihood(
     eps: float = 1e-3,
 ) -> tuple[Tensor, Tensor, Tensor]:
     """See :func:`ntm_fast.ops.bow_product_log_likelihood`."""
-    indptr, indices, counts, _ = tensors_of("bow_product_log_likelihood", indptr, indices, counts)
+    indptr, indices, counts, _ = tensors_of(
+        "bow_product_log_likelihood", indptr, indices, counts, matrix=weight
+    )
     check_csr("bow_product_log_likelihood", indptr, indices, counts, weight.shape[0])
     check_no_gradient("bow_product_log_likelihood", counts=counts, mean=mean, var=var)
     logits = hidden @ weight.T  # [B, V]

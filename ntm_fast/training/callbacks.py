@@ -175,15 +175,16 @@ class CtrlC(Callback):
 
 
 def checked_callbacks(callbacks: Iterable[Callback]) -> list[Callback]:
-    """The callbacks as a list; TypeError for what is none."""
+    """The callbacks as a list; TypeError for what is none, ValueError for one that comes twice."""
     if isinstance(callbacks, Callback) or not isinstance(callbacks, Iterable):
         raise TypeError(f"callbacks is {callbacks!r}; expected a list of callbacks")
     found = list(callbacks)
     for at, callback in enumerate(found):
         if not isinstance(callback, Callback):
-            raise TypeError(
-                f"callbacks[{at}] is {callback!r:.80}; expected a Callback, not a class"
-            )
+            fault = "not a class" if isinstance(callback, type) else "see ntm_fast.Callback"
+            raise TypeError(f"callbacks[{at}] is {callback!r:.80}; expected a Callback, {fault}")
+        if any(callback is other for other in found[:at]):
+            raise ValueError(f"callbacks[{at}] is in the list already: {callback!r:.80}")
     return found
 
 

@@ -18,6 +18,7 @@ from ntm_fast._build_info import build_info
 from ntm_fast._version import __version__
 from ntm_fast.data import Corpus, Subset
 from ntm_fast.files import known_fields, path_of, replacing_file
+from ntm_fast.models.unused import idle
 from ntm_fast.optim import Adam, check_state
 from ntm_fast.training import saved_run
 from ntm_fast.training.saved_run import FORMAT, VERSION, SavedRun
@@ -192,7 +193,11 @@ def _write(path: Path, metadata: dict[str, Any], tensors: dict[str, Tensor]) -> 
 
 
 def _check_settings(run: Run, saved: SavedRun, but: str = "") -> None:
-    """Raise MismatchError at a setting that is not the run's, of the model first."""
+    """Raise MismatchError at a setting that is not the run's, of the model first.
+
+    Settings that nothing uses may differ: older releases took them in silence.
+    """
+    free = (*MAY_CHANGE, but, *idle(run.model.settings, run.settings))
     for old, settings in (
         (saved.model, run.model.settings),
         (saved.training, run.settings),
@@ -202,7 +207,7 @@ def _check_settings(run: Run, saved: SavedRun, but: str = "") -> None:
             now = getattr(settings, field.name)
             was = old.get(field.name, field.default)
             was = tuple(was) if isinstance(was, list) else was
-            if was == now or field.name in (*MAY_CHANGE, but):
+            if was == now or field.name in free:
                 continue
             kind = run.facts.get("estimator")
             if kind is not None and saved.estimator not in (None, kind):

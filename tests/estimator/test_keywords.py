@@ -13,7 +13,7 @@ from sklearn.model_selection import GridSearchCV
 
 import ntm_fast
 from ntm_fast import ETM, GSM, LDAVAE, NeuralTopicModel, ProdLDA, estimator
-from ntm_fast.estimator.unused import UnusedSettingError, unused
+from ntm_fast.models.unused import UnusedSettingError, unused
 from ntm_fast.settings import SETTINGS
 from tests.estimator.common import CORPUS, NAMED, QUICK, X
 from tests.helpers.other_settings import OTHER as OTHER_SETTINGS
@@ -37,7 +37,7 @@ def test_help_has_every_setting_with_type_and_meaning(kind: Any) -> None:
         entry = doc.split(f"\n{name} : ")[1].split("\n", 1)[0]
         if name in SETTINGS:
             assert entry.startswith(SETTINGS[name].type)
-            value = "none" if values[name] is None else repr(values[name])
+            value = repr("none" if values[name] is None else values[name])
             assert entry.endswith((f": {value}", ", not used by this model"))
     assert doc.count("Parameters\n----------") == 1
 
@@ -60,7 +60,7 @@ def test_old_ways_are_explained() -> None:
 def test_one_setting_can_be_varied() -> None:
     model = ProdLDA(4, **QUICK)
     assert clone(model.set_params(diversity=1)).diversity == 1
-    with pytest.raises(ValueError, match="Invalid parameter 'diversty'"):
+    with pytest.raises(ValueError, match="no setting 'diversty': did you mean 'diversity'"):
         model.set_params(diversty=1)
     search = GridSearchCV(model, {"diversity": [0, 1], "patience": [None, "none"]}, cv=2)
     search.fit(X.astype(np.float64))
@@ -175,3 +175,18 @@ def test_summary(fitted: ProdLDA) -> None:
     assert "Srivastava" not in fitted.summary()
     with pytest.raises(Exception, match="not fitted"):
         ProdLDA().summary()
+
+
+def test_set_params_explains_old_names() -> None:
+    with pytest.raises(ValueError, match="now called validation_fraction"):
+        ProdLDA().set_params(validation=0.2)
+    with pytest.raises(ValueError, match="options is no longer taken: leave it out"):
+        ProdLDA().set_params(options={})
+
+
+def test_arrays_and_errors_of_tuples() -> None:
+    assert ProdLDA(hidden=np.array([5, 6])).chosen_recipe().model.hidden == (5, 6)
+    with pytest.raises(TypeError, match="hidden is 5; expected a tuple of ints >= 1"):
+        ProdLDA(hidden=5).chosen_recipe()  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="patience is 'None'; expected an int or \"none\""):
+        ProdLDA(patience="None").chosen_recipe()  # type: ignore[arg-type]

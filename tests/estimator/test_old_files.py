@@ -67,3 +67,12 @@ def test_a_checkpoint() -> None:
     np.testing.assert_allclose(found, EXPECTED["history"], rtol=1e-4)
     theta = model.transform(CORPUS[:5])
     np.testing.assert_allclose(theta, EXPECTED["resumed_theta"], atol=1e-3)
+
+
+def test_settings_without_effect_in_old_files_do_not_stand_in_the_way() -> None:
+    """Older releases took them in silence: `embedding_size` of a product, for example."""
+    with pytest.warns(UserWarning, match="embedding_size is 9, but decoder 'product' does not"):
+        model = NeuralTopicModel.load(OLD / "inverse_cdf_model")
+    assert model.get_params()["embedding_size"] is None
+    model.partial_fit(CORPUS)
+    assert model.n_epochs_ == 3

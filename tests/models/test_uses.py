@@ -7,10 +7,10 @@ import pytest
 import torch
 
 from ntm_fast.data import CorpusTensors
-from ntm_fast.estimator.unused import unused
 from ntm_fast.models import ModelSettings, TopicModel
 from ntm_fast.models.decoders import DECODERS
 from ntm_fast.models.posteriors import POSTERIORS
+from ntm_fast.models.unused import unused
 from ntm_fast.settings import MODEL
 from tests.helpers.blocks import block_corpus
 from tests.helpers.other_settings import OTHER

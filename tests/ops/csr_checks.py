@@ -169,7 +169,7 @@ def check_bags(op: Callable[..., Any], csr: Sequence[Tensor]) -> None:
         with pytest.raises(TypeError, match="counts is given beside Bags"):
             op(given, counts=csr[2])
     for some, missing in ((csr[:2], "counts"), (csr[:1], "indices")):
-        with pytest.raises(TypeError, match=f"{missing} is missing; expected three tensors, or Ba"):
+        with pytest.raises(TypeError, match=f"{missing} is missing; expected three tensors, Ba"):
             op(*some)
     with pytest.raises(TypeError, match="indptr is of type tuple, expected a Tensor or Bags"):
         op(tuple(csr))

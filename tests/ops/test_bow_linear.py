@@ -255,3 +255,10 @@ def test_the_former_order_of_arguments(backend: Any) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert torch.equal(backend.bow_linear(**names, weight=weight), expected)
+
+
+@pytest.mark.parametrize("backend", [ops, reference])
+def test_a_sparse_tensor_has_a_column_for_each_word(backend: Any) -> None:
+    counts = torch.eye(2, 5).to_sparse_csr()
+    with pytest.raises(ValueError, match=r"shape \[2, 5\]; expected \[B, 4\]"):
+        backend.bow_linear(torch.ones(4, 3), counts)

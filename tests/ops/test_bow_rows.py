@@ -1,3 +1,4 @@
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -7,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ntm_fast import ops, reference
+from ntm_fast.ops import Bags
 from tests.ops.csr_checks import check_bags, random_batch
 from tests.ops.strategies import CsrBatch, csr_batches
 
@@ -104,10 +106,13 @@ def test_the_former_order_of_arguments(backend: Any, counts: torch.Tensor) -> No
             assert all(map(torch.equal, call(), expected))
 
 
-def test_sizes_that_do_not_tell_the_order_of_arguments() -> None:
+def test_where_nothing_tells_it_is_the_present_order() -> None:
     four = [torch.zeros(9, dtype=torch.int64)] * 4
-    with pytest.raises(ValueError, match="bow_rows: the sizes do not tell"):
-        ops.bow_rows(*four)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        indptr, indices, _ = ops.bow_rows(*four)
+    assert indptr.tolist() == [0] * 10  # of nine documents that are empty
+    assert not indices.numel()
 
 
 BAD = [
@@ -172,3 +177,18 @@ def test_noted(name: str, value: Any, message: str, ends: list[int], kept: int) 
     if name != "nonzeros":
         with pytest.raises(ValueError, match=message):  # here the op has to wait
             ops.bow_rows(**arguments_with(name, value, row=0))
+
+
+@pytest.mark.parametrize("backend", [ops, reference])
+def test_the_order_of_the_arguments_is_told_apart(backend: Any) -> None:
+    """Whatever the sizes: N = D + 1, integer counts, as many rows as nonzeros."""
+    indptr, indices = torch.tensor([0, 2, 3]), torch.tensor([0, 3, 1])
+    for counts in (torch.tensor([1.0, 2.0, 1.0]), torch.tensor([1, 2, 1])):
+        for rows in (torch.tensor([1]), torch.tensor([1, 0]), torch.tensor([1, 0, 1])):
+            expected = backend.bow_rows(rows, Bags(indptr, indices, counts))
+            found = backend.bow_rows(rows, indptr, indices, counts)
+            with pytest.warns(DeprecationWarning, match="now come after"):
+                old = backend.bow_rows(indptr, indices, counts, rows)
+            for one, two, three in zip(expected, found, old, strict=True):
+                assert one.equal(two)
+                assert one.equal(three)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from ntm_fast import ProdLDA
+from ntm_fast import JSONLines, ProdLDA
 from ntm_fast.training import (
     Callback,
     Checkpoint,
@@ -20,6 +20,7 @@ from ntm_fast.training import (
     TrainingInterrupted,
     losses,
 )
+from ntm_fast.training.callbacks import checked_callbacks
 from tests.training.runs import CORPUS, HELD_OUT, Weights, assert_equal, trainer, weights
 
 STEPS = 4  # an epoch: 120 documents, 32 a batch
@@ -314,3 +315,11 @@ def test_rows_that_wait_can_be_brought_up_to_date(monkeypatch: pytest.MonkeyPatc
     plain.fit(CORPUS)
     assert not seen[0].equal(seen[1])
     torch.testing.assert_close(seen[1], seen[3], rtol=1e-5, atol=1e-6)
+
+
+def test_a_callback_that_is_there_twice_is_refused(tmp_path: Path) -> None:
+    log = JSONLines(tmp_path / "log.jsonl")
+    with pytest.raises(ValueError, match=r"callbacks\[1\] is in the list already"):
+        checked_callbacks([log, log])
+    with pytest.raises(TypeError, match=r"callbacks\[0\] is .*; expected a Callback, see"):
+        checked_callbacks([print])  # type: ignore[list-item]

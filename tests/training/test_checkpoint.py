@@ -5,12 +5,21 @@ import sys
 import textwrap
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 import safetensors
 import torch
 
-from ntm_fast.training import TrainingInterrupted
+from ntm_fast.models import ModelSettings, TopicModel
+from ntm_fast.training import (
+    MismatchError,
+    Trainer,
+    TrainingInterrupted,
+    TrainingSettings,
+    checkpoint,
+)
+from tests.helpers.blocks import block_corpus
 from tests.training.runs import CORPUS, HELD_OUT, assert_equal, trainer, weights
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -156,3 +165,23 @@ def test_a_host_programs_handler_of_ctrl_c_stays(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr("signal.getsignal", lambda number: None)
     monkeypatch.setattr("signal.signal", lambda *args: pytest.fail("it could not be put back"))
     assert len(trainer(epochs=1).fit(CORPUS)) == 1
+
+
+def test_settings_that_nothing_uses_may_differ(tmp_path: Path) -> None:
+    """Checkpoints of older releases have such, which the estimators refuse now."""
+    path = tmp_path / "run"
+    corpus = block_corpus(2, 4, 40)
+
+    def made(**idle: Any) -> Trainer:
+        model = TopicModel(corpus.n_words, ModelSettings(n_topics=2, hidden=(4,), **idle))
+        return Trainer(model, TrainingSettings(epochs=2, warm_up=len(idle)), seed=0)
+
+    begun = made(rsvi_boost=3)
+    begun.fit(corpus, epochs=1)
+    checkpoint.save(begun.run, path)
+    resumed = made()
+    resumed.resume(path)
+    assert len(resumed.fit(corpus)) == 2
+    other = Trainer(resumed.model, TrainingSettings(epochs=2, kl_schedule="linear"), seed=0)
+    with pytest.raises(MismatchError, match="kl_schedule"):
+        other.resume(path)

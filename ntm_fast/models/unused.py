@@ -7,7 +7,7 @@ from typing import Any
 from ntm_fast import checks
 from ntm_fast.models.decoders import DECODERS
 from ntm_fast.models.posteriors import POSTERIORS
-from ntm_fast.settings import ModelSettings, Recipe
+from ntm_fast.settings import ModelSettings, Recipe, TrainingSettings
 
 PARTS: dict[str, dict[str, type[Any]]] = {"posterior": POSTERIORS, "decoder": DECODERS}
 
@@ -44,28 +44,24 @@ def unused(settings: ModelSettings) -> dict[str, str]:
     return found
 
 
+def idle(model: ModelSettings, training: TrainingSettings) -> dict[str, str]:
+    """The settings that nothing uses in a model and its training, each with the reason."""
+    found = {
+        name: f"{part} {getattr(model, part)!r} does not use it; it is used by"
+        f" {', '.join(used_by(name))}"
+        for name, part in sorted(unused(model).items())
+    }
+    if training.kl_schedule == "constant":
+        found["warm_up"] = "kl_schedule 'constant' does not use it; it is used by linear, cyclic"
+    if not model.learned_prior:
+        found["prior_burn_in"] = "the prior is not trained; it is used with learned_prior=True"
+    return found
+
+
 def check_used(recipe: Recipe, base: Recipe) -> None:
     """Raise UnusedSettingError at a setting that is not as in `base` and that nothing uses."""
-    model, training, before = recipe.model, recipe.training, base.as_dict()
-    after = recipe.as_dict()
-    changed = {name: value for name, value in after.items() if value != before[name]}
-    for name, part in sorted(unused(model).items()):
-        if name in changed:
-            raise UnusedSettingError(
-                name,
-                changed[name],
-                f"{part} {getattr(model, part)!r} does not use it; it is used by"
-                f" {', '.join(used_by(name))}",
-            )
-    if changed.get("warm_up") and training.kl_schedule == "constant":
-        raise UnusedSettingError(
-            "warm_up",
-            training.warm_up,
-            "kl_schedule 'constant' does not use it; it is used by linear, cyclic",
-        )
-    if changed.get("prior_burn_in") and not model.learned_prior:
-        raise UnusedSettingError(
-            "prior_burn_in",
-            training.prior_burn_in,
-            "the prior is not trained; it is used with learned_prior=True",
-        )
+    before, after = base.as_dict(), recipe.as_dict()
+    for name, reason in idle(recipe.model, recipe.training).items():
+        off = name in ("warm_up", "prior_burn_in") and after[name] == 0
+        if after[name] != before[name] and not off:
+            raise UnusedSettingError(name, after[name], reason)
