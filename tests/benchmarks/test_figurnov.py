@@ -17,7 +17,7 @@ def test_the_papers_recipe() -> None:
     assert abs(per_epoch * paper.training.epochs - 180_000) < per_epoch
     assert abs(per_epoch * paper.training.prior_burn_in - 120_000) < per_epoch
     shorter = figurnov.recipe("rsvi-5", 100)
-    assert (shorter.model.posterior, shorter.model.boost) == ("dirichlet-rsvi", 5)
+    assert (shorter.model.posterior, shorter.model.rsvi_boost) == ("dirichlet-rsvi", 5)
     assert (shorter.training.epochs, shorter.training.prior_burn_in) == (100, 67)
     assert shorter.training.learning_rate == pytest.approx(511 / 100 * paper.training.learning_rate)
     assert figurnov.recipe("implicit", 511) == paper.changed(n_topics=50)
