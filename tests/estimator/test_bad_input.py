@@ -26,7 +26,7 @@ from tests.helpers.blocks import block_corpus
         ({"prior": "none"}, TypeError, "prior is 'none'; expected a number"),
         ({"patience": "never"}, TypeError, "patience is 'never'; expected an int"),
         ({"device": "tpu"}, ValueError, "device is 'tpu'; expected 'auto', 'cpu' or 'cuda'"),
-        ({"options": None}, TypeError, "options is no longer taken: pass each setting by its name"),
+        ({"options": None}, TypeError, "options is no longer taken"),
         ({"checkpoint": ""}, IsADirectoryError, "checkpoint is a folder; expected a file"),
         ({"kl_schedule": "up"}, ValueError, "kl_schedule is 'up'; expected one of"),
     ],
