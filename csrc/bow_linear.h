@@ -4,7 +4,7 @@
 
 namespace ntm_fast {
 
-// Batch is Csr<T> on the CPU, DeviceCsr<T> on a CUDA device.
+// Batch is Csr<T> on the CPU, CudaCsr<T> on a CUDA device.
 
 // output[d] = sum over the nonzeros of d of count * weight[index]; weight [V, H], output [B, H].
 template <class T, class Batch = Csr<T>>
@@ -48,14 +48,14 @@ NTM_FAST_CPU_DECLARE(template <class T> void bow_linear_rows(const BowLinearWeig
                                                              int64_t last_distinct))
 
 template <class T>
-using DeviceBowLinear = BowLinear<T, DeviceCsr<T>>;
+using CudaBowLinear = BowLinear<T, CudaCsr<T>>;
 template <class T>
-using DeviceBowLinearCounts = BowLinearCounts<T, DeviceCsr<T>>;
+using CudaBowLinearCounts = BowLinearCounts<T, CudaCsr<T>>;
 
 // Queue the kernels on a CUDA stream; return a cudaError_t.
 template <class T>
-int bow_linear_cuda(const DeviceBowLinear<T>&, void* stream);
+int bow_linear_cuda(const CudaBowLinear<T>&, void* stream);
 template <class T>
-int bow_linear_counts_cuda(const DeviceBowLinearCounts<T>&, void* stream);
+int bow_linear_counts_cuda(const CudaBowLinearCounts<T>&, void* stream);
 
 }  // namespace ntm_fast

@@ -77,15 +77,15 @@ constexpr int64_t mixture_shared_bytes = 96 << 10;
 
 // norms [2, K]: TopicNorms, by way of maxima and sums [ceil(V / mixture_words_per_partial), K].
 template <class T>
-struct DeviceMixtureNorms {
+struct CudaMixtureNorms {
   const T* topic_logits;  // [V, K]
   T *maxima, *sums, *norms;
   int64_t words, topics;
 };
 
 template <class T>
-struct DeviceMixture {
-  DeviceCsr<T> batch;
+struct CudaMixture {
+  CudaCsr<T> batch;
   const T *theta, *topic_logits, *norms;  // [B, K], [V, K], [2, K]
   T *log_likelihood, *grad_theta;         // [B], [B, K] of each document's log likelihood
   T* ratios;                              // [N] count / p, or -1 where p underflows
@@ -94,7 +94,7 @@ struct DeviceMixture {
 
 // The gradient of theta: rows [documents, topics] of unit_grad_theta times those of gradient.
 template <class T>
-struct DeviceMixtureTheta {
+struct CudaMixtureTheta {
   const T *gradient, *unit_grad_theta;  // [B], [B, K]
   T* grad_theta;                        // [B, K]
   int64_t documents, topics;
@@ -103,7 +103,7 @@ struct DeviceMixtureTheta {
 // coefficients[n] = gradient of the document * ratio, 0 where underflown; totals[k] = sum over the
 // documents of gradient * theta * unit_grad_theta, [K].
 template <class T>
-struct DeviceMixtureTerms {
+struct CudaMixtureTerms {
   const T *gradient, *theta, *unit_grad_theta, *ratios;  // [B], [B, K], [B, K], [N]
   const int32_t* document_of;                            // [N]
   T *coefficients, *totals;
@@ -112,9 +112,9 @@ struct DeviceMixtureTerms {
 
 // grad_topic_logits holds the sums by word of coefficient * theta; it becomes the gradient.
 template <class T>
-struct DeviceMixtureWords {
-  DeviceCsr<T> batch;
-  DeviceWordOrder order;
+struct CudaMixtureWords {
+  CudaCsr<T> batch;
+  CudaWordOrder order;
   const T *gradient, *theta, *topic_logits, *norms, *totals, *ratios;
   T* grad_topic_logits;  // [V, K]
   int64_t words, topics;
@@ -123,16 +123,16 @@ struct DeviceMixtureWords {
 // Queue the kernels on a CUDA stream; return a cudaError_t. The first gives maxima and sums, the
 // second norms.
 template <class T>
-int mixture_norms_cuda(const DeviceMixtureNorms<T>&, void* stream);
+int mixture_norms_cuda(const CudaMixtureNorms<T>&, void* stream);
 template <class T>
-int mixture_merge_norms_cuda(const DeviceMixtureNorms<T>&, void* stream);
+int mixture_merge_norms_cuda(const CudaMixtureNorms<T>&, void* stream);
 template <class T>
-int mixture_documents_cuda(const DeviceMixture<T>&, void* stream);
+int mixture_documents_cuda(const CudaMixture<T>&, void* stream);
 template <class T>
-int mixture_theta_cuda(const DeviceMixtureTheta<T>&, void* stream);
+int mixture_theta_cuda(const CudaMixtureTheta<T>&, void* stream);
 template <class T>
-int mixture_terms_cuda(const DeviceMixtureTerms<T>&, void* stream);
+int mixture_terms_cuda(const CudaMixtureTerms<T>&, void* stream);
 template <class T>
-int mixture_words_cuda(const DeviceMixtureWords<T>&, void* stream);
+int mixture_words_cuda(const CudaMixtureWords<T>&, void* stream);
 
 }  // namespace ntm_fast

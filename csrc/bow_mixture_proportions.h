@@ -5,7 +5,7 @@
 namespace ntm_fast {
 
 // beta holds the topics' probabilities of each word; its rows may be divided by what one likes.
-// Batch is Csr<T> on the CPU; on a CUDA device it is DeviceCsr<T>, and a prior that is not positive
+// Batch is Csr<T> on the CPU; on a CUDA device it is CudaCsr<T>, and a prior that is not positive
 // and finite is NaN.
 template <class T, class Batch = Csr<T>>
 struct MixtureProportions {
@@ -28,7 +28,7 @@ NTM_FAST_CPU_DECLARE(template <class T>
                                               double* scratch))
 
 template <class T>
-using DeviceMixtureProportions = MixtureProportions<T, DeviceCsr<T>>;
+using CudaMixtureProportions = MixtureProportions<T, CudaCsr<T>>;
 
 // Warps of a block whose sums fit into shared memory, beside gamma, log w and w of a document.
 constexpr int64_t mixture_proportions_warps(int64_t topics) {
@@ -36,6 +36,6 @@ constexpr int64_t mixture_proportions_warps(int64_t topics) {
 }
 
 template <class T>
-int mixture_proportions_cuda(const DeviceMixtureProportions<T>&, void* stream);
+int mixture_proportions_cuda(const CudaMixtureProportions<T>&, void* stream);
 
 }  // namespace ntm_fast

@@ -20,10 +20,9 @@ struct BowProductPlan {
   int64_t backward_scratch;
 };
 
-// Of plan.row.
+// The plan's row.
 inline int64_t bow_product_row(int64_t documents) {
-  constexpr int64_t line = 16;  // row_padding of cpu/simd/vector_rows.h
-  return ((documents + line - 1) / line | 1) * line;
+  return ((documents + row_padding - 1) / row_padding | 1) * row_padding;
 }
 
 // What a forward keeps for the backward, in one block of bytes: the documents' norms, and behind
@@ -47,8 +46,9 @@ struct BowProductKept {
 // exist. With batch statistics hidden is centered first, so that center is 0, and slope comes from
 // the variance of the block of words itself; else center and slope come from bias (center = -bias,
 // slope = 1) or from given statistics (center = mean - bias, slope = scale / sqrt(var + eps)).
+// These are what logits are made of, on either device.
 template <class T>
-struct BowProductInputs {
+struct BowProductLogits {
   const T* hidden;  // [documents, topics]
   const T* weight;  // [words, topics]
   const T* bias;    // [words] or null; likewise the next four
@@ -56,6 +56,10 @@ struct BowProductInputs {
   T eps;
   bool batch_statistics;
   int64_t documents, topics, words;
+};
+
+template <class T>
+struct BowProductInputs : BowProductLogits<T> {
   WordOrder<T> nonzeros;
   const int64_t* group_starts;  // [groups + 1], places of each group's nonzeros
   const T* hidden_mean;         // [topics], taken from hidden by bow_product_pack
@@ -123,8 +127,8 @@ NTM_FAST_CPU_DECLARE(template <class T> BowProductKernels<T> bow_product_kernels
 NTM_FAST_BF16_DECLARE(template <int PARTS> BowProductKernels<float> bow_product_bf16_kernels())
 #endif
 
-// On a CUDA device: raw device pointers, sizes, a stream. How the launchers work is told in
-// cuda/bow_product_log_likelihood/steps.cu.
+// On a CUDA device: raw device pointers, sizes, a stream. cuda/bow_product_log_likelihood/steps.cu
+// explains how the launchers work.
 
 // More topics than this are multiplied in T, whatever is asked for.
 constexpr int64_t most_packed_topics = 256;
@@ -134,15 +138,8 @@ constexpr int64_t most_packed_topics = 256;
 enum class Operands { exact, bf16, tf32, bf16x3 };
 
 template <class T>
-struct BowProductCuda {
-  const T* hidden;  // [documents, topics]
-  const T* weight;  // [words, topics]
-  const T* bias;    // [words] or null; likewise the next four
-  const T *mean, *var, *scale, *shift;
-  T eps;
-  bool batch_statistics;
-  int64_t documents, topics, words;
-  DeviceCsr<T> batch;
+struct BowProductCuda : BowProductLogits<T> {
+  CudaCsr<T> batch;
   Operands operands;
 };
 
@@ -167,7 +164,7 @@ struct BowProductCudaBackward {
   const T* grad;       // [documents]
   const T* batch_var;  // [words] or null
   const T* kept;       // the forward's, or null: computed anew
-  DeviceWordOrder order;
+  CudaWordOrder order;
   // Gradients that nobody asks for are null.
   T *grad_hidden, *grad_weight;            // [documents, topics], [words, topics]
   T *grad_bias, *grad_scale, *grad_shift;  // [words]

@@ -16,7 +16,7 @@ struct BowRows {
 NTM_FAST_CPU_DECLARE(void bow_rows(const BowRows&, int64_t first_row, int64_t last_row))
 
 // The same on a CUDA device, in two steps, each queued on a stream; they return a cudaError_t.
-struct DeviceBowRows {
+struct CudaBowRows {
   const void *indptr, *rows;  // [D + 1], [B]; int64 where wide, else int32
   bool wide_indptr, wide_rows;
   int64_t documents, nonzeros, n_rows;  // D and N of the corpus, B
@@ -27,7 +27,7 @@ struct DeviceBowRows {
 };
 
 // Fills starts, lengths and row_indptr. Its last element is the size, if that is given.
-int bow_rows_lengths_cuda(const DeviceBowRows&, void* stream);
+int bow_rows_lengths_cuda(const CudaBowRows&, void* stream);
 // Copies the nonzeros; zeros where row_indptr leaves a row more than it holds.
 int bow_rows_cuda(const BowRows&, const int64_t* lengths, int64_t n_rows, void* stream);
 

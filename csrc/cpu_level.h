@@ -36,6 +36,9 @@ MatmulPath matmul_path(int64_t precision);
 
 const char* matmul_path_name(MatmulPath path);
 
+// Buffers of rows are padded with zeros to a multiple of this, on every instruction set.
+constexpr int64_t row_padding = 16;
+
 }  // namespace ntm_fast
 
 // Declares a kernel in the namespace of every instruction set that is compiled in.

@@ -31,7 +31,7 @@ struct WordOrder {
 // A batch of bags of words on a CUDA device, with values that nobody has checked (cuda/csr.cuh
 // does).
 template <class T>
-struct DeviceCsr {
+struct CudaCsr {
   const void *indptr, *indices;  // [documents + 1], [nonzeros]; int64 where wide, else int32
   const T* counts;               // [nonzeros]
   int64_t documents, words, nonzeros;
@@ -41,7 +41,7 @@ struct DeviceCsr {
 
 // Its nonzeros in the order of their words, and within a word as they stand in the batch. Words out
 // of range are among them.
-struct DeviceWordOrder {
+struct CudaWordOrder {
   const int32_t* words;      // [nonzeros], increasing
   const int32_t* positions;  // [nonzeros], where each stands in the batch
   const int32_t* documents;  // [nonzeros], the document of each position (not place); below 0: none
@@ -51,7 +51,7 @@ struct DeviceWordOrder {
 // Fills words, positions and documents [nonzeros each] of an order that is given by the positions
 // alone and that nobody has checked: a position out of range becomes 0.
 template <class T>
-int word_order_cuda(const DeviceCsr<T>&, const int64_t* order, int32_t* words, int32_t* positions,
+int word_order_cuda(const CudaCsr<T>&, const int64_t* order, int32_t* words, int32_t* positions,
                     int32_t* documents, void* stream);
 
 constexpr int64_t places_per_chunk = 64;
@@ -60,7 +60,7 @@ constexpr int64_t places_per_chunk = 64;
 // order of the batch; zeros where there are none. On a CUDA device.
 template <class T>
 struct WordSums {
-  DeviceWordOrder order;
+  CudaWordOrder order;
   const T* coefficients;  // [nonzeros], as they stand in the batch
   bool are_counts;        // take coefficients that are negative or not finite for 0
   const T* rows;          // [documents, width]

@@ -8,7 +8,7 @@ namespace ntm_fast {
 enum class Activation : int64_t { none, softplus, relu };
 
 // to [rows, columns] = a b; a [rows, depth], or its transpose if ``a_by_column``; whole vector
-// registers are read of the rows of b. The rows of a and b are so many elements apart.
+// registers are read of the rows of b. The rows of a and b are their strides apart.
 template <class T>
 struct DenseProduct {
   const T* a;

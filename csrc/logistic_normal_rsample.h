@@ -6,7 +6,7 @@
 namespace ntm_fast {
 
 // theta = softmax(mean + exp(log_variance / 2) noise) of each row [topics]; the rows of the inputs
-// are so many elements apart.
+// are their strides apart.
 //
 // The noise of a row is drawn in chunks of 32, chunk c of row r with Philox counters from
 // 16 (r chunks + c) on: the first 16 elements come from words 0 and 1, the others from 2 and 3; in

@@ -32,7 +32,7 @@ struct OverlapValue {
   T *overlap, *gram_gradient;
 };
 
-// grad_topic_logits[v, :] = the gradient but for - beta[v, :] column_means, where these are the
+// grad_topic_logits[v, :] = the gradient except for - beta[v, :] column_means, where these are the
 // means over all words of what is written.
 template <class T>
 struct OverlapBackward {
@@ -64,7 +64,7 @@ constexpr int64_t overlap_words_per_partial = 256;
 
 // lifts [V, K] and, unless null, scales [V] of the words.
 template <class T>
-struct DeviceOverlapLifts {
+struct CudaOverlapLifts {
   const T *topic_logits, *norms;  // [V, K], [2, K]
   T *lifts, *scales;
   int64_t words, topics;
@@ -72,7 +72,7 @@ struct DeviceOverlapLifts {
 
 // The overlap [], and its gradient [K, K] to the lifts' gram, times 2; squares [K] between.
 template <class T>
-struct DeviceOverlapValue {
+struct CudaOverlapValue {
   const T* gram;  // [K, K]
   T *squares, *overlap, *gram_gradient;
   int64_t topics;
@@ -81,20 +81,20 @@ struct DeviceOverlapValue {
 // slopes [V, K] hold lifts . gram_gradient; they become the gradient. partials
 // [ceil(V / overlap_words_per_partial), K] and column_means [K] in between.
 template <class T>
-struct DeviceOverlapBackward {
+struct CudaOverlapBackward {
   const T *grad_overlap, *lifts, *scales;  // [], [V, K], [V]
   T *slopes, *partials, *column_means;
   int64_t words, topics;
 };
 
-// norms [2, K] as of topic_norms become those of DeviceOverlapLifts
+// norms [2, K] as of topic_norms become those of CudaOverlapLifts
 template <class T>
 int overlap_norms_cuda(T* norms, double log_words, int64_t topics, void* stream);
 template <class T>
-int overlap_lifts_cuda(const DeviceOverlapLifts<T>&, void* stream);
+int overlap_lifts_cuda(const CudaOverlapLifts<T>&, void* stream);
 template <class T>
-int overlap_value_cuda(const DeviceOverlapValue<T>&, void* stream);
+int overlap_value_cuda(const CudaOverlapValue<T>&, void* stream);
 template <class T>
-int overlap_backward_cuda(const DeviceOverlapBackward<T>&, void* stream);
+int overlap_backward_cuda(const CudaOverlapBackward<T>&, void* stream);
 
 }  // namespace ntm_fast

@@ -91,9 +91,9 @@ def tensors_of(
 def accepts_old_order(old: tuple[str, ...], is_old: Callable[..., bool]) -> Callable[[F], F]:
     """Make an op accept the positional arguments of ntm_fast 0.1, with a DeprecationWarning.
 
-    `old` are the parameters in their former order; `is_old` tells from the positional arguments
-    whether they were meant so. A keyword that names one of the last of the three CSR tensors'
-    followers, while there are positional arguments, is of the old order too.
+    `old` has the parameters in their former order. A call is in that order if `is_old` says so of
+    its positional arguments, or if it has positional arguments while what is the first parameter
+    now is given by keyword, as in ``bow_rows(indptr, indices, counts, rows=rows)``.
     """
 
     def decorate(op: F) -> F:

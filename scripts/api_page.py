@@ -68,7 +68,7 @@ def public_names(module: ModuleType) -> list[str]:
 
 
 def first_sentence(value: object) -> str:
-    """Of the docstring, on one line."""
+    """The docstring's, on one line."""
     if not callable(value) and not isinstance(value, property | ModuleType):
         return "a constant"
     paragraph = " ".join((inspect.getdoc(value) or "").split("\n\n")[0].split())

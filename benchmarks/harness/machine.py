@@ -10,13 +10,11 @@ from __future__ import annotations
 import datetime
 import json
 import os
-import platform
 import re
 import subprocess
 import sys
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any, TypeVar
 
 import torch
@@ -173,23 +171,13 @@ def gpu() -> dict[str, Any]:
     }
 
 
-def cpu_model() -> str:
-    """The processor's name, where the system gives one."""
-    try:
-        text = Path("/proc/cpuinfo").read_text()
-    except OSError:
-        text = ""
-    found = re.search(r"^model name\s*:\s*(.+)$", text, flags=re.MULTILINE)
-    return found[1] if found else platform.processor() or platform.machine()
-
-
 def describe() -> dict[str, Any]:
     """The description that all rows of one run share."""
     info = ntm_fast.build_info()
     return {
         "date": datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%d"),
         **gpu(),
-        "cpu": cpu_model(),
+        "cpu": info.cpu,
         "cores": len(os.sched_getaffinity(0)),
         "cpu_level": info.cpu_level,
         "ntm_fast": info.version,

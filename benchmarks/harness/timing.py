@@ -24,7 +24,7 @@ QUICK = "NTM_FAST_BENCHMARK_QUICK" in os.environ  # only to see that a benchmark
 HASTY = QUICK and not machine.is_cuda()  # so that less is measured too: a GPU has the time for it
 PROFILE = "NTM_FAST_BENCHMARK_PROFILE" in os.environ  # list the kernels of our own
 ONCE = 5.0  # seconds: a rival whose call takes longer is measured by that call alone
-# Of the floor's square matrices: large enough for the BLAS's best, small enough to be quick.
+# Size of the floor's square matrices: large enough for the BLAS's best, small enough to be quick.
 SIZE = machine.pick(1024, 8192)
 FLOATS = 1 << 25  # at most of each array of the triad: 128 MiB, far more than any cache
 

@@ -71,7 +71,7 @@ class Progress:
 
     @property
     def cpu_seconds(self) -> float:
-        """Of this process and those that it goes on from."""
+        """For this process and those that it continues."""
         return self.before + time.process_time() - self.began
 
     def save(self) -> None:

@@ -91,7 +91,7 @@ class GibbsLDA:
         return metrics.top_words(self.beta, n, relevance=relevance)
 
     def perplexity(self, corpus: Corpus) -> float:
-        """Of held-out words."""
+        """Perplexity of held-out words."""
         return metrics.perplexity(self, corpus)
 
     def topic_proportions(self, corpus: Corpus) -> torch.Tensor:

@@ -12,7 +12,7 @@ constexpr int most_threads = 256;
 
 // A block for each document and panel of features, a thread for each feature.
 template <class T>
-__global__ void __launch_bounds__(most_threads) sum_rows(const DeviceBowLinear<T> args) {
+__global__ void __launch_bounds__(most_threads) sum_rows(const CudaBowLinear<T> args) {
   constexpr int together = 8;
   const int64_t document = blockIdx.x;
   const int64_t feature = int64_t(blockIdx.y) * blockDim.x + threadIdx.x;
@@ -42,7 +42,7 @@ __global__ void __launch_bounds__(most_threads) sum_rows(const DeviceBowLinear<T
 
 // A block takes a document, its warps the nonzeros one after the other.
 template <class T>
-__global__ void __launch_bounds__(row_threads) row_products(const DeviceBowLinearCounts<T> args) {
+__global__ void __launch_bounds__(row_threads) row_products(const CudaBowLinearCounts<T> args) {
   const int64_t document = blockIdx.x;
   const NonzeroRange range = nonzeros_of(args.batch, document);
   const T* gradient = args.grad_output + document * args.features;
@@ -58,7 +58,7 @@ __global__ void __launch_bounds__(row_threads) row_products(const DeviceBowLinea
 }  // namespace
 
 template <class T>
-int bow_linear_cuda(const DeviceBowLinear<T>& args, void* stream) {
+int bow_linear_cuda(const CudaBowLinear<T>& args, void* stream) {
   const int64_t whole = divide_up(args.features, warp_size) * warp_size;
   const int64_t threads = whole < most_threads ? whole : most_threads;
   if (threads == 0) return cudaSuccess;
@@ -67,13 +67,13 @@ int bow_linear_cuda(const DeviceBowLinear<T>& args, void* stream) {
 }
 
 template <class T>
-int bow_linear_counts_cuda(const DeviceBowLinearCounts<T>& args, void* stream) {
+int bow_linear_counts_cuda(const CudaBowLinearCounts<T>& args, void* stream) {
   return launch(row_products<T>, unsigned(args.batch.documents), row_threads, 0, stream, args);
 }
 
-#define NTM_FAST_INSTANTIATE(T)                                   \
-  template int bow_linear_cuda(const DeviceBowLinear<T>&, void*); \
-  template int bow_linear_counts_cuda(const DeviceBowLinearCounts<T>&, void*);
+#define NTM_FAST_INSTANTIATE(T)                                 \
+  template int bow_linear_cuda(const CudaBowLinear<T>&, void*); \
+  template int bow_linear_counts_cuda(const CudaBowLinearCounts<T>&, void*);
 NTM_FAST_INSTANTIATE(float)
 NTM_FAST_INSTANTIATE(double)
 

@@ -53,7 +53,7 @@ constexpr int merge_parts = 32;
 
 // A warp takes mixture_words_per_partial words of 32 topics.
 template <class T>
-__global__ void __launch_bounds__(row_threads) partial_norms(const DeviceMixtureNorms<T> args) {
+__global__ void __launch_bounds__(row_threads) partial_norms(const CudaMixtureNorms<T> args) {
   const int64_t topic = int64_t(blockIdx.y) * warp_size + lane_index();
   if (topic >= args.topics) return;
   const int64_t parts = (args.words + mixture_words_per_partial - 1) / mixture_words_per_partial;
@@ -83,7 +83,7 @@ __global__ void __launch_bounds__(row_threads) partial_norms(const DeviceMixture
 // A block merges the parts of 32 topics: warp w those of every 32nd part from w on.
 template <class T>
 __global__ void __launch_bounds__(merge_parts* warp_size)
-    merge_norms(const DeviceMixtureNorms<T> args) {
+    merge_norms(const CudaMixtureNorms<T> args) {
   __shared__ T maxima[merge_parts][warp_size];
   __shared__ double sums[merge_parts][warp_size];
   const int64_t topic = int64_t(blockIdx.x) * warp_size + lane_index();
@@ -122,7 +122,7 @@ __global__ void __launch_bounds__(merge_parts* warp_size)
 // A block takes a document, its warps the nonzeros one after the other. Up to 32 COLUMNS topics'
 // beta and gradient stay in the warp's registers; with more topics beta is computed twice.
 template <class T, int COLUMNS>
-__global__ void __launch_bounds__(row_threads) document_pass(const DeviceMixture<T> args) {
+__global__ void __launch_bounds__(row_threads) document_pass(const CudaMixture<T> args) {
   T* const gradients = dynamic_shared<T>();  // [warps, topics]
   __shared__ double likelihoods[warps_per_block];
   const int64_t document = blockIdx.x, topics = args.topics;
@@ -207,7 +207,7 @@ __global__ void __launch_bounds__(row_threads) document_pass(const DeviceMixture
 constexpr int threads = 256, total_parts = 32, lane_topics = 4;
 
 template <class T>
-__global__ void __launch_bounds__(threads) scale_rows(const DeviceMixtureTheta<T> args) {
+__global__ void __launch_bounds__(threads) scale_rows(const CudaMixtureTheta<T> args) {
   const int64_t n = args.documents * args.topics, stride = int64_t(gridDim.x) * threads;
   for (int64_t i = int64_t(blockIdx.x) * threads + threadIdx.x; i < n; i += stride) {
     args.grad_theta[i] = args.gradient[i / args.topics] * args.unit_grad_theta[i];
@@ -215,7 +215,7 @@ __global__ void __launch_bounds__(threads) scale_rows(const DeviceMixtureTheta<T
 }
 
 template <class T>
-__global__ void __launch_bounds__(threads) make_coefficients(const DeviceMixtureTerms<T> args) {
+__global__ void __launch_bounds__(threads) make_coefficients(const CudaMixtureTerms<T> args) {
   const int64_t stride = int64_t(gridDim.x) * threads;
   for (int64_t n = int64_t(blockIdx.x) * threads + threadIdx.x; n < args.nonzeros; n += stride) {
     const int32_t document = args.document_of[n];
@@ -227,7 +227,7 @@ __global__ void __launch_bounds__(threads) make_coefficients(const DeviceMixture
 // A block has 32 topics: warp w sums every 32nd document from w on.
 template <class T>
 __global__ void __launch_bounds__(total_parts* warp_size)
-    sum_totals(const DeviceMixtureTerms<T> args) {
+    sum_totals(const CudaMixtureTerms<T> args) {
   __shared__ double parts[total_parts][warp_size];
   const int64_t topic = int64_t(blockIdx.x) * warp_size + lane_index();
   const int warp = int(threadIdx.x) / warp_size;
@@ -250,7 +250,7 @@ __global__ void __launch_bounds__(total_parts* warp_size)
 }
 
 template <class T>
-__global__ void __launch_bounds__(row_threads) finish_words(const DeviceMixtureWords<T> args) {
+__global__ void __launch_bounds__(row_threads) finish_words(const CudaMixtureWords<T> args) {
   for (int64_t word = first_row(); word < args.words; word += row_stride()) {
     const T* const logits = args.topic_logits + word * args.topics;
     T* const gradients = args.grad_topic_logits + word * args.topics;
@@ -276,8 +276,8 @@ __global__ void __launch_bounds__(row_threads) finish_words(const DeviceMixtureW
 // Adds the terms of nonzeros whose p underflowed. A warp looks at 32 places; those of a word whose
 // list begins among them are all its own.
 template <class T>
-__global__ void __launch_bounds__(row_threads) add_underflown(const DeviceMixtureWords<T> args) {
-  const DeviceWordOrder& order = args.order;
+__global__ void __launch_bounds__(row_threads) add_underflown(const CudaMixtureWords<T> args) {
+  const CudaWordOrder& order = args.order;
   for (int64_t group = first_row(); group * warp_size < order.nonzeros; group += row_stride()) {
     const int64_t first = group * warp_size;
     for (int i = 0; i < warp_size && first + i < order.nonzeros; ++i) {
@@ -313,7 +313,7 @@ __global__ void __launch_bounds__(row_threads) add_underflown(const DeviceMixtur
 }  // namespace
 
 template <class T>
-int mixture_norms_cuda(const DeviceMixtureNorms<T>& args, void* stream) {
+int mixture_norms_cuda(const CudaMixtureNorms<T>& args, void* stream) {
   const int64_t parts = divide_up(args.words, mixture_words_per_partial);
   const unsigned panels = unsigned(divide_up(args.topics, warp_size));
   const dim3 grid(row_blocks(parts), panels);
@@ -321,13 +321,13 @@ int mixture_norms_cuda(const DeviceMixtureNorms<T>& args, void* stream) {
 }
 
 template <class T>
-int mixture_merge_norms_cuda(const DeviceMixtureNorms<T>& args, void* stream) {
+int mixture_merge_norms_cuda(const CudaMixtureNorms<T>& args, void* stream) {
   const unsigned panels = unsigned(divide_up(args.topics, warp_size));
   return launch(merge_norms<T>, panels, merge_parts * warp_size, 0, stream, args);
 }
 
 template <class T>
-int mixture_documents_cuda(const DeviceMixture<T>& args, void* stream) {
+int mixture_documents_cuda(const CudaMixture<T>& args, void* stream) {
   const int64_t row = args.topics * int64_t(sizeof(T)), fitting = mixture_shared_bytes / row;
   if (fitting == 0) return cudaErrorInvalidValue;
   const int64_t warps = fitting < warps_per_block ? fitting : warps_per_block;
@@ -339,13 +339,13 @@ int mixture_documents_cuda(const DeviceMixture<T>& args, void* stream) {
 }
 
 template <class T>
-int mixture_theta_cuda(const DeviceMixtureTheta<T>& args, void* stream) {
+int mixture_theta_cuda(const CudaMixtureTheta<T>& args, void* stream) {
   const int64_t blocks = divide_up(args.documents * args.topics, threads);
   return launch(scale_rows<T>, grid_of(blocks), threads, 0, stream, args);
 }
 
 template <class T>
-int mixture_terms_cuda(const DeviceMixtureTerms<T>& args, void* stream) {
+int mixture_terms_cuda(const CudaMixtureTerms<T>& args, void* stream) {
   const unsigned blocks = grid_of(divide_up(args.nonzeros, threads));
   if (const int failed = launch(make_coefficients<T>, blocks, threads, 0, stream, args)) {
     return failed;
@@ -355,7 +355,7 @@ int mixture_terms_cuda(const DeviceMixtureTerms<T>& args, void* stream) {
 }
 
 template <class T>
-int mixture_words_cuda(const DeviceMixtureWords<T>& args, void* stream) {
+int mixture_words_cuda(const CudaMixtureWords<T>& args, void* stream) {
   if (const int failed =
           launch(finish_words<T>, row_blocks(args.words), row_threads, 0, stream, args)) {
     return failed;
@@ -364,13 +364,13 @@ int mixture_words_cuda(const DeviceMixtureWords<T>& args, void* stream) {
   return launch(add_underflown<T>, blocks, row_threads, 0, stream, args);
 }
 
-#define NTM_FAST_INSTANTIATE(T)                                               \
-  template int mixture_norms_cuda(const DeviceMixtureNorms<T>&, void*);       \
-  template int mixture_merge_norms_cuda(const DeviceMixtureNorms<T>&, void*); \
-  template int mixture_documents_cuda(const DeviceMixture<T>&, void*);        \
-  template int mixture_theta_cuda(const DeviceMixtureTheta<T>&, void*);       \
-  template int mixture_terms_cuda(const DeviceMixtureTerms<T>&, void*);       \
-  template int mixture_words_cuda(const DeviceMixtureWords<T>&, void*);
+#define NTM_FAST_INSTANTIATE(T)                                             \
+  template int mixture_norms_cuda(const CudaMixtureNorms<T>&, void*);       \
+  template int mixture_merge_norms_cuda(const CudaMixtureNorms<T>&, void*); \
+  template int mixture_documents_cuda(const CudaMixture<T>&, void*);        \
+  template int mixture_theta_cuda(const CudaMixtureTheta<T>&, void*);       \
+  template int mixture_terms_cuda(const CudaMixtureTerms<T>&, void*);       \
+  template int mixture_words_cuda(const CudaMixtureWords<T>&, void*);
 NTM_FAST_INSTANTIATE(float)
 NTM_FAST_INSTANTIATE(double)
 

@@ -34,7 +34,7 @@ __device__ void add_underflown(const T* beta, const double* log_w, double count,
 // A block takes a document, its warps the nonzeros one after the other. A row of up to 32 COLUMNS
 // topics stays in the warp's registers, a longer one is read twice.
 template <class T, int COLUMNS>
-__global__ void __launch_bounds__(row_threads) all_steps(const DeviceMixtureProportions<T> args) {
+__global__ void __launch_bounds__(row_threads) all_steps(const CudaMixtureProportions<T> args) {
   __shared__ double totals[warps_per_block];
   const int64_t document = blockIdx.x, topics = args.topics;
   const int warp = int(threadIdx.x) / warp_size, lane = lane_index();
@@ -125,7 +125,7 @@ __global__ void __launch_bounds__(row_threads) all_steps(const DeviceMixtureProp
 }  // namespace
 
 template <class T>
-int mixture_proportions_cuda(const DeviceMixtureProportions<T>& args, void* stream) {
+int mixture_proportions_cuda(const CudaMixtureProportions<T>& args, void* stream) {
   const int64_t fitting = mixture_proportions_warps(args.topics);
   if (fitting < 1) return cudaErrorInvalidValue;
   const int64_t warps = fitting < warps_per_block ? fitting : warps_per_block;
@@ -137,7 +137,7 @@ int mixture_proportions_cuda(const DeviceMixtureProportions<T>& args, void* stre
                 stream, args);
 }
 
-template int mixture_proportions_cuda(const DeviceMixtureProportions<float>&, void*);
-template int mixture_proportions_cuda(const DeviceMixtureProportions<double>&, void*);
+template int mixture_proportions_cuda(const CudaMixtureProportions<float>&, void*);
+template int mixture_proportions_cuda(const CudaMixtureProportions<double>&, void*);
 
 }  // namespace ntm_fast

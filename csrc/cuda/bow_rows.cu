@@ -15,7 +15,7 @@ struct Found {
 };
 
 // Where a row of the result is in the corpus; length 0 if there is no such row.
-__device__ __forceinline__ Found find(const DeviceBowRows& args, int64_t b) {
+__device__ __forceinline__ Found find(const CudaBowRows& args, int64_t b) {
   const int64_t row = integer_at(args.rows, args.wide_rows, b);
   if (row < 0 || row >= args.documents) {
     leave_note(args.notes, BadArgument::rows, b, row);
@@ -43,7 +43,7 @@ __device__ __forceinline__ int64_t scan_lanes(int64_t x) {
 }
 
 // One block goes through all rows, 1024 at a time.
-__global__ void __launch_bounds__(scan_threads) find_rows(const DeviceBowRows args) {
+__global__ void __launch_bounds__(scan_threads) find_rows(const CudaBowRows args) {
   __shared__ int64_t totals[scan_warps];
   const int warp = int(threadIdx.x) / warp_size;
   int64_t before = 0;  // nonzeros of all rows before these
@@ -107,7 +107,7 @@ __global__ void __launch_bounds__(row_threads)
 
 }  // namespace
 
-int bow_rows_lengths_cuda(const DeviceBowRows& args, void* stream) {
+int bow_rows_lengths_cuda(const CudaBowRows& args, void* stream) {
   return launch(find_rows, 1u, scan_threads, 0, stream, args);
 }
 

@@ -8,7 +8,7 @@ using namespace cuda;
 
 template <class T>
 __global__ void __launch_bounds__(row_threads)
-    fill_documents(const DeviceCsr<T> batch, int32_t* documents) {
+    fill_documents(const CudaCsr<T> batch, int32_t* documents) {
   for (int64_t d = first_row(); d < batch.documents; d += row_stride()) {
     const NonzeroRange range = nonzeros_of(batch, d);
     for (int64_t n = range.begin + lane_index(); n < range.end; n += warp_size) {
@@ -23,7 +23,7 @@ struct Place {
   int32_t word;
 
   template <class T>
-  __device__ __forceinline__ Place(const DeviceCsr<T>& batch, const int64_t* order, int64_t place)
+  __device__ __forceinline__ Place(const CudaCsr<T>& batch, const int64_t* order, int64_t place)
       : given(order[place]),
         position(given < 0 || given >= batch.nonzeros ? 0 : given),
         word(int32_t(integer_at(batch.indices, batch.wide_indices, position))) {}
@@ -35,8 +35,7 @@ struct Place {
 
 template <class T>
 __global__ void __launch_bounds__(row_threads)
-    fill_places(const DeviceCsr<T> batch, const int64_t* order, int32_t* words,
-                int32_t* positions) {
+    fill_places(const CudaCsr<T> batch, const int64_t* order, int32_t* words, int32_t* positions) {
   const int64_t place = int64_t(blockIdx.x) * row_threads + threadIdx.x;
   if (place >= batch.nonzeros) return;
   const Place here(batch, order, place);
@@ -50,7 +49,7 @@ __global__ void __launch_bounds__(row_threads)
 }  // namespace
 
 template <class T>
-int word_order_cuda(const DeviceCsr<T>& batch, const int64_t* order, int32_t* words,
+int word_order_cuda(const CudaCsr<T>& batch, const int64_t* order, int32_t* words,
                     int32_t* positions, int32_t* documents, void* stream) {
   const size_t bytes = size_t(batch.nonzeros) * sizeof(int32_t);
   if (const int failed = fill_bytes(documents, 0xff, bytes, stream)) return failed;
@@ -62,8 +61,8 @@ int word_order_cuda(const DeviceCsr<T>& batch, const int64_t* order, int32_t* wo
   return launch(fill_places<T>, blocks, row_threads, 0, stream, batch, order, words, positions);
 }
 
-#define INSTANTIATE(T)                                                                            \
-  template int word_order_cuda(const DeviceCsr<T>&, const int64_t*, int32_t*, int32_t*, int32_t*, \
+#define INSTANTIATE(T)                                                                          \
+  template int word_order_cuda(const CudaCsr<T>&, const int64_t*, int32_t*, int32_t*, int32_t*, \
                                void*);
 INSTANTIATE(float)
 INSTANTIATE(double)

@@ -1,5 +1,5 @@
 #pragma once
-// Reading a DeviceCsr: entries out of range are skipped and noted (cuda_device.h).
+// Reading a CudaCsr: entries out of range are skipped and noted (cuda_device.h).
 
 #include "csr.h"
 #include "cuda/rows.cuh"
@@ -32,7 +32,7 @@ struct NonzeroRange {
 
 // Those of a document; empty if indptr is wrong there.
 template <class T>
-__device__ __forceinline__ NonzeroRange nonzeros_of(const DeviceCsr<T>& batch, int64_t document) {
+__device__ __forceinline__ NonzeroRange nonzeros_of(const CudaCsr<T>& batch, int64_t document) {
   const int64_t begin = integer_at(batch.indptr, batch.wide_indptr, document);
   const int64_t end = integer_at(batch.indptr, batch.wide_indptr, document + 1);
   const bool first_wrong = begin < 0 || (document == 0 && begin != 0);
@@ -56,7 +56,7 @@ struct Nonzero {
   T count = T(0);
 
   Nonzero() = default;
-  __device__ __forceinline__ Nonzero(const DeviceCsr<T>& batch, int64_t n)
+  __device__ __forceinline__ Nonzero(const CudaCsr<T>& batch, int64_t n)
       : word(integer_at(batch.indices, batch.wide_indices, n)), count(batch.counts[n]) {
     if (word < 0 || word >= batch.words) {
       leave_note(batch.notes, BadArgument::indices, n, word);

@@ -22,7 +22,7 @@ __global__ void __launch_bounds__(row_threads)
 }
 
 template <class T>
-__global__ void __launch_bounds__(row_threads) lift_words(const DeviceOverlapLifts<T> args) {
+__global__ void __launch_bounds__(row_threads) lift_words(const CudaOverlapLifts<T> args) {
   for (int64_t word = first_row(); word < args.words; word += row_stride()) {
     const T* const logits = args.topic_logits + word * args.topics;
     T* const lifts = args.lifts + word * args.topics;
@@ -40,7 +40,7 @@ __global__ void __launch_bounds__(row_threads) lift_words(const DeviceOverlapLif
 
 // A warp takes the cosines of a topic to all others.
 template <class T>
-__global__ void __launch_bounds__(row_threads) take_cosines(const DeviceOverlapValue<T> args) {
+__global__ void __launch_bounds__(row_threads) take_cosines(const CudaOverlapValue<T> args) {
   for (int64_t i = first_row(); i < args.topics; i += row_stride()) {
     const T* const gram = args.gram + i * args.topics;
     T* const gradient = args.gram_gradient + i * args.topics;
@@ -58,7 +58,7 @@ __global__ void __launch_bounds__(row_threads) take_cosines(const DeviceOverlapV
 }
 
 template <class T>
-__global__ void __launch_bounds__(warp_size) sum_squares(const DeviceOverlapValue<T> args) {
+__global__ void __launch_bounds__(warp_size) sum_squares(const CudaOverlapValue<T> args) {
   double sum = 0;
   for (int64_t k = lane_index(); k < args.topics; k += warp_size) sum += double(args.squares[k]);
   sum = warp_sum(sum);
@@ -66,8 +66,7 @@ __global__ void __launch_bounds__(warp_size) sum_squares(const DeviceOverlapValu
 }
 
 template <class T>
-__global__ void __launch_bounds__(row_threads)
-    slopes_to_logits(const DeviceOverlapBackward<T> args) {
+__global__ void __launch_bounds__(row_threads) slopes_to_logits(const CudaOverlapBackward<T> args) {
   const T grad = *args.grad_overlap;
   for (int64_t word = first_row(); word < args.words; word += row_stride()) {
     const T* const lifts = args.lifts + word * args.topics;
@@ -83,7 +82,7 @@ __global__ void __launch_bounds__(row_threads)
 
 // A warp takes overlap_words_per_partial words of 32 topics.
 template <class T>
-__global__ void __launch_bounds__(row_threads) partial_sums(const DeviceOverlapBackward<T> args) {
+__global__ void __launch_bounds__(row_threads) partial_sums(const CudaOverlapBackward<T> args) {
   const int64_t topic = int64_t(blockIdx.y) * warp_size + lane_index();
   if (topic >= args.topics) return;
   const int64_t parts = (args.words + overlap_words_per_partial - 1) / overlap_words_per_partial;
@@ -102,7 +101,7 @@ __global__ void __launch_bounds__(row_threads) partial_sums(const DeviceOverlapB
 // A block merges the parts of 32 topics: warp w those of every 32nd part from w on.
 template <class T>
 __global__ void __launch_bounds__(merge_parts* warp_size)
-    merge_means(const DeviceOverlapBackward<T> args) {
+    merge_means(const CudaOverlapBackward<T> args) {
   __shared__ double sums[merge_parts][warp_size];
   const int64_t topic = int64_t(blockIdx.x) * warp_size + lane_index();
   const int64_t parts = (args.words + overlap_words_per_partial - 1) / overlap_words_per_partial;
@@ -122,7 +121,7 @@ __global__ void __launch_bounds__(merge_parts* warp_size)
 }
 
 template <class T>
-__global__ void __launch_bounds__(row_threads) finish_words(const DeviceOverlapBackward<T> args) {
+__global__ void __launch_bounds__(row_threads) finish_words(const CudaOverlapBackward<T> args) {
   for (int64_t word = first_row(); word < args.words; word += row_stride()) {
     const T* const lifts = args.lifts + word * args.topics;
     T* const slopes = args.slopes + word * args.topics;
@@ -142,12 +141,12 @@ int overlap_norms_cuda(T* norms, double log_words, int64_t topics, void* stream)
 }
 
 template <class T>
-int overlap_lifts_cuda(const DeviceOverlapLifts<T>& args, void* stream) {
+int overlap_lifts_cuda(const CudaOverlapLifts<T>& args, void* stream) {
   return launch(lift_words<T>, row_blocks(args.words), row_threads, 0, stream, args);
 }
 
 template <class T>
-int overlap_value_cuda(const DeviceOverlapValue<T>& args, void* stream) {
+int overlap_value_cuda(const CudaOverlapValue<T>& args, void* stream) {
   if (const int failed =
           launch(take_cosines<T>, row_blocks(args.topics), row_threads, 0, stream, args)) {
     return failed;
@@ -156,7 +155,7 @@ int overlap_value_cuda(const DeviceOverlapValue<T>& args, void* stream) {
 }
 
 template <class T>
-int overlap_backward_cuda(const DeviceOverlapBackward<T>& args, void* stream) {
+int overlap_backward_cuda(const CudaOverlapBackward<T>& args, void* stream) {
   const unsigned words = row_blocks(args.words);
   const unsigned panels = unsigned(divide_up(args.topics, warp_size));
   const dim3 parts(row_blocks(divide_up(args.words, overlap_words_per_partial)), panels);
@@ -172,11 +171,11 @@ int overlap_backward_cuda(const DeviceOverlapBackward<T>& args, void* stream) {
   return launch(finish_words<T>, words, row_threads, 0, stream, args);
 }
 
-#define NTM_FAST_INSTANTIATE(T)                                         \
-  template int overlap_norms_cuda(T*, double, int64_t, void*);          \
-  template int overlap_lifts_cuda(const DeviceOverlapLifts<T>&, void*); \
-  template int overlap_value_cuda(const DeviceOverlapValue<T>&, void*); \
-  template int overlap_backward_cuda(const DeviceOverlapBackward<T>&, void*);
+#define NTM_FAST_INSTANTIATE(T)                                       \
+  template int overlap_norms_cuda(T*, double, int64_t, void*);        \
+  template int overlap_lifts_cuda(const CudaOverlapLifts<T>&, void*); \
+  template int overlap_value_cuda(const CudaOverlapValue<T>&, void*); \
+  template int overlap_backward_cuda(const CudaOverlapBackward<T>&, void*);
 NTM_FAST_INSTANTIATE(float)
 NTM_FAST_INSTANTIATE(double)
 

@@ -60,7 +60,7 @@ struct Chunk {
   int64_t begin, end;
   bool goes_on, began_before;  // its last word in the next chunk, its first word in the one before
 
-  __device__ __forceinline__ Chunk(const DeviceWordOrder& order, int64_t chunk)
+  __device__ __forceinline__ Chunk(const CudaWordOrder& order, int64_t chunk)
       : begin(chunk * places_per_chunk),
         end(begin + places_per_chunk < order.nonzeros ? begin + places_per_chunk : order.nonzeros) {
     goes_on = end < order.nonzeros && order.words[end] == order.words[end - 1];
@@ -70,7 +70,7 @@ struct Chunk {
 
 template <class T>
 __global__ void __launch_bounds__(row_threads) sum_chunks(const WordSums<T> args, int64_t chunks) {
-  const DeviceWordOrder& order = args.order;
+  const CudaWordOrder& order = args.order;
   for (int64_t c = first_row(); c < chunks; c += row_stride()) {
     const Chunk chunk(order, c);
     LaneColumns<T> sums(int64_t(blockIdx.y) * panel + lane_index(), args.width);
@@ -117,7 +117,7 @@ __global__ void __launch_bounds__(row_threads) sum_chunks(const WordSums<T> args
 
 template <class T>
 __global__ void __launch_bounds__(row_threads) join_chunks(const WordSums<T> args, int64_t chunks) {
-  const DeviceWordOrder& order = args.order;
+  const CudaWordOrder& order = args.order;
   for (int64_t c = first_row(); c < chunks; c += row_stride()) {
     const Chunk chunk(order, c);
     const int32_t word = order.words[chunk.end - 1];

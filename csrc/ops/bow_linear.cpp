@@ -34,7 +34,7 @@ void run(const Cpu&, const BowLinear<T>& args) {
 }
 
 template <class T>
-void run(const Cuda& cuda, const DeviceBowLinear<T>& args) {
+void run(const Cuda& cuda, const CudaBowLinear<T>& args) {
   cuda.check_launch(bow_linear_cuda(args, cuda.stream()));
 }
 
@@ -47,7 +47,7 @@ void run(const Cpu&, const BowLinearCounts<T>& args) {
 }
 
 template <class T>
-void run(const Cuda& cuda, const DeviceBowLinearCounts<T>& args) {
+void run(const Cuda& cuda, const CudaBowLinearCounts<T>& args) {
   cuda.check_launch(bow_linear_counts_cuda(args, cuda.stream()));
 }
 

@@ -90,14 +90,14 @@ void take_documents(const Cpu&, const Batch<Cpu, T>& batch, const Tensor& theta,
 template <class T>
 void take_documents(const Cuda& cuda, const Batch<Cuda, T>& batch, const Tensor& theta,
                     const Tensor& topic_logits, const Outputs& out) {
-  const DeviceMixture<T> args{batch.view(),
-                              data<T>(theta),
-                              data<T>(topic_logits),
-                              data<T>(out.norms),
-                              mutable_data<T>(out.log_likelihood),
-                              mutable_data<T>(out.grad_theta),
-                              mutable_data<T>(out.ratios),
-                              theta.size(1)};
+  const CudaMixture<T> args{batch.view(),
+                            data<T>(theta),
+                            data<T>(topic_logits),
+                            data<T>(out.norms),
+                            mutable_data<T>(out.log_likelihood),
+                            mutable_data<T>(out.grad_theta),
+                            mutable_data<T>(out.ratios),
+                            theta.size(1)};
   cuda.check_launch(mixture_documents_cuda(args, cuda.stream()));
 }
 
@@ -142,8 +142,8 @@ void take_theta(const Cpu&, const Inputs& in, const Tensor& grad_theta) {
 
 template <class T>
 void take_theta(const Cuda& cuda, const Inputs& in, const Tensor& grad_theta) {
-  const DeviceMixtureTheta<T> args{data<T>(in.gradient), data<T>(in.unit_grad_theta),
-                                   mutable_data<T>(grad_theta), in.theta.size(0), in.theta.size(1)};
+  const CudaMixtureTheta<T> args{data<T>(in.gradient), data<T>(in.unit_grad_theta),
+                                 mutable_data<T>(grad_theta), in.theta.size(0), in.theta.size(1)};
   cuda.check_launch(mixture_theta_cuda(args, cuda.stream()));
 }
 
@@ -211,29 +211,29 @@ void take_logits(const Cuda& cuda, const Batch<Cuda, T>& batch, const Order& ord
   const ByWord<Cuda, T> ordered(op, cuda, batch, order);
   const Tensor coefficients = torch::stable::new_empty(in.theta, {nonzeros}),
                totals = torch::stable::new_empty(in.theta, {topics});
-  const DeviceMixtureTerms<T> terms{data<T>(in.gradient),
-                                    data<T>(in.theta),
-                                    data<T>(in.unit_grad_theta),
-                                    data<T>(in.ratios),
-                                    ordered.view().documents,
-                                    mutable_data<T>(coefficients),
-                                    mutable_data<T>(totals),
-                                    documents,
-                                    topics,
-                                    nonzeros};
+  const CudaMixtureTerms<T> terms{data<T>(in.gradient),
+                                  data<T>(in.theta),
+                                  data<T>(in.unit_grad_theta),
+                                  data<T>(in.ratios),
+                                  ordered.view().documents,
+                                  mutable_data<T>(coefficients),
+                                  mutable_data<T>(totals),
+                                  documents,
+                                  topics,
+                                  nonzeros};
   cuda.check_launch(mixture_terms_cuda(terms, cuda.stream()));
   sum_by_word<T>(cuda, ordered, coefficients, false, in.theta, grad_logits);
-  const DeviceMixtureWords<T> args{batch.view(),
-                                   ordered.view(),
-                                   data<T>(in.gradient),
-                                   data<T>(in.theta),
-                                   data<T>(in.topic_logits),
-                                   data<T>(in.norms),
-                                   data<T>(totals),
-                                   data<T>(in.ratios),
-                                   mutable_data<T>(grad_logits),
-                                   words,
-                                   topics};
+  const CudaMixtureWords<T> args{batch.view(),
+                                 ordered.view(),
+                                 data<T>(in.gradient),
+                                 data<T>(in.theta),
+                                 data<T>(in.topic_logits),
+                                 data<T>(in.norms),
+                                 data<T>(totals),
+                                 data<T>(in.ratios),
+                                 mutable_data<T>(grad_logits),
+                                 words,
+                                 topics};
   cuda.check_launch(mixture_words_cuda(args, cuda.stream()));
 }
 

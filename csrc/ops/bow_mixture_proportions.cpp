@@ -74,7 +74,7 @@ void run(const Cpu&, const MixtureProportions<T>& args) {
 }
 
 template <class T>
-void run(const Cuda& cuda, const DeviceMixtureProportions<T>& args) {
+void run(const Cuda& cuda, const CudaMixtureProportions<T>& args) {
   cuda.check_launch(mixture_proportions_cuda(args, cuda.stream()));
 }
 

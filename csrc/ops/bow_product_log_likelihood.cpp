@@ -69,7 +69,7 @@ Arguments checked(const Tensor& hidden, const Tensor& weight, const OptionalTens
           eps};
 }
 
-// Of what the forward has given and kept.
+// Checks the forward's results and what it kept.
 void check_backward(const Arguments& a, const Tensor& grad_log_likelihood, const Tensor& batch_var,
                     const Tensor& kept) {
   const int64_t documents = a.hidden.size(0);
@@ -92,6 +92,16 @@ Batch<Device, T> batch_of(const Arguments& a, const Tensor& indptr, const Tensor
   check(indptr.size(0) == a.hidden.size(0) + 1, op, ": indptr has ", indptr.size(0),
         " elements, expected ", a.hidden.size(0) + 1, ", one more than hidden has rows");
   return batch;
+}
+
+template <class T>
+BowProductLogits<T> logits_of(const Arguments& a) {
+  return {data<T>(a.hidden),        data<T>(a.weight),
+          data_or_null<T>(a.bias),  data_or_null<T>(a.mean),
+          data_or_null<T>(a.var),   data_or_null<T>(a.scale),
+          data_or_null<T>(a.shift), T(a.eps),
+          a.batch_statistics(),     a.hidden.size(0),
+          a.hidden.size(1),         a.weight.size(0)};
 }
 
 // What the forward writes.
@@ -163,23 +173,8 @@ struct Problem {
       const int32_t* const end = nonzeros.words + nonzeros.nonzeros;
       group_starts.push_back(std::lower_bound(nonzeros.words, end, word) - nonzeros.words);
     }
-    in = {data<T>(a.hidden),
-          data<T>(a.weight),
-          data_or_null<T>(a.bias),
-          data_or_null<T>(a.mean),
-          data_or_null<T>(a.var),
-          data_or_null<T>(a.scale),
-          data_or_null<T>(a.shift),
-          T(a.eps),
-          a.batch_statistics(),
-          a.hidden.size(0),
-          a.hidden.size(1),
-          words,
-          nonzeros,
-          group_starts.data(),
-          data<T>(hidden_mean),
-          data<T>(packed_hidden),
-          plan};
+    in = {logits_of<T>(a),        nonzeros, group_starts.data(), data<T>(hidden_mean),
+          data<T>(packed_hidden), plan};
     kernels.pack(in, mutable_data<T>(hidden_mean), mutable_data<T>(packed_hidden));
   }
 
@@ -345,20 +340,7 @@ Operands operands_for(int64_t precision, int64_t topics) {
 
 template <class T>
 BowProductCuda<T> inputs(const Arguments& a, const Batch<Cuda, T>& batch, int64_t precision) {
-  return {data<T>(a.hidden),
-          data<T>(a.weight),
-          data_or_null<T>(a.bias),
-          data_or_null<T>(a.mean),
-          data_or_null<T>(a.var),
-          data_or_null<T>(a.scale),
-          data_or_null<T>(a.shift),
-          T(a.eps),
-          a.batch_statistics(),
-          a.hidden.size(0),
-          a.hidden.size(1),
-          a.weight.size(0),
-          batch.view(),
-          operands_for<T>(precision, a.hidden.size(1))};
+  return {logits_of<T>(a), batch.view(), operands_for<T>(precision, a.hidden.size(1))};
 }
 
 template <class Args>

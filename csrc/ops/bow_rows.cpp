@@ -105,7 +105,7 @@ Rows take(const Cpu&, const Corpus& corpus, const Tensor& row_indptr,
   return rows;
 }
 
-// The last element, once the device has come to it.
+// The last element; waits until the device has computed it.
 int64_t wait_for_last(const Tensor& row_indptr) {
   Tensor whole = row_indptr;
   const Tensor last = torch::stable::narrow(whole, 0, row_indptr.size(0) - 1, 1);
@@ -122,18 +122,18 @@ Rows take(const Device& cuda, const Corpus& corpus, const Tensor& row_indptr,
   const int64_t n = corpus.rows.size(0);
   const Tensor found = torch::stable::new_empty(corpus.indptr, {2, n}, ScalarType::Long);
   int64_t* const starts = mutable_data<int64_t>(found);
-  const DeviceBowRows args{corpus.indptr.const_data_ptr(),
-                           corpus.rows.const_data_ptr(),
-                           corpus.indptr.scalar_type() == ScalarType::Long,
-                           corpus.rows.scalar_type() == ScalarType::Long,
-                           corpus.indptr.size(0) - 1,
-                           corpus.indices.size(0),
-                           n,
-                           starts,
-                           starts + n,
-                           mutable_data<int64_t>(row_indptr),
-                           wanted.value_or(-1),
-                           device_notes(NotingOp::bow_rows)};
+  const CudaBowRows args{corpus.indptr.const_data_ptr(),
+                         corpus.rows.const_data_ptr(),
+                         corpus.indptr.scalar_type() == ScalarType::Long,
+                         corpus.rows.scalar_type() == ScalarType::Long,
+                         corpus.indptr.size(0) - 1,
+                         corpus.indices.size(0),
+                         n,
+                         starts,
+                         starts + n,
+                         mutable_data<int64_t>(row_indptr),
+                         wanted.value_or(-1),
+                         device_notes(NotingOp::bow_rows)};
   cuda.check_launch(bow_rows_lengths_cuda(args, cuda.stream()));
   const int64_t size = wanted ? *wanted : wait_for_last(row_indptr);
   const Rows rows{row_indptr, torch::stable::new_empty(corpus.indices, {size}),

@@ -76,16 +76,16 @@ class Batch<Cuda, T> {
              indices.scalar_type() == ScalarType::Long,
              device_notes(noting)};
   }
-  const DeviceCsr<T>& view() const { return view_; }
+  const CudaCsr<T>& view() const { return view_; }
   const Tensor& indices() const { return indices_; }
   const Tensor& counts() const { return counts_; }
 
  private:
   Tensor indptr_, indices_, counts_;
-  DeviceCsr<T> view_;
+  CudaCsr<T> view_;
 };
 
-// Its batch as the kernels see it: Csr<T> or DeviceCsr<T>.
+// Its batch as the kernels see it: Csr<T> or CudaCsr<T>.
 template <class Device, class T>
 using View = std::decay_t<decltype(std::declval<Batch<Device, T>>().view())>;
 
@@ -94,7 +94,7 @@ using View = std::decay_t<decltype(std::declval<Batch<Device, T>>().view())>;
 template <class T>
 Tensor sorted_by_word(const Batch<Cpu, T>& batch);
 
-// Of indices out of range some become others: the kernels of the forward have noted them.
+// Narrowing changes some indices out of range; the kernels of the forward have noted those.
 template <class T>
 Tensor sorted_by_word(const Batch<Cuda, T>& batch) {
   using torch::stable::detail::from;
@@ -142,11 +142,11 @@ class ByWord<Cuda, T> {
                                       documents, cuda.stream()));
     view_ = {words, positions, documents, n};
   }
-  const DeviceWordOrder& view() const { return view_; }
+  const CudaWordOrder& view() const { return view_; }
 
  private:
   Tensor order_, places_;
-  DeviceWordOrder view_;
+  CudaWordOrder view_;
 };
 
 // sums [words, width] of rows [documents, width] times coefficients [nonzeros] (WordSums).

@@ -18,7 +18,7 @@ struct RightSide {
   Tensor tensor;
   int64_t stride;
 
-  // Of a contiguous matrix, or of its transpose; a copy only where there has to be one.
+  // For a contiguous matrix or its transpose; copies only where that is necessary.
   RightSide(const Tensor& matrix, int64_t depth, int64_t columns, bool transposed)
       : tensor(matrix), stride(NTM_FAST_CPU_CALL(dense_padded<T>)(columns)) {
     if (stride == columns && !transposed) return;

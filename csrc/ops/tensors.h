@@ -120,7 +120,7 @@ inline OptionalTensor contiguous_or_none(const OptionalTensor& tensor) {
   return tensor ? OptionalTensor(contiguous(*tensor)) : OptionalTensor();
 }
 
-// Of a matrix: rows may be apart, but are contiguous in themselves.
+// The rows of a matrix may be apart, but each is contiguous.
 inline Tensor with_contiguous_rows(const Tensor& tensor) {
   return tensor.size(1) <= 1 || tensor.stride(1) == 1 ? tensor : contiguous(tensor);
 }

@@ -10,10 +10,8 @@
 
 namespace ntm_fast {
 
-constexpr int64_t topics_padding = 16;  // row_padding of cpu/simd/vector_rows.h
-
 inline int64_t padded_topics(int64_t topics) {
-  return (topics + topics_padding - 1) / topics_padding * topics_padding;
+  return (topics + row_padding - 1) / row_padding * row_padding;
 }
 
 template <class T>
@@ -51,12 +49,12 @@ Tensor topic_norms(const Cuda& cuda, const Tensor& logits) {
   const Tensor maxima = torch::stable::new_empty(logits, {parts, topics}),
                sums = torch::stable::new_empty(logits, {parts, topics}),
                norms = torch::stable::new_empty(logits, {2, topics});
-  const DeviceMixtureNorms<T> args{data<T>(logits),
-                                   mutable_data<T>(maxima),
-                                   mutable_data<T>(sums),
-                                   mutable_data<T>(norms),
-                                   words,
-                                   topics};
+  const CudaMixtureNorms<T> args{data<T>(logits),
+                                 mutable_data<T>(maxima),
+                                 mutable_data<T>(sums),
+                                 mutable_data<T>(norms),
+                                 words,
+                                 topics};
   cuda.check_launch(mixture_norms_cuda(args, cuda.stream()));
   cuda.check_launch(mixture_merge_norms_cuda(args, cuda.stream()));
   return norms;

@@ -136,8 +136,8 @@ template <class T>
 Tensor lifts_of(const Cuda& cuda, const Tensor& logits, const Tensor& norms, T* scales) {
   const int64_t words = logits.size(0), topics = logits.size(1);
   const Tensor lifts = torch::stable::new_empty(logits, {words, topics});
-  const DeviceOverlapLifts<T> args{data<T>(logits), data<T>(norms), mutable_data<T>(lifts),
-                                   scales,          words,          topics};
+  const CudaOverlapLifts<T> args{data<T>(logits), data<T>(norms), mutable_data<T>(lifts),
+                                 scales,          words,          topics};
   cuda.check_launch(overlap_lifts_cuda(args, cuda.stream()));
   return lifts;
 }
@@ -152,9 +152,9 @@ void take_overlap(const Cuda& cuda, const Tensor& logits, const Outputs& out) {
                squares = torch::stable::new_empty(logits, {topics});
   const Tensor lifts = lifts_of(cuda, logits, out.norms, mutable_data<T>(out.scales));
   cuda.multiply(torch::stable::transpose(lifts, 0, 1), lifts, gram);
-  const DeviceOverlapValue<T> args{data<T>(gram), mutable_data<T>(squares),
-                                   mutable_data<T>(out.overlap), mutable_data<T>(out.gradient),
-                                   topics};
+  const CudaOverlapValue<T> args{data<T>(gram), mutable_data<T>(squares),
+                                 mutable_data<T>(out.overlap), mutable_data<T>(out.gradient),
+                                 topics};
   cuda.check_launch(overlap_value_cuda(args, cuda.stream()));
 }
 
@@ -168,7 +168,7 @@ void take_gradient(const Cuda& cuda, const Tensor& grad_overlap, const Tensor& l
                sums = torch::stable::new_empty(logits, {topics});
   const Tensor lifts = lifts_of<T>(cuda, logits, norms, nullptr);
   cuda.multiply(lifts, gram_gradient, gradient);
-  const DeviceOverlapBackward<T> args{
+  const CudaOverlapBackward<T> args{
       data<T>(grad_overlap),     data<T>(lifts),        data<T>(scales), mutable_data<T>(gradient),
       mutable_data<T>(partials), mutable_data<T>(sums), words,           topics};
   cuda.check_launch(overlap_backward_cuda(args, cuda.stream()));

@@ -9,21 +9,16 @@ from typing import Annotated, Any
 import typer
 
 from ntm_fast.cli.app import (
+    NOTHING_GIVEN,
     AsJson,
-    Column,
-    Encoding,
-    Lowercase,
+    Reading,
     Source,
-    StopWords,
-    Tokenizer,
-    TokenPattern,
-    ZeroBased,
     command,
 )
 from ntm_fast.cli.support import (
     document_counter,
     document_frequency,
-    reading,
+    given,
 )
 from ntm_fast.report import facts_as_text
 
@@ -52,12 +47,7 @@ def corpus(
     max_features: Annotated[
         int | None, typer.Option(min=1, help="Keep only this many words, the most frequent.")
     ] = None,
-    stop_words: StopWords = None,
-    token_pattern: TokenPattern = None,
-    tokenizer: Tokenizer = None,
-    lowercase: Lowercase = None,
-    zero_based: ZeroBased = None,
-    column: Column = None,
+    reading: Reading = NOTHING_GIVEN,
     label_column: Annotated[str | None, typer.Option(help="Column of labels.")] = None,
     id_column: Annotated[str | None, typer.Option(help="Column of document ids.")] = None,
     quoting: Annotated[
@@ -66,7 +56,6 @@ def corpus(
             help="Quotes in CSV and TSV: minimal (default for CSV) or none (default for TSV)."
         ),
     ] = None,
-    encoding: Encoding = None,
     workers: Annotated[
         int | None,
         typer.Option(min=1, help="Processes that read text; by default one per core, up to 8."),
@@ -80,22 +69,18 @@ def corpus(
     """
     from ntm_fast.data.readers.read import read_named
 
-    options = reading(
-        vocabulary=vocabulary,
-        min_df=document_frequency("--min-df", min_df),
-        max_df=document_frequency("--max-df", max_df),
-        max_features=max_features,
-        token_pattern=token_pattern,
-        tokenizer=tokenizer,
-        lowercase=lowercase,
-        zero_based=zero_based,
-        column=column,
-        label_column=label_column,
-        id_column=id_column,
-        encoding=encoding,
-        quoting=quoting,
-        stop_words=stop_words,
-    )
+    options = {
+        **reading,
+        **given(
+            vocabulary=vocabulary,
+            min_df=document_frequency("--min-df", min_df),
+            max_df=document_frequency("--max-df", max_df),
+            max_features=max_features,
+            label_column=label_column,
+            id_column=id_column,
+            quoting=quoting,
+        ),
+    }
     with document_counter() as progress:
         work = {"n_jobs": workers, "progress": progress, "output": output, "overwrite": overwrite}
         found = read_named(source, work, **options)

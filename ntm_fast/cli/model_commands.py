@@ -10,18 +10,13 @@ from typing import Annotated
 import typer
 
 from ntm_fast.cli.app import (
+    NOTHING_GIVEN,
     AsJson,
-    Column,
-    Encoding,
-    Lowercase,
+    Reading,
     Saved,
     Seed,
     Source,
-    StopWords,
     Threads,
-    Tokenizer,
-    TokenPattern,
-    ZeroBased,
     command,
 )
 from ntm_fast.cli.support import (
@@ -34,7 +29,6 @@ from ntm_fast.cli.support import (
     model_named,
     option_of,
     read_for,
-    reading,
     use_threads,
 )
 from ntm_fast.report import facts_as_text, topics_as_json, topics_as_text
@@ -56,13 +50,7 @@ def train(
     prior: Annotated[
         float | None, typer.Option(help="Concentration of the prior on topics.")
     ] = None,
-    column: Column = None,
-    encoding: Encoding = None,
-    stop_words: StopWords = None,
-    token_pattern: TokenPattern = None,
-    tokenizer: Tokenizer = None,
-    lowercase: Lowercase = None,
-    zero_based: ZeroBased = None,
+    reading: Reading = NOTHING_GIVEN,
     background: Annotated[
         bool | None,
         typer.Option(
@@ -145,17 +133,8 @@ def train(
         recipe = estimator.chosen_recipe()
     except UnusedSettingError as error:
         raise ValueError(error.said_as(option_of(error.name))) from None
-    options = reading(
-        column=column,
-        encoding=encoding,
-        stop_words=stop_words,
-        token_pattern=token_pattern,
-        tokenizer=tokenizer,
-        lowercase=lowercase,
-        zero_based=zero_based,
-    )
     callbacks = [] if log is None else loggers(log, output)
-    documents = read_named(source, **options)
+    documents = read_named(source, **reading)
     print(documents, flush=True)
     if documents.origin is not None:
         print(documents.origin.describe(), flush=True)
@@ -219,19 +198,14 @@ def topics(
     print(topics_as_json(words) if as_json else topics_as_text(words))
 
 
-@command(example="ntm-fast infer reviews-model new.txt --output theta.csv")
+@command(without=("stop_words",), example="ntm-fast infer reviews-model new.txt --output theta.csv")
 def infer(
     model: Saved,
     source: Annotated[
         str, typer.Argument(metavar="DOCUMENTS", help="Anything that `ntm-fast corpus` reads.")
     ],
     output: Annotated[Path, typer.Option(help="File to write: .npz or .csv.")],
-    column: Column = None,
-    encoding: Encoding = None,
-    token_pattern: TokenPattern = None,
-    tokenizer: Tokenizer = None,
-    lowercase: Lowercase = None,
-    zero_based: ZeroBased = None,
+    reading: Reading = NOTHING_GIVEN,
     threads: Threads = None,
 ) -> None:
     """Write the topic proportions of documents, one row each.
@@ -249,15 +223,7 @@ def infer(
     use_threads(threads)
     with replacing_file(output) as partial:  # an error comes before the work
         fitted = load_model(model)
-        options = reading(
-            column=column,
-            encoding=encoding,
-            token_pattern=token_pattern,
-            tokenizer=tokenizer,
-            lowercase=lowercase,
-            zero_based=zero_based,
-        )
-        documents = read_for(fitted, source, **options)
+        documents = read_for(fitted, source, **reading)
         theta, known = fitted.transform(documents), documents.known_words
         ids = np.array(documents.document_ids or [str(d) for d in range(len(documents))])
         if output.suffix == ".npz":
@@ -277,16 +243,11 @@ def infer(
     print(f"{named}, {theta.shape[1]} topics; saved to {output}")
 
 
-@command(example="ntm-fast evaluate reviews-model held-out.txt")
+@command(without=("stop_words",), example="ntm-fast evaluate reviews-model held-out.txt")
 def evaluate(
     model: Saved,
     source: Source,
-    column: Column = None,
-    encoding: Encoding = None,
-    token_pattern: TokenPattern = None,
-    tokenizer: Tokenizer = None,
-    lowercase: Lowercase = None,
-    zero_based: ZeroBased = None,
+    reading: Reading = NOTHING_GIVEN,
     c_v: Annotated[
         bool, typer.Option("--c-v", help="Compute C_v too: needs gensim, and takes longer.")
     ] = False,
@@ -299,15 +260,7 @@ def evaluate(
 
     use_threads(threads)
     fitted = load_model(model)
-    options = reading(
-        column=column,
-        encoding=encoding,
-        token_pattern=token_pattern,
-        tokenizer=tokenizer,
-        lowercase=lowercase,
-        zero_based=zero_based,
-    )
-    documents = read_for(fitted, source, **options)
+    documents = read_for(fitted, source, **reading)
     found = metrics.evaluate(fitted, documents, c_v=c_v, seed=seed)
     facts, report = found.facts(), found.collapse
     assert report is not None  # an estimator has a posterior

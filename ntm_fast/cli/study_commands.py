@@ -11,19 +11,14 @@ from typing import Annotated, Any
 import typer
 
 from ntm_fast.cli.app import (
+    NOTHING_GIVEN,
     AsJson,
-    Column,
-    Encoding,
-    Lowercase,
+    Reading,
     Seed,
-    StopWords,
     Threads,
-    Tokenizer,
-    TokenPattern,
-    ZeroBased,
     command,
 )
-from ntm_fast.cli.support import MODELS, model_named, reading, use_threads
+from ntm_fast.cli.support import MODELS, model_named, use_threads
 
 
 class Posterior(str, Enum):
@@ -48,13 +43,7 @@ def compare(
     seconds: Annotated[
         float | None, typer.Option(min=0, help="Time limit for training each model.")
     ] = None,
-    column: Column = None,
-    encoding: Encoding = None,
-    stop_words: StopWords = None,
-    token_pattern: TokenPattern = None,
-    tokenizer: Tokenizer = None,
-    lowercase: Lowercase = None,
-    zero_based: ZeroBased = None,
+    reading: Reading = NOTHING_GIVEN,
     seed: Seed = 0,
     threads: Threads = None,
     output: Annotated[
@@ -76,16 +65,6 @@ def compare(
         side_by_side.check_ending(output)  # before the work, not after it
     rows: list[dict[str, Any]] = []
 
-    options = reading(
-        column=column,
-        encoding=encoding,
-        stop_words=stop_words,
-        token_pattern=token_pattern,
-        tokenizer=tokenizer,
-        lowercase=lowercase,
-        zero_based=zero_based,
-    )
-
     def show(row: dict[str, Any]) -> None:
         rows.append(row)
         if output is not None:
@@ -93,7 +72,7 @@ def compare(
         print(f"{row['model']} done", file=sys.stderr, flush=True)
 
     side_by_side.compare(
-        read_named(source, **options),
+        read_named(source, **reading),
         chosen,
         n_topics=topics,
         epochs=epochs,

@@ -60,7 +60,7 @@ def option_of(name: str) -> str:
     return OPTIONS.get(name, f"--option {name}")
 
 
-def reading(**options: Any) -> dict[str, Any]:
+def reader_options(**options: Any) -> dict[str, Any]:
     """The options of a reader that are given.
 
     The module of a tokenizer may lie in the current folder, as with `python -m`.

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from ntm_fast.data import datasets as datasets
-    from ntm_fast.data.batches import Batch as Batch
     from ntm_fast.data.batches import CorpusTensors as CorpusTensors
     from ntm_fast.data.corpus import Corpus as Corpus
     from ntm_fast.data.corpus import Subset as Subset
@@ -33,7 +32,7 @@ if TYPE_CHECKING:
     from ntm_fast.data.words import select_words as select_words
 
 _HOMES = {
-    "batches": ("Batch", "CorpusTensors"),
+    "batches": ("CorpusTensors",),
     "corpus": ("Corpus", "Subset"),
     "in_words": ("Known", "in_words_of", "known_share"),
     "origin": ("Origin",),
@@ -47,6 +46,7 @@ _HOMES = {
     "text.vectorise": ("read_vocabulary", "vectorise"),
     "words": ("select_words",),
 }
+_RENAMED = {"Part": ("ntm_fast.data", "Subset"), "Batch": ("ntm_fast.bags", "Bags")}
 _HOME = {name: module for module, names in _HOMES.items() for name in names}
 
 
@@ -55,9 +55,10 @@ def __getattr__(name: str) -> Any:
         return getattr(import_module(f"ntm_fast.data.{_HOME[name]}"), name)
     if name == "datasets":
         return import_module("ntm_fast.data.datasets")
-    if name == "Part":
-        warnings.warn("ntm_fast.data.Part is now called Subset", DeprecationWarning, stacklevel=2)
-        return __getattr__("Subset")
+    if name in _RENAMED:
+        home, new = _RENAMED[name]
+        warnings.warn(f"ntm_fast.data.{name} is now {home}.{new}", DeprecationWarning, stacklevel=2)
+        return getattr(import_module(home), new)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

@@ -14,8 +14,6 @@ from ntm_fast import reference
 from ntm_fast.bags import Bags
 from ntm_fast.data.corpus import Corpus, Subset
 
-Batch = Bags  # of a corpus: indptr int64, indices int32, counts float32
-
 
 class CorpusTensors:
     """A corpus or part of one as torch tensors that share its memory, never to be written to.
@@ -43,8 +41,10 @@ class CorpusTensors:
     def __len__(self) -> int:
         return self.n_documents
 
-    def batch(self, rows: Tensor, nonzeros: int | None = None) -> Batch:
-        """Documents `rows` (int64 [B], repeats allowed) in that order, as a new `Batch`.
+    def batch(self, rows: Tensor, nonzeros: int | None = None) -> Bags:
+        """Documents `rows` (int64 [B], repeats allowed) in that order.
+
+        indptr is int64, indices int32, counts float32.
 
         Columns keep their order within a document. `nonzeros`, if given, is how many they are: a
         GPU is then not waited for (if it is more, see `bow_rows`). Raises TypeError unless rows

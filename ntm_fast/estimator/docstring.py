@@ -32,7 +32,7 @@ recipe : the class's :class:`ntm_fast.training.Recipe`; `chosen_recipe()` has th
 def described(cls: type, parameters: Mapping[str, Setting], recipe: Recipe) -> str:
     """The docstring of an estimator with its parameters and attributes.
 
-    Of a class that describes its parameters itself it stays as it is.
+    The docstring of a class that describes its parameters itself stays as it is.
     """
     own = inspect.cleandoc(cls.__doc__ or "")
     if _HEADING in own:

@@ -23,8 +23,8 @@ from ntm_fast.settings import NONE, Setting, current_names
 from ntm_fast.training import Epoch
 
 _NEEDED = {"estimator": str, "parameters": dict, "named_columns": bool, "history": [dict]}
-# Of the machine and the session in which a model is used, not of the model: a folder that came
-# from elsewhere could name a file here to write a checkpoint over.
+# These belong to the machine and the session, not to the model. A folder from elsewhere could
+# otherwise name a file of the user's for a checkpoint to overwrite.
 _NOT_SAVED = ("checkpoint", "device", "verbose")
 _EPOCH = {
     "epoch": int,

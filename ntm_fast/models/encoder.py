@@ -9,7 +9,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
-from ntm_fast.data import Batch
+from ntm_fast.bags import Bags
 from ntm_fast.models.backend import Ops, OpsModule
 from ntm_fast.models.batch_norm import dense
 from ntm_fast.models.randomness import Masks, dropout
@@ -46,7 +46,7 @@ class Encoder(OpsModule):
         nn.init.uniform_(self.weight, -bound, bound)
         self.layers = nn.ModuleList(nn.Linear(before, after) for before, after in pairwise(sizes))
 
-    def forward(self, batch: Batch, masks: Masks | None = None) -> Tensor:
+    def forward(self, batch: Bags, masks: Masks | None = None) -> Tensor:
         """Hidden vectors [B, H]; `masks` gives the dropout, None means no dropout."""
         given = batch._replace(counts=batch.counts.log1p()) if self.inputs == "log1p" else batch
         hidden = self.ops.bow_linear(self.weight, given, sparse_grad=self.sparse_gradient)
@@ -59,7 +59,7 @@ class Encoder(OpsModule):
         return dropout(hidden, self.dropout, masks)
 
 
-def document_lengths(batch: Batch) -> Tensor:
+def document_lengths(batch: Bags) -> Tensor:
     """Sum of each document's counts [B]; 1 for an empty document."""
     totals = torch.cat((batch.counts.new_zeros(1, dtype=torch.float64), batch.counts.double()))
     ends = totals.cumsum(0)[batch.indptr]

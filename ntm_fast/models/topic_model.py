@@ -13,7 +13,8 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from ntm_fast import checks
-from ntm_fast.data import Batch, Corpus, CorpusTensors, Subset
+from ntm_fast.bags import Bags
+from ntm_fast.data import Corpus, CorpusTensors, Subset
 from ntm_fast.models.backend import resolve
 from ntm_fast.models.decoders import DECODERS, Mixture
 from ntm_fast.models.encoder import Encoder, document_lengths
@@ -100,7 +101,7 @@ class TopicModel(nn.Module):
 
     def loss(
         self,
-        batch: Batch,
+        batch: Bags,
         seed: Tensor,
         kl_weight: Tensor | float = 1.0,
         n_samples: int = 1,
@@ -169,7 +170,7 @@ class TopicModel(nn.Module):
         encoder = _float64(self.encoder, but="weight")
         posterior = _float64(self.posterior)
 
-        def proportions(batch: Batch, rows: slice) -> Tensor:
+        def proportions(batch: Bags, rows: slice) -> Tensor:
             hidden = functional_call(self.encoder, encoder, (batch,), tie_weights=False)
             q = functional_call(self.posterior, posterior, (hidden,), tie_weights=False)
             theta = self.posterior.mean(q)
@@ -190,7 +191,7 @@ class TopicModel(nn.Module):
             raise ValueError(f"theta has shape {tuple(theta.shape)}; expected {expected}")
         theta, matrix = theta.to(self.encoder.weight), self.decoder.topic_matrix()
 
-        def likelihood(batch: Batch, rows: slice) -> Tensor:
+        def likelihood(batch: Bags, rows: slice) -> Tensor:
             return self.decoder.words_log_likelihood(theta[rows], batch, matrix)
 
         return self._evaluate(corpus, likelihood)
@@ -200,7 +201,7 @@ class TopicModel(nn.Module):
         """log p(x | θ) − KL(q ‖ prior) of each document [D], in nats, at one draw of θ."""
         source, matrix = torch.Generator().manual_seed(seed), self.decoder.topic_matrix()
 
-        def bound(batch: Batch, rows: slice) -> Tensor:
+        def bound(batch: Bags, rows: slice) -> Tensor:
             q = self.posterior(self.encoder(batch))
             theta = self.posterior.sample(q, draw_seeds(source, 1)[0])
             likelihood: Tensor = self.decoder(theta, batch, matrix)
@@ -215,7 +216,7 @@ class TopicModel(nn.Module):
         It is that of the topics' marginals if topics are not independent (Dirichlet posteriors).
         """
 
-        def divergence(batch: Batch, rows: slice) -> Tensor:
+        def divergence(batch: Bags, rows: slice) -> Tensor:
             return self.posterior.kl_per_topic(self.posterior(self.encoder(batch)))
 
         return self._evaluate(corpus, divergence)
@@ -224,7 +225,7 @@ class TopicModel(nn.Module):
     def posterior_parameters(self, corpus: Corpus) -> dict[str, Tensor]:
         """Parameters of q(θ | x) by name, such as "alpha", each [D, K]."""
 
-        def parameters(batch: Batch, rows: slice) -> Tensor:
+        def parameters(batch: Bags, rows: slice) -> Tensor:
             return torch.stack(self.posterior(self.encoder(batch)), 1)
 
         values = self._evaluate(corpus, parameters)
@@ -278,7 +279,7 @@ class TopicModel(nn.Module):
                 f" {self.n_words}, as the model has"
             )
 
-    def _evaluate(self, corpus: Corpus | Subset, value: Callable[[Batch, slice], Tensor]) -> Tensor:
+    def _evaluate(self, corpus: Corpus | Subset, value: Callable[[Bags, slice], Tensor]) -> Tensor:
         self.check_corpus(corpus)
         if not len(corpus):
             raise ValueError("corpus has no documents; expected at least one")
@@ -306,7 +307,7 @@ def draw_seeds(source: torch.Generator, n: int) -> Tensor:
 
 def in_chunks(
     corpus: Corpus | Subset, device: torch.device, ops: Any
-) -> Iterator[tuple[Batch, slice]]:
+) -> Iterator[tuple[Bags, slice]]:
     """The documents in order, in batches of at most EVALUATION_BATCH and EVALUATION_NONZEROS.
 
     A document with more nonzeros is a batch of its own. Batches of a whole corpus on the CPU are
@@ -326,7 +327,7 @@ def in_chunks(
         else:
             indptr = tensors.indptr[start : stop + 1]
             part = slice(int(ends[start]), int(ends[stop]))
-            batch = Batch(indptr - indptr[0], tensors.indices[part], tensors.counts[part])
+            batch = Bags(indptr - indptr[0], tensors.indices[part], tensors.counts[part])
         yield batch.to(device), slice(start, stop)
         start = stop
 

@@ -13,6 +13,7 @@ from torch import Tensor
 from torch._subclasses import FakeTensor
 
 from ntm_fast.bags import Bags
+from ntm_fast.reference._csr import check_no_gradient as check_no_gradient
 
 # Above log 1 / u of all uniforms u that samplers draw: over an alpha below this over the largest
 # finite number it may be infinite.
@@ -68,16 +69,6 @@ def _check_kind(op: str, argument: str, value: Any, types: tuple[type, ...], exp
         ) from None
     if isinstance(value, int) and not -(2**63) <= value < 2**63:
         raise ValueError(f"{op}: {argument} is {value}, expected a number of 64 bits") from None
-
-
-def check_no_gradient(op: str, **arguments: Tensor | None) -> None:
-    """ValueError if an argument requires a gradient that the op does not give."""
-    for name, value in arguments.items():
-        if value is not None and value.requires_grad:
-            raise ValueError(
-                f"{op}: {name} requires a gradient, which this op does not give;"
-                f" expected {name}.detach()"
-            )
 
 
 def check_same_device(op: str, arguments: dict[str, Any]) -> None:

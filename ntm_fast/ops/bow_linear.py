@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, overload
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -83,27 +83,6 @@ class _SparseGradient(torch.autograd.Function):
             rows[None], values, ctx.shape, is_coalesced=True, check_invariants=False
         )
         return gradient, None, None, None, None
-
-
-@overload
-def bow_linear(
-    weight: Tensor,
-    indptr: Bags | Tensor,
-    *,
-    sparse_grad: bool = False,
-    order: Tensor | None = None,
-) -> Tensor: ...
-
-
-@overload
-def bow_linear(
-    weight: Tensor,
-    indptr: Tensor,
-    indices: Tensor,
-    counts: Tensor,
-    sparse_grad: bool = False,
-    order: Tensor | None = None,
-) -> Tensor: ...
 
 
 @accepts_old_order(

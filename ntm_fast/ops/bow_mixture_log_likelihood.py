@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, overload
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -52,23 +52,6 @@ def _backward(ctx: Any, grad: Tensor, *_: Any) -> tuple[Tensor | None, ...]:
 
 _call = differentiable(_op, fake=_fake, setup_context=_setup_context, backward=_backward)
 _backward_call = once_differentiable(_backward_op, fake=_fake_backward)
-
-
-@overload
-def bow_mixture_log_likelihood(
-    theta: Tensor, topic_logits: Tensor, indptr: Bags | Tensor, *, order: Tensor | None = None
-) -> Tensor: ...
-
-
-@overload
-def bow_mixture_log_likelihood(
-    theta: Tensor,
-    topic_logits: Tensor,
-    indptr: Tensor,
-    indices: Tensor,
-    counts: Tensor,
-    order: Tensor | None = None,
-) -> Tensor: ...
 
 
 @with_clear_errors

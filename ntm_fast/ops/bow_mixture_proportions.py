@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import overload
-
 import torch
 from torch import Tensor
 
@@ -19,24 +17,6 @@ def _fake(theta: Tensor, *_: Tensor | int) -> Tensor:
 
 
 _call = once_differentiable(_op, fake=_fake)
-
-
-@overload
-def bow_mixture_proportions(
-    theta: Tensor, topics: Tensor, prior: Tensor, indptr: Bags | Tensor, *, steps: int = 20
-) -> Tensor: ...
-
-
-@overload
-def bow_mixture_proportions(
-    theta: Tensor,
-    topics: Tensor,
-    prior: Tensor,
-    indptr: Tensor,
-    indices: Tensor,
-    counts: Tensor,
-    steps: int = 20,
-) -> Tensor: ...
 
 
 @with_clear_errors

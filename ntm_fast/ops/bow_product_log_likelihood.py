@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, overload
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -82,42 +82,6 @@ _call = differentiable(_op, fake=_fake, setup_context=_setup_context, backward=_
 _backward_call = once_differentiable(_backward_op, fake=_fake_backward)
 
 
-@overload
-def bow_product_log_likelihood(
-    hidden: Tensor,
-    weight: Tensor,
-    bias: Tensor | None,
-    indptr: Bags | Tensor,
-    *,
-    order: Tensor | None = None,
-    batch_norm: bool = False,
-    mean: Tensor | None = None,
-    var: Tensor | None = None,
-    scale: Tensor | None = None,
-    shift: Tensor | None = None,
-    eps: float = 1e-3,
-) -> tuple[Tensor, Tensor, Tensor]: ...
-
-
-@overload
-def bow_product_log_likelihood(
-    hidden: Tensor,
-    weight: Tensor,
-    bias: Tensor | None,
-    indptr: Tensor,
-    indices: Tensor,
-    counts: Tensor,
-    *,
-    order: Tensor | None = None,
-    batch_norm: bool = False,
-    mean: Tensor | None = None,
-    var: Tensor | None = None,
-    scale: Tensor | None = None,
-    shift: Tensor | None = None,
-    eps: float = 1e-3,
-) -> tuple[Tensor, Tensor, Tensor]: ...
-
-
 @with_clear_errors
 def bow_product_log_likelihood(
     hidden: Tensor,
@@ -143,7 +107,7 @@ def bow_product_log_likelihood(
     and gradients is O(B·K), less than 5 MB at B = 256, K = 100. In plain PyTorch, with dense
     counts X: ``(X * F.linear(hidden, weight, bias).log_softmax(1)).sum(1)``.
 
-    Of float32, the three matrix products (logits, ∂weight, ∂hidden) follow
+    In float32, the three matrix products (logits, ∂weight, ∂hidden) follow
     ``torch.get_float32_matmul_precision()``: "medium", like bfloat16 inputs and
     ``torch.autocast(…, torch.bfloat16)``, rounds their operands to bfloat16 (errors of gradients
     about 3e-3, less than PyTorch's own in bfloat16); "high" splits them in two bfloat16 (1e-5), or

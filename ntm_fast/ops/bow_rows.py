@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import overload
-
 import torch
 from torch import Tensor
 
@@ -23,18 +21,6 @@ def _fake(
 
 
 register_fake(_op, _fake)
-
-
-@overload
-def bow_rows(
-    rows: Tensor, indptr: Bags | Tensor, *, nonzeros: int | None = None
-) -> tuple[Tensor, Tensor, Tensor]: ...
-
-
-@overload
-def bow_rows(
-    rows: Tensor, indptr: Tensor, indices: Tensor, counts: Tensor, nonzeros: int | None = None
-) -> tuple[Tensor, Tensor, Tensor]: ...
 
 
 @accepts_old_order(("indptr", "indices", "counts", "rows", "nonzeros"), rows_come_last)

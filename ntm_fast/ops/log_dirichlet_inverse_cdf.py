@@ -30,7 +30,7 @@ def log_dirichlet_inverse_cdf(alpha: Tensor, seed: Tensor) -> Tensor:
     Returns
     -------
     Tensor [..., K]
-        Of alpha's dtype.
+        In alpha's dtype.
 
     Raises
     ------

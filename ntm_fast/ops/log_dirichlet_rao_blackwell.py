@@ -75,7 +75,7 @@ def log_dirichlet_rao_blackwell(alpha: Tensor, seed: Tensor, draws: int = 4) -> 
     Returns
     -------
     Tensor [..., K]
-        Of alpha's dtype.
+        In alpha's dtype.
 
     Raises
     ------

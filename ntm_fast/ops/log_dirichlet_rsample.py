@@ -60,7 +60,7 @@ def log_dirichlet_rsample(alpha: Tensor, seed: Tensor) -> Tensor:
     Returns
     -------
     Tensor [..., K]
-        Of alpha's dtype; for K = 1 exactly 0, with gradient 0.
+        In alpha's dtype; for K = 1 exactly 0, with gradient 0.
 
     Raises
     ------

@@ -62,7 +62,7 @@ def log_dirichlet_rsvi(alpha: Tensor, seed: Tensor, boost: int = 10) -> Tensor:
     Returns
     -------
     Tensor [..., K]
-        Of alpha's dtype.
+        In alpha's dtype.
 
     Raises
     ------

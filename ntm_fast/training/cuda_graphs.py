@@ -7,14 +7,14 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from ntm_fast.data import Batch
+from ntm_fast.bags import Bags
 from ntm_fast.models import Loss
 from ntm_fast.settings import TrainingSettings
 from ntm_fast.training.loaders import DeviceLoader, Loader
 
 WARM_UP = 2  # steps of a shape before it is recorded: they allocate what a graph may not
 # (batch, seed, weight of the KL term, whether the topics' overlap is in the loss)
-Step = Callable[[Batch, Tensor, Tensor, bool], Loss]
+Step = Callable[[Bags, Tensor, Tensor, bool], Loss]
 
 
 def why_not(settings: TrainingSettings, posterior: str) -> str | None:

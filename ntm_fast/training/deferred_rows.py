@@ -6,7 +6,8 @@ from types import TracebackType
 
 import numpy as np
 
-from ntm_fast.data import Batch, Corpus, Subset
+from ntm_fast.bags import Bags
+from ntm_fast.data import Corpus, Subset
 from ntm_fast.models import TopicModel
 from ntm_fast.optim import Adam
 from ntm_fast.settings import TrainingSettings
@@ -44,7 +45,7 @@ class DeferredRows:
         self.run.model.encoder.sparse_gradient = False
         self.run.flush()
 
-    def catch_up(self, batch: Batch) -> None:
+    def catch_up(self, batch: Bags) -> None:
         """Bring the rows of the batch's words up to date."""
         if self._applies and isinstance(self.run.optimiser, Adam):
             self.run.optimiser.catch_up(self.run.model.encoder.weight, batch.indices)

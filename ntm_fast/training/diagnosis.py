@@ -10,7 +10,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ntm_fast.data import Batch, Corpus, Subset
+from ntm_fast.bags import Bags
+from ntm_fast.data import Corpus, Subset
 from ntm_fast.models import TopicModel
 from ntm_fast.models.topic_model import evaluating, in_chunks
 from ntm_fast.training.state import Run
@@ -40,7 +41,7 @@ class NotFiniteError(ArithmeticError):
 
 
 @torch.no_grad()
-def first_not_finite(model: TopicModel, batch: Batch, seed: Tensor) -> str | None:
+def first_not_finite(model: TopicModel, batch: Bags, seed: Tensor) -> str | None:
     """Name of the first tensor, in order of computation, with a NaN or infinite element.
 
     None if all are finite. A posterior that the ops refuse, though it is finite, counts as not
@@ -78,7 +79,7 @@ def diverged(run: Run, what: str) -> NotFiniteError:
     return NotFiniteError(f"{what}. {advice}", path, epoch)
 
 
-def loss_diverged(run: Run, step: int, batch: Batch, seed: Tensor) -> NotFiniteError:
+def loss_diverged(run: Run, step: int, batch: Bags, seed: Tensor) -> NotFiniteError:
     """The error for a loss that is not finite, at a step of the epoch, from 0."""
     name = first_not_finite(run.model, batch, seed) or "the mean over the batch"
     place = f"epoch {run.state.epoch + 1}, step {step + 1}"
@@ -115,7 +116,7 @@ def validation_elbo(run: Run, documents: Corpus | Subset) -> float:
     ) from refused
 
 
-def _steps(model: TopicModel, batch: Batch, seed: Tensor) -> Iterator[tuple[str, Tensor]]:
+def _steps(model: TopicModel, batch: Bags, seed: Tensor) -> Iterator[tuple[str, Tensor]]:
     yield "the counts", batch.counts
     for name, parameter in model.named_parameters():
         yield f"parameter {name}", parameter

@@ -8,7 +8,8 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
-from ntm_fast.data import Batch, Corpus, CorpusTensors, Subset
+from ntm_fast.bags import Bags
+from ntm_fast.data import Corpus, CorpusTensors, Subset
 from ntm_fast.models.backend import device_name
 
 SHARE = 0.5  # of the GPU's free memory, which a corpus may take
@@ -19,10 +20,10 @@ class Loader(Protocol):
 
     place: str  # the device, and where the corpus is, in words
 
-    def batches(self, parts: Sequence[Tensor]) -> Iterator[Batch]:
+    def batches(self, parts: Sequence[Tensor]) -> Iterator[Bags]:
         """A batch for each part, in their order."""
 
-    def batch(self, rows: Tensor) -> Batch:
+    def batch(self, rows: Tensor) -> Bags:
         """One batch."""
 
 
@@ -49,11 +50,11 @@ class DeviceLoader:
             there = torch.cat(list(parts)).to(self.device).split([part.numel() for part in parts])
             yield from zip(there, self.nonzeros(parts), strict=True)
 
-    def batches(self, parts: Sequence[Tensor]) -> Iterator[Batch]:
+    def batches(self, parts: Sequence[Tensor]) -> Iterator[Bags]:
         for rows, size in self.rows(parts):
             yield self.corpus.batch(rows, size)
 
-    def batch(self, rows: Tensor) -> Batch:
+    def batch(self, rows: Tensor) -> Bags:
         return next(self.batches([rows]))
 
 
@@ -65,7 +66,7 @@ class HostLoader:
         self.corpus = CorpusTensors(corpus, "cpu", ops)
         self.sender = Sender(device)
 
-    def batches(self, parts: Sequence[Tensor]) -> Iterator[Batch]:
+    def batches(self, parts: Sequence[Tensor]) -> Iterator[Bags]:
         previous: SentBatch | None = None
         for part in parts:
             sent = self.sender.send(self.corpus.batch(part))
@@ -75,7 +76,7 @@ class HostLoader:
         if previous is not None:
             yield previous.received()
 
-    def batch(self, rows: Tensor) -> Batch:
+    def batch(self, rows: Tensor) -> Bags:
         return next(self.batches([rows]))
 
 
@@ -85,10 +86,10 @@ class Sender:
     def __init__(self, device: torch.device) -> None:
         self.device, self.stream = device, torch.cuda.Stream(device)
 
-    def send(self, batch: Batch) -> SentBatch:
+    def send(self, batch: Bags) -> SentBatch:
         """Start to copy a batch; nothing waits."""
         # torch does not reuse pinned memory until the copies out of it are done.
-        pinned = Batch(*(part.pin_memory() for part in batch[:3]))
+        pinned = Bags(*(part.pin_memory() for part in batch[:3]))
         with torch.cuda.stream(self.stream):
             there = pinned.to(self.device, non_blocking=True)
         return SentBatch(there, self.stream.record_event())
@@ -97,10 +98,10 @@ class Sender:
 class SentBatch:
     """A batch on its way to a GPU."""
 
-    def __init__(self, batch: Batch, copied: torch.cuda.Event) -> None:
+    def __init__(self, batch: Bags, copied: torch.cuda.Event) -> None:
         self.batch, self.copied = batch, copied
 
-    def received(self) -> Batch:
+    def received(self) -> Bags:
         """The batch; work on it on the current stream comes after the copy."""
         stream = torch.cuda.current_stream(self.batch.indptr.device)
         stream.wait_event(self.copied)

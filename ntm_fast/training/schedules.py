@@ -28,9 +28,9 @@ def kl_weight(settings: TrainingSettings, epochs: float) -> float:
 
 
 def overlap_is_due(settings: TrainingSettings, epoch: int, step: int, steps: int) -> bool:
-    """Whether the topics' overlap is paid for, at a step of an epoch of so many.
+    """Whether the penalty for overlapping topics applies, at a step of an epoch of `steps`.
 
-    E- and M-steps count together, so that the decoder's are among those that pay.
+    E- and M-steps count together, so that it also applies to steps of the decoder.
 
     Source: Karras et al., "Analyzing and Improving the Image Quality of StyleGAN", 2020,
     section 3.1 (lazy regularisation).

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from ntm_fast.bags import Bags
-from ntm_fast.data import Batch, Corpus, Subset
+from ntm_fast.data import Corpus, Subset
 from ntm_fast.files import path_of
 from ntm_fast.models import Loss, TopicModel
 from ntm_fast.models.topic_model import draw_seeds
@@ -273,7 +273,7 @@ class Trainer:
         )
 
     def loss(
-        self, batch: Batch, seed: Tensor, weight: Tensor | float, diversity: bool = True
+        self, batch: Bags, seed: Tensor, weight: Tensor | float, diversity: bool = True
     ) -> Loss:
         """The loss of a batch at a weight of the KL term; on a GPU nothing waits for it.
 
@@ -296,7 +296,7 @@ class Trainer:
         self.run.optimiser.step()
 
     def train_on(
-        self, batch: Batch, seed: Tensor, weight: Tensor | float, diversity: bool = True
+        self, batch: Bags, seed: Tensor, weight: Tensor | float, diversity: bool = True
     ) -> Loss:
         """`loss` and `step`."""
         loss = self.loss(batch, seed, weight, diversity)

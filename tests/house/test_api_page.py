@@ -41,7 +41,7 @@ def test_public_names_are_those_that_can_be_imported(module: str) -> None:
     found = importlib.import_module(module)
     names = api_page.public_names(found)
     assert all(hasattr(found, name) for name in names)
-    assert {"ProdLDA", "kl_normal", "raise_device_errors", "read", "Batch"} & set(names)
+    assert {"ProdLDA", "kl_normal", "raise_device_errors", "read", "Corpus"} & set(names)
 
 
 def test_the_page_is_the_one_that_is_written() -> None:

@@ -5,13 +5,14 @@ import torch
 from torch import Tensor
 
 from ntm_fast import ops
-from ntm_fast.data import Batch, CorpusTensors
+from ntm_fast.bags import Bags
+from ntm_fast.data import CorpusTensors
 from ntm_fast.models import ModelSettings
 from ntm_fast.models.decoders import DECODERS, Decoder, EmbeddedMixture, Mixture, Poisson, Product
 from tests.helpers.blocks import block_corpus
 
 CORPUS = block_corpus(n_documents=12)
-BATCH: Batch = CorpusTensors(CORPUS).batch(torch.arange(12))
+BATCH: Bags = CorpusTensors(CORPUS).batch(torch.arange(12))
 X = torch.from_numpy(CORPUS.to_scipy().toarray())
 
 

@@ -6,7 +6,8 @@ import torch
 from hypothesis import given
 
 from ntm_fast import ops, reference
-from ntm_fast.data import Batch, Corpus, CorpusTensors
+from ntm_fast.bags import Bags
+from ntm_fast.data import Corpus, CorpusTensors
 from ntm_fast.models import ModelSettings, TopicModel, topic_model
 from ntm_fast.training import RECIPES
 from tests.helpers.blocks import block_corpus
@@ -23,7 +24,7 @@ def make(name: str, n_words: int, backend: object = ops, **changes: object) -> T
     return TopicModel(n_words, recipe.model, ops=backend)
 
 
-def whole(corpus: Corpus) -> Batch:
+def whole(corpus: Corpus) -> Bags:
     return CorpusTensors(corpus).batch(torch.arange(len(corpus)))
 
 
@@ -33,7 +34,7 @@ def test_backends_agree_on_loss_and_gradients(name: str, batch: CsrBatch) -> Non
     results = []
     for backend in (ops, reference):
         model = make(name, batch.n_words, backend).double()
-        loss = model.loss(Batch(*batch[:3]), SEED, kl_weight=0.5)
+        loss = model.loss(Bags(*batch[:3]), SEED, kl_weight=0.5)
         loss.loss.backward()
         grads = {n: p.grad for n, p in model.named_parameters() if p.grad is not None}
         results.append({"loss": loss.loss, "kl": loss.kl, **grads})
@@ -105,7 +106,7 @@ def test_one_document_and_an_empty_one(name: str) -> None:
     loss = model.loss(whole(block_corpus(n_documents=1)), SEED).loss
     loss.backward()
     assert loss.isfinite()
-    empty = Batch(torch.tensor([0, 0]), torch.tensor([], dtype=torch.int32), torch.tensor([]))
+    empty = Bags(torch.tensor([0, 0]), torch.tensor([], dtype=torch.int32), torch.tensor([]))
     nothing = model.loss(empty, SEED).log_likelihood
     assert nothing == 0 or (name == "WHAI" and nothing < 0)  # whose model has lengths too
 

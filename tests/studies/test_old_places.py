@@ -7,7 +7,7 @@ import warnings
 import pytest
 
 import ntm_fast
-from ntm_fast import data, studies
+from ntm_fast import data, ops, studies
 
 
 @pytest.mark.parametrize("name", ["compare", "gradients"])
@@ -26,6 +26,7 @@ def test_old_names_warn_the_one_who_uses_them() -> None:
         from ntm_fast.estimator import InverseCDF as Again
 
         assert data.Part is data.Subset
+        assert data.Batch is ops.Bags
     assert InverseCDF is Again
-    assert len(caught) >= 4
+    assert len(caught) >= 5
     assert {warning.filename for warning in caught} == {__file__}

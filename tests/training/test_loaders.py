@@ -9,7 +9,8 @@ import scipy.sparse as sp
 import torch
 
 from ntm_fast import ops
-from ntm_fast.data import Batch, Corpus, CorpusTensors
+from ntm_fast.bags import Bags
+from ntm_fast.data import Corpus, CorpusTensors
 from ntm_fast.training import loaders
 from ntm_fast.training import trainer as loop
 from tests.helpers.blocks import block_corpus
@@ -20,7 +21,7 @@ CPU, CUDA = torch.device("cpu"), torch.device("cuda")
 PARTS = torch.randperm(30, generator=torch.Generator().manual_seed(0)).split(8)
 
 
-def assert_same(found: list[Batch]) -> None:
+def assert_same(found: list[Bags]) -> None:
     expected = [CorpusTensors(CORPUS).batch(part) for part in PARTS]
     assert len(found) == len(expected)
     for one, other in zip(found, expected, strict=True):
@@ -42,13 +43,13 @@ class Sender:
     def __init__(self, device: torch.device) -> None:
         self.diary: list[str] = []
 
-    def send(self, batch: Batch) -> Any:
+    def send(self, batch: Bags) -> Any:
         number = sum(entry.startswith("sent") for entry in self.diary)
         self.diary.append(f"sent {number}")
         sender = self
 
         class Sent:
-            def received(self) -> Batch:
+            def received(self) -> Bags:
                 sender.diary.append(f"received {number}")
                 return batch
 

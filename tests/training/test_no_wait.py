@@ -13,7 +13,7 @@ from torch import Tensor
 from torch._subclasses.fake_tensor import DataDependentOutputException, FakeTensorMode
 
 from ntm_fast import ops
-from ntm_fast.data import Batch
+from ntm_fast.bags import Bags
 from ntm_fast.models import TopicModel
 from ntm_fast.models.decoders import DECODERS
 from ntm_fast.models.posteriors import POSTERIORS
@@ -39,8 +39,8 @@ def fake(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeTensorMode]:
         yield mode
 
 
-def fake_batch() -> Batch:
-    return Batch(
+def fake_batch() -> Bags:
+    return Bags(
         torch.empty(DOCUMENTS + 1, dtype=torch.int64),
         torch.empty(NONZEROS, dtype=torch.int32),
         torch.empty(NONZEROS),

@@ -3,12 +3,11 @@
 // rows.
 
 #include "cpu/simd/vector_exp.h"
+#include "cpu_level.h"
 #include "csr.h"
 
 NTM_FAST_ISA_BEGIN
 
-// Buffers of rows are padded with zeros to a multiple of this, on every instruction set.
-constexpr int64_t row_padding = 16;
 NTM_FAST_INLINE int64_t padded(int64_t n) {
   return (n + row_padding - 1) / row_padding * row_padding;
 }

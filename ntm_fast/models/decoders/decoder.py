@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor, nn
 
-from ntm_fast.data import Batch
+from ntm_fast.bags import Bags
 from ntm_fast.models.backend import Ops, OpsModule
 from ntm_fast.models.randomness import Masks
 from ntm_fast.settings import ModelSettings
@@ -53,11 +53,11 @@ class Decoder(OpsModule):
         """
 
     @abstractmethod
-    def forward(self, theta: Tensor, batch: Batch, matrix: Tensor | None = None) -> Tensor:
+    def forward(self, theta: Tensor, batch: Bags, matrix: Tensor | None = None) -> Tensor:
         """log p(x_d | θ_d) of each document [B], in nats."""
 
     def words_log_likelihood(
-        self, theta: Tensor, batch: Batch, matrix: Tensor | None = None
+        self, theta: Tensor, batch: Bags, matrix: Tensor | None = None
     ) -> Tensor:
         """Σ_v x_dv log p(v | θ_d) of each document [B]: `forward` without terms of counts alone."""
         value: Tensor = self(theta, batch, matrix)

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor, nn
 
-from ntm_fast.data import Batch
+from ntm_fast.bags import Bags
 from ntm_fast.models.backend import Ops
 from ntm_fast.models.decoders.decoder import Decoder, register
 from ntm_fast.models.kept import Kept, at_most_one
@@ -83,7 +83,7 @@ class Mixture(Decoder):
         total = kept.sum(1, keepdim=True)
         return torch.where(total > 0, kept / torch.where(total > 0, total, 1), theta)
 
-    def forward(self, theta: Tensor, batch: Batch, matrix: Tensor | None = None) -> Tensor:
+    def forward(self, theta: Tensor, batch: Bags, matrix: Tensor | None = None) -> Tensor:
         logits = self.topic_matrix() if matrix is None else matrix
         return self.ops.bow_mixture_log_likelihood(theta, logits, batch)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from ntm_fast.data import Batch
+from ntm_fast.bags import Bags
 from ntm_fast.models.decoders.decoder import register
 from ntm_fast.models.decoders.mixture import Mixture
 from ntm_fast.models.randomness import Masks, dropout
@@ -31,7 +31,7 @@ class Poisson(Mixture):
             return theta
         return torch.where(kept.sum(1, keepdim=True) > 0, kept, theta)
 
-    def forward(self, theta: Tensor, batch: Batch, matrix: Tensor | None = None) -> Tensor:
+    def forward(self, theta: Tensor, batch: Bags, matrix: Tensor | None = None) -> Tensor:
         log_factorials = torch.lgamma(batch.counts.to(theta.dtype) + 1)
         documents = torch.repeat_interleave(
             torch.arange(theta.shape[0], device=theta.device),
@@ -42,7 +42,7 @@ class Poisson(Mixture):
         return super().forward(theta, batch, matrix) - theta.sum(1) - constant
 
     def words_log_likelihood(
-        self, theta: Tensor, batch: Batch, matrix: Tensor | None = None
+        self, theta: Tensor, batch: Bags, matrix: Tensor | None = None
     ) -> Tensor:
         return super().forward(theta / theta.sum(1, keepdim=True), batch, matrix)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from ntm_fast.data import Batch
+from ntm_fast.bags import Bags
 from ntm_fast.models.backend import Ops
 from ntm_fast.models.batch_norm import RunningMoments
 from ntm_fast.models.decoders.decoder import Decoder, register
@@ -50,7 +50,7 @@ class Product(Decoder):
     def drop_topics(self, theta: Tensor, p: float, masks: Masks | None) -> Tensor:
         return dropout(theta, p, masks)
 
-    def forward(self, theta: Tensor, batch: Batch, matrix: Tensor | None = None) -> Tensor:
+    def forward(self, theta: Tensor, batch: Bags, matrix: Tensor | None = None) -> Tensor:
         weight = self.topic_matrix() if matrix is None else matrix
         if self.running is None:
             return self.ops.bow_product_log_likelihood(theta, weight, self.shift, batch)[0]

@@ -26,7 +26,7 @@ GROUPS = {
 }
 KERNELS = [op for op in ops.__all__ if cuda_sources(kernel_of(op))]
 REST = sorted(set(KERNELS).difference(*GROUPS.values()))
-SHARED = ["csr.cu", "device_errors.cu", "word_sums.cu"]
+SHARED = ["csr.cu", "cuda_device.cu", "word_sums.cu"]
 # What torch makes of an op does not depend on its kernels; statistics of draws follow from the
 # draws' being those of the reference, and need many.
 SKIPPED = ["contracts", "compile", "double_backward", "moments", "identities", "distribution"]

@@ -1,3 +1,5 @@
+// What is there of CUDA, and the notes that kernels leave of bad values.
+
 #include "cuda_device.h"
 
 #include <cuda_runtime_api.h>
@@ -22,6 +24,16 @@ uint64_t* make_notes() {
 }
 
 }  // namespace
+
+CudaInfo cuda_info() {
+  CudaInfo info{};
+  // Without a driver these return an error and leave the count alone: that is an answer too.
+  cudaRuntimeGetVersion(&info.runtime_version);
+  cudaDriverGetVersion(&info.driver_version);
+  if (cudaGetDeviceCount(&info.devices) != cudaSuccess) info.devices = 0;
+  cudaGetLastError();
+  return info;
+}
 
 uint64_t* device_notes(NotingOp op) {
   static uint64_t* const notes = make_notes();
