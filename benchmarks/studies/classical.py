@@ -1,8 +1,8 @@
 """The classical bar: collapsed Gibbs sampling by tomotopy, in C++, against a model of ours.
 
-Both learn 50 topics from the training documents of 20 Newsgroups on the same cores, alternately, with
-three seeds; both are measured by ntm_fast.metrics, the topics on the training documents and the
-perplexity on held-out words of the test documents. The topics of both are read in both ways, by
+Both learn 50 topics from the training documents of 20 Newsgroups on the same cores, alternately,
+with three seeds; both are measured by ntm_fast.metrics, the topics on the training documents and
+the perplexity on held-out words of the test documents. The topics of both are read in both ways, by
 relevance to the topic and by probability alone. tomotopy's seconds are those of its sweeps
 alone, ours those of `fit` with all that belongs to it. Needs tomotopy (from PyPI).
 """

@@ -11,11 +11,11 @@ SETTINGS say, once a seed, and is measured by ntm_fast.metrics: NPMI of the top 
 document co-occurrence in the training documents, C_v where gensim is installed, the share of
 distinct words among the top 25, topics that lead a document, and perplexities of the test
 documents. Top words are read in both ways: by relevance, and by probability alone. tomotopy's
-topics, where it is installed, are measured and read in the same way; other packages' figures are those of
-`benchmarks.studies.rivals`. The last row of a model holds the mean over the seeds, and the standard
-deviation. Nothing is chosen on the test documents: --validation trains on nine tenths of the
-training documents and takes the rest for perplexity, as recipes were chosen. Rows are appended to
-benchmarks/results as they are made; what is there already is not measured again, so that a run
+topics, where it is installed, are measured and read in the same way; other packages' figures are
+those of `benchmarks.studies.rivals`. The last row of a model holds the mean over the seeds, and the
+standard deviation. Nothing is chosen on the test documents: --validation trains on nine tenths of
+the training documents and takes the rest for perplexity, as recipes were chosen. Rows are appended
+to benchmarks/results as they are made; what is there already is not measured again, so that a run
 that was stopped goes on.
 """
 

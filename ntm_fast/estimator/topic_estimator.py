@@ -32,7 +32,7 @@ from ntm_fast.estimator.summary import summary
 from ntm_fast.metrics.perplexity import PerplexityKind
 from ntm_fast.models import TopicModel
 from ntm_fast.models.backend import choose_device
-from ntm_fast.models.unused import UnusedSettingError, check_used
+from ntm_fast.models.unused import check_used, without_effect
 from ntm_fast.recipes import RECIPES, current_model
 from ntm_fast.settings import SETTINGS, Recipe, Setting, explains_keywords, what_to_write
 from ntm_fast.training import Callback, Epoch, Trainer, TrainingInterrupted
@@ -211,11 +211,16 @@ class TopicEstimator(Keywords, Base):
         Raises as `fit` does: TypeError or ValueError naming a setting and what was expected,
         UnusedSettingError, a ValueError, where the model does not use it.
         """
+        recipe, base = self._recipes()
+        check_used(recipe, base)
+        return recipe
+
+    def _recipes(self) -> tuple[Recipe, Recipe]:
+        """The recipe with the settings given here, and without any but the number of topics."""
         given = {name: getattr(self, name, None) for name in SETTINGS}
         base = self._base_recipe()
         recipe = base.changed(**{n: value for n, value in given.items() if value is not None})
-        check_used(recipe, base.changed(n_topics=recipe.model.n_topics))
-        return recipe
+        return recipe, base.changed(n_topics=recipe.model.n_topics)
 
     def _with_steps(self, recipe: Recipe, n_documents: int) -> Recipe:
         """The recipe with smaller batches for few documents, unless batch_size is given.
@@ -493,14 +498,10 @@ class TopicEstimator(Keywords, Base):
 
     def _leave_out_unused(self, path: Path) -> None:
         """Drop settings without effect, which older releases took in silence and `fit` refuses."""
-        while True:
-            try:
-                self.chosen_recipe()
-            except UnusedSettingError as error:
-                warnings.warn(f"{path}: {error}. It is left out", stacklevel=3)
-                setattr(self, error.name, None)
-            else:
-                return
+        for name, reason in without_effect(*self._recipes()).items():
+            given = f"{name} is {getattr(self, name)!r}, but {reason}"
+            warnings.warn(f"{path}: {given}. It is left out", stacklevel=3)
+            setattr(self, name, None)
 
     @classmethod
     def _class_of(cls, saved: SavedEstimator) -> type[TopicEstimator]:

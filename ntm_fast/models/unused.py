@@ -58,10 +58,15 @@ def idle(model: ModelSettings, training: TrainingSettings) -> dict[str, str]:
     return found
 
 
-def check_used(recipe: Recipe, base: Recipe) -> None:
-    """Raise UnusedSettingError at a setting that is not as in `base` and that nothing uses."""
+def without_effect(recipe: Recipe, base: Recipe) -> dict[str, str]:
+    """The settings that are not as in `base` and that nothing uses, each with the reason."""
     before, after = base.as_dict(), recipe.as_dict()
-    for name, reason in idle(recipe.model, recipe.training).items():
-        off = name in ("warm_up", "prior_burn_in") and after[name] == 0
-        if after[name] != before[name] and not off:
-            raise UnusedSettingError(name, after[name], reason)
+    off = {name for name in ("warm_up", "prior_burn_in") if after[name] == 0}
+    reasons = idle(recipe.model, recipe.training)
+    return {n: why for n, why in reasons.items() if after[n] != before[n] and n not in off}
+
+
+def check_used(recipe: Recipe, base: Recipe) -> None:
+    """Raise UnusedSettingError for the first of the settings `without_effect`, if there is one."""
+    for name, reason in without_effect(recipe, base).items():
+        raise UnusedSettingError(name, recipe.as_dict()[name], reason)
