@@ -132,17 +132,20 @@ def is_vector_of_integers(value: Any) -> bool:
     )
 
 
-def rows_come_last(*args: Any) -> bool:
-    """Whether the tensors are (indptr, indices, counts, rows) and not (rows, indptr, …).
+def rows_come_last(
+    first: Any, second: Any = None, third: Any = None, fourth: Any = None, *_: Any
+) -> bool:
+    """Whether these are (indptr, indices, counts, rows) and not (rows, indptr, …).
 
     Counts that are not integers tell; else the sizes; else which of the first two rises from 0 to
     the number of nonzeros. Where all of that fits both, it is the present order.
     """
-    if len(args) < 4 or not all(isinstance(x, Tensor) for x in args[:4]):
+    if not isinstance(fourth, Tensor) or fourth.is_floating_point():
+        return False  # there are Bags, or the last are the counts
+    if not all(isinstance(x, Tensor) for x in (first, second, third)):
         return False
-    first, second, third, fourth = args[:4]
     if not is_vector_of_integers(fourth):
-        return False  # the counts
+        return False
     if not is_vector_of_integers(third):
         return True
     old_sizes, new_sizes = second.shape == third.shape, third.shape == fourth.shape
